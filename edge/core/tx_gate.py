@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""The last door before a wire: nothing leaves this product except through TxGate.send.
+
+Every transport is built with a gate and hands it each whole frame. The gate trusts nobody: it takes
+the frame apart itself, looks it up in a whitelist, turns written registers back into watts or amperes
+with its own numbers, and compares them with the permit that the guard gave. A permit expires; after
+that only zero passes. What it let out is counted and summed, so that bytes captured at the peer can
+be compared with what was approved.
+"""
+
+from struct import unpack_from
+
+LISTEN = 0  # nothing leaves
+READ = 1  # read requests only
+CONTROL = 2  # reads, and writes inside the permit
+
+SENT = 0
+REFUSED_MODE = 1
+REFUSED_FRAME = 2  # not a well-formed request
+REFUSED_ADDRESS = 3  # not in the whitelist
+REFUSED_VALUE = 4  # above the permit, negative, or a constant that differs
+REFUSED_RATE = 5
+VERDICTS = ("sent", "mode", "frame", "address", "value", "rate")
+
+# What a written register means; num and den of its rule turn the raw value into that unit.
+CONSTANT = 0  # must equal num
+CHARGE_MW = 1
+DISCHARGE_MW = 2
+CHARGE_MA = 3
+DISCHARGE_MA = 4
+WATCHDOG_MS = 5  # raw must lie in num..den
+
+# Rate: at most this many frames in any one window. A line at 115 200 baud carries fewer; a fault in
+# our own scheduling must not flood a bus that others share.
+RATE_WINDOW_MS = 1000
+RATE_FRAMES = 100
+
+_READ_FUNCTIONS = (1, 2, 3, 4)
+
+
+def _crc16(data):
+    """Modbus CRC-16 of data (Modbus over Serial Line V1.02, 6.2.2), bit by bit: the gate shares no
+    code with the transport that it watches."""
+    crc = 0xFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ 0xA001 if crc & 1 else crc >> 1
+    return crc
+
+
+class TxGate:
+    """One gate guards one line. kind: "tcp" or "rtu". mode: LISTEN, READ or CONTROL.
+
+    rules: (reads, writes). reads: ((unit, function, first, end, max_count), ...), end exclusive.
+    writes: ((unit, 16, address, count, fields), ...) with fields ((offset, what, num, den), ...); every
+    register of a write must be named by a field.
+    """
+
+    def __init__(self, kind, mode, rules):
+        self.kind = kind
+        self.mode = mode
+        self.reads, self.writes = rules
+        self.approved = 0
+        self.approved_sum = 1
+        self.refused = 0
+        self.last_refusal = SENT
+        self.sink = None
+        self._decision = None
+        self._charge_ma = 0
+        self._discharge_ma = 0
+        self._pack_mv = 0
+        self._until_ms = None
+        self._window_ms = None
+        self._window_frames = 0
+
+    def permit(self, now_ms, command):
+        """Take command (edge.core.records.Command) as what may be written from now on; True if taken.
+
+        Refused, and nothing changes: a command without the guard's next decision number (a replayed or
+        unguarded one), without an expiry, or already expired. None as a limit or voltage means zero.
+        """
+        decision = command.decision
+        if decision is None or command.valid_until_ms is None or command.valid_until_ms < now_ms:
+            return False
+        if self._decision is not None and decision <= self._decision:
+            return False
+        self._decision = decision
+        known = command.pack_mv is not None
+        self._charge_ma = command.charge_ma if known and command.charge_ma is not None else 0
+        self._discharge_ma = command.discharge_ma if known and command.discharge_ma is not None else 0
+        self._pack_mv = command.pack_mv if known else 0
+        self._until_ms = command.valid_until_ms
+        return True
+
+    def send(self, now_ms, frame, write):
+        """Let frame (bytes, complete with header and checksum) out through write(frame), or refuse.
+
+        Returns SENT or the reason of refusal; a refused frame is counted and never written.
+        """
+        verdict = self._judge(now_ms, frame)
+        if verdict != SENT:
+            self.refused += 1
+            self.last_refusal = verdict
+            return verdict
+        self.approved += 1
+        self.approved_sum = approved_sum(self.approved_sum, frame)
+        if self.sink is not None:
+            self.sink(frame)
+        write(frame)
+        return SENT
+
+    def _judge(self, now_ms, frame):
+        if self.mode not in (READ, CONTROL):
+            return REFUSED_MODE
+        start = self._pdu_start(frame)
+        if start is None:
+            return REFUSED_FRAME
+        end = len(frame) if self.kind == "tcp" else len(frame) - 2
+        unit = frame[start - 1]
+        function = frame[start]
+        if function in _READ_FUNCTIONS:
+            verdict = self._judge_read(unit, function, frame, start, end)
+        elif function == 16:
+            verdict = self._judge_write(now_ms, unit, frame, start, end)
+        else:
+            verdict = REFUSED_ADDRESS
+        if verdict != SENT:
+            return verdict
+        return self._rate(now_ms)
+
+    def _pdu_start(self, frame):
+        """Index of the function code, or None when the frame is not well formed."""
+        if self.kind == "tcp":
+            if len(frame) < 12 or frame[2] or frame[3]:
+                return None
+            return 7 if (frame[4] << 8 | frame[5]) == len(frame) - 6 else None
+        if len(frame) < 8 or _crc16(frame[:-2]) != (frame[-1] << 8 | frame[-2]):
+            return None
+        return 1
+
+    def _judge_read(self, unit, function, frame, start, end):
+        if end - start != 5:
+            return REFUSED_FRAME
+        address, count = unpack_from(">HH", frame, start + 1)
+        for rule_unit, rule_function, first, stop, most in self.reads:
+            if unit == rule_unit and function == rule_function:
+                if first <= address and address + count <= stop and 0 < count <= most:
+                    return SENT
+        return REFUSED_ADDRESS
+
+    def _judge_write(self, now_ms, unit, frame, start, end):
+        if self.mode != CONTROL:
+            return REFUSED_MODE
+        if end - start < 6:
+            return REFUSED_FRAME
+        address, count, size = unpack_from(">HHB", frame, start + 1)
+        if size != 2 * count or end - start != 6 + size:
+            return REFUSED_FRAME
+        for rule_unit, _, rule_address, rule_count, fields in self.writes:
+            if unit == rule_unit and address == rule_address and count == rule_count:
+                return self._judge_fields(now_ms, frame, start + 6, count, fields)
+        return REFUSED_ADDRESS
+
+    def _judge_fields(self, now_ms, frame, data, count, fields):
+        named = 0
+        for offset, what, num, den in fields:
+            raw = unpack_from(">H", frame, data + 2 * offset)[0]
+            named += 1
+            if what == CONSTANT:
+                good = raw == num
+            elif what == WATCHDOG_MS:
+                good = num <= raw <= den
+            else:
+                # ceiling: a limit is compared with the largest current that the register can mean
+                good = raw < 0x8000 and -(-raw * num // den) <= self._allowed(now_ms, what)
+            if not good:
+                return REFUSED_VALUE
+        return SENT if named == count else REFUSED_ADDRESS
+
+    def _allowed(self, now_ms, what):
+        """What the permit allows now, in the unit of what; 0 once it has expired."""
+        if self._until_ms is None or now_ms > self._until_ms:
+            return 0
+        if what == CHARGE_MA:
+            return self._charge_ma
+        if what == DISCHARGE_MA:
+            return self._discharge_ma
+        if what == CHARGE_MW:
+            return self._charge_ma * self._pack_mv // 1000
+        if what == DISCHARGE_MW:
+            return self._discharge_ma * self._pack_mv // 1000
+        return 0
+
+    def _rate(self, now_ms):
+        if self._window_ms is None or now_ms - self._window_ms >= RATE_WINDOW_MS:
+            self._window_ms = now_ms
+            self._window_frames = 0
+        if self._window_frames >= RATE_FRAMES:
+            return REFUSED_RATE
+        self._window_frames += 1
+        return SENT
+
+
+def approved_sum(total, frame):
+    """Running sum over approved frames: Adler-32 (RFC 1950) continued from total (start: 1).
+
+    The same function applied to bytes captured at the peer must give the gate's approved_sum.
+    """
+    low = total & 0xFFFF
+    high = total >> 16
+    for byte in frame:
+        low = (low + byte) % 65521
+        high = (high + low) % 65521
+    return high << 16 | low
