@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""Every setting of a site: unit, bounds, default and reason, declared once.
+
+The host makes a plain dict of integers and strings from site.yaml (host_tools/site.py) with this table;
+the board and the gateway check the dict again with check() before anything runs.
+"""
+
+VERSION = 1
+
+REQUIRED = "required"  # no default is safe: the key must be given
+OPTIONAL = None  # may be absent: the feature is off or the value unknown
+
+# Sections: "" is the top, "pack.maker" the dict inside each pack. kind: "int", "str" or a tuple of the
+# allowed words. low and high are inclusive and in the unit of the key.
+# (section, key, kind, low, high, default, reason)
+SETTINGS = (
+    ("", "site", "str", 1, 40, REQUIRED, "name of the site; part of every topic"),
+    ("", "org", "str", 1, 40, "local", "operator; first part of every topic"),
+    ("", "device", "str", 1, 40, OPTIONAL, "name of this controller; the site's name when absent"),
+    ("", "mode", ("observe", "control"), 0, 0, REQUIRED, "observe writes nothing; control is a decision of a person"),
+    ("", "period_ms", "int", 100, 10000, 1000, "control period; commands live three of them"),
+    ("", "late_ms", "int", 50, 5000, 300, "a later step gives zero permit: 300 gateway, 500 board, 1000 with PSRAM"),
+    ("pack", "id", "str", 1, 40, REQUIRED, "name of the pack in every record"),
+    ("pack", "serial", "str", 1, 40, OPTIONAL, "serial on the label; another serial starts estimation afresh"),
+    ("pack", "profile", "str", 1, 60, REQUIRED, "profile of the BMS"),
+    ("pack", "link", "int", 0, 15, REQUIRED, "index of the line the BMS is on"),
+    ("pack", "unit", "int", 0, 247, REQUIRED, "unit id on that line"),
+    ("pack", "cells", "int", 1, 400, REQUIRED, "cells in series, fixed at commissioning; a change is a fault"),
+    ("pack", "temps", "int", 1, 64, REQUIRED, "temperature sensors in use"),
+    ("pack", "chemistry", ("lfp", "nmc"), 0, 0, REQUIRED, "chooses OCV table and derating curves"),
+    ("pack", "capacity_mah", "int", 1000, 5000000, REQUIRED, "nameplate capacity, when new"),
+    ("pack.maker", "charge_ma", "int", 0, 2000000, REQUIRED, "manufacturer's absolute charge current"),
+    ("pack.maker", "discharge_ma", "int", 0, 2000000, REQUIRED, "manufacturer's absolute discharge current"),
+    ("pack.maker", "cell_max_mv", "int", 2000, 4500, REQUIRED, "highest cell voltage"),
+    ("pack.maker", "cell_min_mv", "int", 1500, 4000, REQUIRED, "lowest cell voltage"),
+    ("pack.maker", "temp_max_mc", "int", 20000, 80000, REQUIRED, "highest cell temperature"),
+    ("pack.maker", "temp_min_mc", "int", -40000, 20000, REQUIRED, "lowest cell temperature for discharge"),
+    ("pack.maker", "temp_min_charge_mc", "int", -30000, 30000, REQUIRED, "lowest cell temperature for charge"),
+    ("pack.grade", "charge_ma", "int", 0, 2000000, REQUIRED, "test centre's charge current"),
+    ("pack.grade", "discharge_ma", "int", 0, 2000000, REQUIRED, "test centre's discharge current"),
+    ("pack.grade", "capacity_mah", "int", 1000, 5000000, REQUIRED, "measured capacity: prior of the estimator"),
+    ("pack.grade", "capacity_std_mah", "int", 1, 500000, REQUIRED, "one standard deviation of that measurement"),
+    ("pack.grade", "grade", "str", 1, 10, REQUIRED, "grade as printed on the certificate"),
+    ("pack.grade", "body", "str", 1, 40, REQUIRED, "test centre"),
+    ("pack.grade", "date", "str", 10, 10, REQUIRED, "date of the test, YYYY-MM-DD"),
+    ("pack.contract", "charge_ma", "int", 0, 2000000, REQUIRED, "what the subscription allows"),
+    ("pack.contract", "discharge_ma", "int", 0, 2000000, REQUIRED, "what the subscription allows"),
+    ("pcs", "id", "str", 1, 40, "pcs", "name of the PCS in every record"),
+    ("pcs", "profile", "str", 1, 60, REQUIRED, "profile of the PCS"),
+    ("pcs", "link", "int", 0, 15, REQUIRED, "index of the line the PCS is on"),
+    ("pcs", "unit", "int", 0, 247, REQUIRED, "unit id on that line"),
+    ("pcs", "power_w", "int", 100, 5000000, REQUIRED, "rated power: the percent registers refer to it"),
+    ("pcs", "watchdog_ms", "int", 2000, 60000, 5000, "PCS falls to zero after this silence; 3 to 10 write periods"),
+    ("pcs", "obey_ms", "int", 200, 60000, 2000, "the PCS follows a new limit within this time"),
+    ("meter", "id", "str", 1, 40, "meter", "name of the meter in every record"),
+    ("meter", "profile", "str", 1, 60, REQUIRED, "profile of the meter"),
+    ("meter", "link", "int", 0, 15, REQUIRED, "index of the line the meter is on"),
+    ("meter", "unit", "int", 0, 247, REQUIRED, "unit id on that line"),
+    ("uplink", "host", "str", 1, 100, REQUIRED, "broker"),
+    ("uplink", "port", "int", 1, 65535, 1883, "broker's port"),
+    ("uplink", "keepalive_s", "int", 5, 60, 20, "a half-open connection is noticed within twice this"),
+    ("uplink", "status_port", "int", 0, 65535, 0, "local status port for the live view, 0 = any free one"),
+)
+
+# Pairs (narrower, wider) that must not be looser: the smallest source wins, a looser one is refused.
+NARROWER = (("grade", "maker"), ("contract", "maker"))
+
+_LINK_KINDS = ("tcp", "rtu")
+
+
+class SettingsError(Exception):
+    """Our own file is wrong. args: (place, what is wrong, mend)."""
+
+    def __init__(self, place, problem, mend):
+        Exception.__init__(self, place, problem, mend)
+        self.place = place
+        self.problem = problem
+        self.mend = mend
+
+    def __str__(self):
+        return "%s: %s -> %s" % (self.place, self.problem, self.mend)
+
+
+def rows(section):
+    """The rows of SETTINGS of one section, in table order."""
+    return tuple(row for row in SETTINGS if row[0] == section)
+
+
+def check_value(place, row, value):
+    """Return value if it fits row of SETTINGS, else raise SettingsError naming place."""
+    kind, low, high = row[2], row[3], row[4]
+    if isinstance(kind, tuple):
+        if value not in kind:
+            raise SettingsError(place, "%s is not allowed" % (value,), "use one of: %s" % ", ".join(kind))
+    elif kind == "str":
+        if not isinstance(value, str) or not low <= len(value) <= high:
+            raise SettingsError(place, "needs a text of %d to %d characters" % (low, high), row[6])
+    elif not isinstance(value, int) or value is True or value is False:
+        raise SettingsError(place, "needs a whole number", row[6])
+    elif not low <= value <= high:
+        raise SettingsError(place, "%d is outside %d..%d" % (value, low, high), row[6])
+    return value
+
+
+def _check_section(place, section, given, extra):
+    if not isinstance(given, dict):
+        raise SettingsError(place, "is missing", "add the section")
+    known = [row[1] for row in rows(section)] + list(extra)
+    for key in given:
+        if key not in known:
+            raise SettingsError(place + key, "unknown key", "known are: %s" % ", ".join(known))
+    for row in rows(section):
+        key = row[1]
+        if given.get(key) is None:
+            if row[5] == REQUIRED:
+                raise SettingsError(place + key, "is missing", row[6])
+        else:
+            check_value(place + key, row, given[key])
+
+
+def _check_pack(place, pack, links):
+    _check_section(place, "pack", pack, ("maker", "grade", "contract", "facts"))
+    _check_section(place + "maker.", "pack.maker", pack.get("maker"), ())
+    _check_section(place + "grade.", "pack.grade", pack.get("grade"), ())
+    if pack.get("contract") is not None:
+        _check_section(place + "contract.", "pack.contract", pack["contract"], ())
+    for narrow, wide in NARROWER:
+        for key in ("charge_ma", "discharge_ma"):
+            if pack.get(narrow) and pack[narrow][key] > pack[wide][key]:
+                raise SettingsError(
+                    place + narrow + "." + key,
+                    "%d is above the %d of %s" % (pack[narrow][key], pack[wide][key], wide),
+                    "a looser value is refused, not clamped: set it lower or remove it",
+                )
+    maker = pack["maker"]
+    if maker["cell_min_mv"] + 500 > maker["cell_max_mv"]:
+        raise SettingsError(place + "maker.cell_min_mv", "is not below cell_max_mv by 500 mV", "swap or correct them")
+    if maker["temp_min_mc"] > maker["temp_max_mc"] or maker["temp_min_charge_mc"] > maker["temp_max_mc"]:
+        raise SettingsError(place + "maker.temp_min_mc", "is above temp_max_mc", "swap or correct them")
+    _check_facts(place, pack.get("facts"), 8)
+    if pack["link"] >= links:
+        raise SettingsError(place + "link", "there is no line %d" % pack["link"], "there are %d lines" % links)
+
+
+def _check_facts(place, facts, groups):
+    if not isinstance(facts, dict) or len(facts.get("periods_ms", ())) != groups:
+        raise SettingsError(place + "facts", "periods_ms needs %d places" % groups, "compile the profile again")
+
+
+def check(settings):
+    """Raise SettingsError at the first thing wrong with settings (dict as in the module text); else None."""
+    if settings.get("version") != VERSION:
+        raise SettingsError("version", "%s is not %d" % (settings.get("version"), VERSION), "flash matching versions")
+    _check_section("", "", settings, ("version", "links", "packs", "pcs", "meter", "inputs", "uplink"))
+    links = settings.get("links") or ()
+    for index, link in enumerate(links):
+        if link.get("kind") not in _LINK_KINDS:
+            raise SettingsError("links[%d].kind" % index, "%s" % link.get("kind"), "use tcp or rtu")
+    if not settings.get("packs"):
+        raise SettingsError("packs", "there is no pack", "add at least one")
+    for index, pack in enumerate(settings["packs"]):
+        _check_pack("packs[%d]." % index, pack, len(links))
+    _check_section("pcs.", "pcs", settings.get("pcs"), ("facts",))
+    _check_facts("pcs.", settings["pcs"].get("facts"), 2)
+    if settings["pcs"]["watchdog_ms"] < 3 * settings["period_ms"]:
+        raise SettingsError("pcs.watchdog_ms", "is under three control periods", "raise it or shorten period_ms")
+    for name in ("meter", "uplink"):
+        if settings.get(name) is not None:
+            _check_section(name + ".", name, settings[name], ("facts",))
+
+
+def with_defaults(settings):
+    """A copy of settings with every absent optional key set to its default; nested dicts are copied."""
+    full = dict(settings)
+    _fill("", full)
+    full["device"] = full["device"] or full["site"]
+    full["packs"] = [_filled("pack", pack) for pack in settings.get("packs") or ()]
+    for name in ("pcs", "meter", "uplink"):
+        full[name] = _filled(name, settings[name]) if settings.get(name) is not None else None
+    full["inputs"] = settings.get("inputs")
+    return full
+
+
+def _filled(section, given):
+    holder = dict(given)
+    _fill(section, holder)
+    if section == "pack":
+        holder["contract"] = given.get("contract")
+    return holder
+
+
+def _fill(section, holder):
+    for row in rows(section):
+        if holder.get(row[1]) is None and row[5] != REQUIRED:
+            holder[row[1]] = row[5]
