@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""The flash chip of the virtual board: a file on the host, seen as blocks by littlefs."""
+
+ERASED = b"\xff"
+SYNC = 3
+BLOCK_COUNT = 4
+BLOCK_SIZE = 5
+ERASE = 6
+
+
+class FlashImage:
+    """A block device (extended protocol) on the file `path`: `count` blocks of `size` bytes."""
+
+    def __init__(self, path, count, size, blank):
+        self.count = count
+        self.size = size
+        if blank:
+            with open(path, "wb") as chip:
+                for _ in range(count):
+                    chip.write(ERASED * size)
+        self.chip = open(path, "r+b")  # noqa: SIM115
+
+    def readblocks(self, block, buffer, offset=0):
+        """Fill `buffer` from byte `offset` of `block`."""
+        self.chip.seek(block * self.size + offset)
+        self.chip.readinto(buffer)
+
+    def writeblocks(self, block, buffer, offset=None):
+        """Write `buffer`; without an offset the block is erased first, as littlefs expects."""
+        if offset is None:
+            self.ioctl(ERASE, block)
+            offset = 0
+        self.chip.seek(block * self.size + offset)
+        self.chip.write(buffer)
+
+    def ioctl(self, request, block):
+        """Answer the requests of the file system; 0 means done."""
+        if request == BLOCK_COUNT:
+            return self.count
+        if request == BLOCK_SIZE:
+            return self.size
+        if request == SYNC:
+            self.chip.flush()
+        if request == ERASE:
+            self.chip.seek(block * self.size)
+            self.chip.write(ERASED * self.size)
+        return 0

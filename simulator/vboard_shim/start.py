@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""Start of the virtual board, before its REPL: mount the flash image, then boot.py and main.py.
+
+Settings arrive in the environment (see `vm_environment` in simulator/vboard.py). A soft reset out of
+the raw REPL runs boot.py only, as a real board does.
+"""
+
+import os
+import sys
+
+import machine
+import vfs
+from flash_image import FlashImage
+
+BLOCK_SIZE = 4096
+
+
+def _mount(path, count):
+    try:
+        os.stat(path)
+        blank = False
+    except OSError:
+        blank = True
+    flash = FlashImage(path, count, BLOCK_SIZE, blank)
+    if blank:
+        vfs.VfsLfs2.mkfs(flash)
+    vfs.umount("/")
+    vfs.mount(vfs.VfsLfs2(flash), "/")
+    os.chdir("/")
+    sys.path[:] = ["", ".frozen", "/lib"]
+    sys.argv[:] = []
+    sys.modules.pop("flash_image", None)
+
+
+def _attach():
+    uarts = {}
+    for pair in os.getenv("VBOARD_UARTS").split():
+        number, fd = pair.split("=")
+        uarts[int(number)] = int(fd)
+    machine.attach(int(os.getenv("VBOARD_PIPE")), int(os.getenv("VBOARD_CAUSE")), uarts)
+
+
+def _run(name):
+    """Run one file of the board; False when a Ctrl-C asks for the REPL."""
+    try:
+        os.stat(name)
+    except OSError:
+        return True
+    try:
+        execfile(name)  # noqa: F821
+    except SystemExit:
+        machine.soft_reset()
+    except KeyboardInterrupt as stop:
+        sys.print_exception(stop)
+        return False
+    except BaseException as error:  # noqa: BLE001 (a board shows whatever its program raises)
+        sys.print_exception(error)
+    return True
+
+
+def _start():
+    _attach()
+    _mount(os.getenv("VBOARD_IMAGE"), int(os.getenv("VBOARD_BLOCKS")))
+    machine.tell("run")
+    if _run("boot.py") and os.getenv("VBOARD_RAW") != "1":
+        _run("main.py")
+    machine.tell("done")
+
+
+try:
+    _start()
+except KeyboardInterrupt:
+    machine.tell("done")
