@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""Faults and modes as tables: the only place where a fault gets its consequence.
+
+A condition is looked at in every step; it becomes a fault when it held for its time and for its count
+of fresh samples, whichever is later. Levels: WARN forbids a direction, TRIP stops and asks for the open
+sequence, LOCK stays until a person acknowledges. bms_silent has its own restart budget and never locks.
+"""
+
+BOTH, CHARGE, DISCHARGE = 0, 1, 2
+INFO, WARN, TRIP, LOCK = 0, 1, 2, 3
+LEVELS = ("info", "warn", "trip", "lock")
+
+# Fault codes are the index in FAULTS and go upstream: append only.
+# (name, level, side, debounce_ms, fresh reads, clear_ms, meaning)
+FAULTS = (
+    ("none", INFO, BOTH, 0, 0, 0, "no fault"),
+    ("bms_silent", TRIP, BOTH, 0, 0, 300000, "no required value of the BMS for max(10 s, 5 periods)"),
+    ("input_invalid", WARN, BOTH, 0, 0, 0, "a required value is missing, stale, frozen or implausible"),
+    ("cell_high", WARN, CHARGE, 1000, 3, 30000, "highest cell at the maker's maximum"),
+    ("cell_low", WARN, DISCHARGE, 1000, 3, 30000, "lowest cell at the maker's minimum"),
+    ("cell_over_volt", TRIP, BOTH, 500, 3, 300000, "highest cell 50 mV above the maker's maximum"),
+    ("cell_under_volt", TRIP, BOTH, 500, 3, 300000, "lowest cell 150 mV below the maker's minimum"),
+    ("deep_discharge", LOCK, BOTH, 0, 3, 0, "lowest cell 600 mV below the maker's minimum"),
+    ("temp_high", WARN, BOTH, 1000, 3, 30000, "hottest sensor at the maker's maximum"),
+    ("temp_over", TRIP, BOTH, 5000, 3, 300000, "hottest sensor 3 K above the maker's maximum"),
+    ("temp_far_over", LOCK, BOTH, 0, 3, 0, "hottest sensor 13 K above the maker's maximum"),
+    ("temp_low_charge", WARN, CHARGE, 1000, 3, 30000, "coldest sensor at the minimum for charging"),
+    ("temp_low", WARN, DISCHARGE, 1000, 3, 30000, "coldest sensor at the maker's minimum"),
+    ("over_current", TRIP, BOTH, 300, 3, 300000, "current above the maker's limit + 10 % + 3 % C"),
+    ("bms_blocks_charge", WARN, CHARGE, 0, 0, 30000, "the BMS reports an alarm against charging"),
+    ("bms_blocks_discharge", WARN, DISCHARGE, 0, 0, 30000, "the BMS reports an alarm against discharging"),
+    ("bms_alarm", TRIP, BOTH, 500, 3, 300000, "the BMS reports a fault of its own or of the system"),
+    ("cells_wrong", WARN, BOTH, 0, 0, 30000, "another count of cells answers than was commissioned"),
+    ("pcs_silent", WARN, BOTH, 0, 0, 0, "the PCS does not answer"),
+    ("pcs_disobeys", WARN, BOTH, 0, 2, 10000, "current beyond the permit for longer than the time to obey"),
+    ("pcs_ignores_zero", TRIP, BOTH, 2000, 3, 300000, "current flows 2 s after the time to obey a zero permit"),
+    ("flow_while_open", LOCK, BOTH, 0, 3, 0, "contactor feedback open and current above 2 % C"),
+    ("estop", TRIP, BOTH, 0, 0, 300000, "emergency stop, or its wire is open"),
+    ("smoke", LOCK, BOTH, 0, 0, 0, "smoke or off-gas detector, or its wire is open"),
+    ("insulation", LOCK, BOTH, 0, 0, 0, "insulation monitor, or its wire is open"),
+    ("door", WARN, BOTH, 1000, 0, 1000, "door open, or its wire is open"),
+    ("late_step", WARN, BOTH, 0, 0, 0, "a control step came later than its class allows"),
+    ("budget_used", LOCK, BOTH, 0, 0, 0, "three restarts after trips within 24 h"),
+    ("pack_apart", WARN, BOTH, 0, 3, 30000, "parallel packs differ in voltage while not connected"),
+)
+NAMES = tuple([row[0] for row in FAULTS])
+(
+    F_NONE,
+    F_BMS_SILENT,
+    F_INPUT_INVALID,
+    F_CELL_HIGH,
+    F_CELL_LOW,
+    F_CELL_OVER_VOLT,
+    F_CELL_UNDER_VOLT,
+    F_DEEP_DISCHARGE,
+    F_TEMP_HIGH,
+    F_TEMP_OVER,
+    F_TEMP_FAR_OVER,
+    F_TEMP_LOW_CHARGE,
+    F_TEMP_LOW,
+    F_OVER_CURRENT,
+    F_BMS_BLOCKS_CHARGE,
+    F_BMS_BLOCKS_DISCHARGE,
+    F_BMS_ALARM,
+    F_CELLS_WRONG,
+    F_PCS_SILENT,
+    F_PCS_DISOBEYS,
+    F_PCS_IGNORES_ZERO,
+    F_FLOW_WHILE_OPEN,
+    F_ESTOP,
+    F_SMOKE,
+    F_INSULATION,
+    F_DOOR,
+    F_LATE_STEP,
+    F_BUDGET_USED,
+    F_PACK_APART,
+) = range(len(FAULTS))
+
+# BMS alarm bits (SunSpec 802 Evt1) -> fault. Warnings of the BMS are reported, not acted upon: its own
+# limits already say what it wants. Every *_alarm and every fault bit acts.
+_BLOCK_CHARGE_BITS = (5, 9, 15)
+_BLOCK_DISCHARGE_BITS = (7, 11, 13)
+_ALARM_BITS = (0, 1, 3, 18, 20, 22, 25, 28)
+BLOCK_CHARGE_MASK = sum([1 << b for b in _BLOCK_CHARGE_BITS])
+BLOCK_DISCHARGE_MASK = sum([1 << b for b in _BLOCK_DISCHARGE_BITS])
+ALARM_MASK = sum([1 << b for b in _ALARM_BITS])
+
+SILENT_MIN_MS = 10000
+SILENT_PERIODS = 5
+FLOW_OPEN_PPM = 20000
+DISOBEY_PPM = 30000
+
+# ---- modes --------------------------------------------------------------------------------------
+
+MODE_NAMES = ("starting", "running", "stopped", "open", "locked")
+STARTING, RUNNING, STOPPED, OPEN, LOCKED = range(5)
+EFFECT_NAMES = ("ready", "hold", "trip", "lock", "restart", "acknowledge")
+READY, HOLD, TRIPPED, LOCKING, RESTART, ACKNOWLEDGE = range(6)
+
+# MODES[mode][effect] -> mode: total, a test walks every pair.
+MODES = (
+    (RUNNING, STARTING, OPEN, LOCKED, STARTING, STARTING),  # starting: nothing valid yet
+    (RUNNING, STOPPED, OPEN, LOCKED, RUNNING, RUNNING),  # running
+    (RUNNING, STOPPED, OPEN, LOCKED, STOPPED, STOPPED),  # stopped: zero permit, returns by itself
+    (OPEN, OPEN, OPEN, LOCKED, STARTING, OPEN),  # open: tripped, waits for its restart
+    (LOCKED, LOCKED, LOCKED, LOCKED, LOCKED, STARTING),  # locked: waits for a person
+)
+
+# Events that go upstream as class E (index = code): append only.
+EVENTS = (
+    "none",
+    "mode changed",
+    "fault raised",
+    "fault cleared",
+    "quality changed",
+    "clock stepped",
+    "step late",
+    "restarted",
+    "gap",
+)
+(E_NONE, E_MODE, E_RAISED, E_CLEARED, E_QUALITY, E_CLOCK, E_LATE, E_RESTARTED, E_GAP) = range(len(EVENTS))
+
+RESTARTS = 3
+SILENT_RESTARTS = 10
+RESTART_WINDOW_MS = 24 * 3600000
+
+
+class Faults:
+    """Debounce, latches and restart budget of one pack. state: list as state() gave it, or None."""
+
+    def __init__(self, state=None):
+        count = len(FAULTS)
+        self._since_ms = [None] * count
+        self._since_fresh = [0] * count
+        self._clear_ms = [None] * count
+        self.active = [False] * count
+        self.raised_ms = [None] * count
+        self.restarts = list(state["restarts"]) if state else []
+        self.silent_restarts = list(state["silent"]) if state else []
+        self.uptime_ms = state["uptime_ms"] if state else 0
+        self._last_ms = None
+        if state:
+            for fault in state["locked"]:
+                self.active[fault] = True
+
+    def step(self, now_ms, fresh, conditions):
+        """Take the conditions (list of bool by fault code); return [(event, fault), ...] that changed."""
+        if self._last_ms is not None:
+            self.uptime_ms += max(0, now_ms - self._last_ms)
+        self._last_ms = now_ms
+        changes = []
+        for fault in range(1, len(FAULTS)):
+            if conditions[fault]:
+                if self._raise(fault, now_ms, fresh):
+                    changes.append((E_RAISED, fault))
+            else:
+                self._since_ms[fault] = None
+                if self.active[fault] and self._clear(fault, now_ms):
+                    changes.append((E_CLEARED, fault))
+        return changes
+
+    def _raise(self, fault, now_ms, fresh):
+        self._clear_ms[fault] = None
+        if self._since_ms[fault] is None:
+            self._since_ms[fault] = now_ms
+            self._since_fresh[fault] = fresh
+        if self.active[fault]:
+            return False
+        row = FAULTS[fault]
+        # the sample that showed it first counts as one
+        reads = fresh - self._since_fresh[fault] + 1
+        if now_ms - self._since_ms[fault] < row[3] or reads < row[4]:
+            return False
+        self.active[fault] = True
+        self.raised_ms[fault] = now_ms
+        return True
+
+    def _clear(self, fault, now_ms):
+        row = FAULTS[fault]
+        if row[1] == LOCK:
+            return False
+        if self._clear_ms[fault] is None:
+            self._clear_ms[fault] = now_ms
+        if now_ms - self._clear_ms[fault] < row[5]:
+            return False
+        if row[1] == TRIP and not self._spend(fault):
+            return False
+        self.active[fault] = False
+        self._clear_ms[fault] = None
+        return True
+
+    def _spend(self, fault):
+        """Take one restart from the budget; a used budget locks (never for a silent BMS)."""
+        silent = fault == F_BMS_SILENT
+        used = self.silent_restarts if silent else self.restarts
+        used[:] = [at for at in used if self.uptime_ms - at < RESTART_WINDOW_MS]
+        if len(used) >= (SILENT_RESTARTS if silent else RESTARTS):
+            if not silent:
+                self.active[F_BUDGET_USED] = True
+            return False
+        used.append(self.uptime_ms)
+        return True
+
+    def acknowledge(self):
+        """A person lifted the locks; conditions that still hold raise their faults again."""
+        for fault in range(len(FAULTS)):
+            if FAULTS[fault][1] == LOCK:
+                self.active[fault] = False
+        self.restarts = []
+
+    def level(self):
+        """The highest level of all active faults."""
+        level = INFO
+        for fault in range(1, len(FAULTS)):
+            if self.active[fault] and FAULTS[fault][1] > level:
+                level = FAULTS[fault][1]
+        return level
+
+    def blocking(self, side):
+        """Code of the gravest active fault that forbids side (CHARGE or DISCHARGE), or F_NONE."""
+        found = F_NONE
+        level = INFO
+        for fault in range(1, len(FAULTS)):
+            row = FAULTS[fault]
+            if self.active[fault] and row[2] in (BOTH, side) and row[1] > level:
+                found = fault
+                level = row[1]
+        return found
+
+    def names(self):
+        """Codes of the active faults, in table order."""
+        return [fault for fault in range(1, len(FAULTS)) if self.active[fault]]
+
+    def state(self):
+        """What must survive a restart: locks and spent restarts."""
+        return {
+            "locked": [f for f in self.names() if FAULTS[f][1] == LOCK],
+            "restarts": self.restarts,
+            "silent": self.silent_restarts,
+            "uptime_ms": self.uptime_ms,
+        }
+
+
+def effect(faults, valid):
+    """The effect on the mode of what is active now; valid: every required input is believed."""
+    level = faults.level()
+    if level == LOCK:
+        return LOCKING
+    if level == TRIP:
+        return TRIPPED
+    if not valid or (faults.blocking(CHARGE) and faults.blocking(DISCHARGE)):
+        return HOLD
+    return READY

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""The last word before the gate: looks at the raw sample again and may only lower.
+
+It decodes nothing, trusts no estimate and shares no code with validate or limits: raw integers with
+their arrival times and counts go in, a Command that may be sent comes out. Out of range, missing or
+stale gives zero in that direction at once and without a latch. The decision number tells the gate and
+the watchdog that this function really ran.
+"""
+
+from edge.core.records import (
+    G_ALARMS,
+    G_CELLS,
+    G_CURRENT,
+    G_LIMITS,
+    G_PACK,
+    G_TEMPS,
+    OK,
+    Command,
+)
+
+# What a lithium cell, a sensor or a pack can read at all; outside is not a measurement.
+CELL_MV = (500, 5000)
+TEMP_MC = (-40000, 100000)
+CURRENT_MA = (-3000000, 3000000)
+PACK_MV = (1000, 2000000)
+
+# Reasons of the guard, for the record.
+G_PASSED, G_NO_SAMPLE, G_OLD, G_RANGE, G_CELL, G_TEMPERATURE, G_BMS, G_DOCUMENT = range(8)
+REASONS = ("passed", "no sample", "old", "range", "cell", "temperature", "bms", "document")
+
+
+def stale_limits(pack, period_ms):
+    """Greatest age in ms per group that the guard accepts: three declared periods, at least 1 s; None for
+    a group that the profile does not carry."""
+    return tuple(
+        [
+            None if declared is None else max(3 * max(declared, period_ms), 1000)
+            for declared in pack["facts"]["periods_ms"]
+        ]
+    )
+
+
+def _age_reason(now_ms, sample, limits_ms):
+    for group in (G_PACK, G_CURRENT, G_CELLS, G_TEMPS, G_LIMITS, G_ALARMS):
+        entry = sample.groups[group]
+        limit_ms = limits_ms[group]
+        if limit_ms is None or entry.at_ms is None or entry.quality != OK:
+            return G_NO_SAMPLE
+        age_ms = now_ms - entry.at_ms
+        if age_ms < 0 or age_ms > limit_ms:
+            return G_OLD
+    return G_PASSED
+
+
+def _within(value, bounds):
+    return value is not None and bounds[0] <= value <= bounds[1]
+
+
+def _range_reason(pack, sample):
+    if not _within(sample.pack_mv, PACK_MV) or not _within(sample.current_ma, CURRENT_MA):
+        return G_RANGE
+    if len(sample.cell_mv) < pack["cells"] or len(sample.temp_mc) < pack["temps"]:
+        return G_RANGE
+    for cell_mv in sample.cell_mv[: pack["cells"]]:
+        if cell_mv is None or not CELL_MV[0] <= cell_mv <= CELL_MV[1]:
+            return G_RANGE
+    for temp_mc in sample.temp_mc[: pack["temps"]]:
+        if not _within(temp_mc, TEMP_MC):
+            return G_RANGE
+    if sample.bms_charge_ma is None or sample.bms_discharge_ma is None or sample.alarms is None:
+        return G_RANGE
+    return G_PASSED
+
+
+def _lowest(pack, key, bms_ma):
+    """Smallest of the documents and the BMS's own limit for key ("charge_ma" or "discharge_ma")."""
+    limit = min(pack["maker"][key], pack["grade"][key], bms_ma)
+    if pack.get("contract"):
+        limit = min(limit, pack["contract"][key])
+    return limit if limit > 0 else 0
+
+
+def _bounds(pack, sample):
+    """(charge_ma, discharge_ma) that raw cells, temperatures, documents and the BMS allow."""
+    maker = pack["maker"]
+    cells = sample.cell_mv[: pack["cells"]]
+    temps = sample.temp_mc[: pack["temps"]]
+    high = max(cells)
+    low = min(cells)
+    hot = max(temps)
+    cold = min(temps)
+    charge = _lowest(pack, "charge_ma", sample.bms_charge_ma)
+    discharge = _lowest(pack, "discharge_ma", sample.bms_discharge_ma)
+    if high >= maker["cell_max_mv"] or hot >= maker["temp_max_mc"] or cold <= maker["temp_min_charge_mc"]:
+        charge = 0
+    if low <= maker["cell_min_mv"] or hot >= maker["temp_max_mc"] or cold <= maker["temp_min_mc"]:
+        discharge = 0
+    return charge, discharge
+
+
+def guard(now_ms, pack, limits_ms, sample, wanted, decision):
+    """Return (Command, reason): wanted, lowered to what the raw sample of pack allows now.
+
+    pack: its settings. limits_ms: stale_limits(pack, ...). sample: Sample or None. wanted: Command with
+    magnitudes in mA, None counts as 0. decision: number of this decision, one more than the last.
+    The result's limits are never above wanted's; its voltage is the raw one or None.
+    """
+    charge = wanted.charge_ma or 0
+    discharge = wanted.discharge_ma or 0
+    reason = G_NO_SAMPLE
+    pack_mv = None
+    if sample is not None:
+        reason = _age_reason(now_ms, sample, limits_ms)
+        if reason == G_PASSED:
+            reason = _range_reason(pack, sample)
+    if reason == G_PASSED:
+        pack_mv = sample.pack_mv
+        charge_bound, discharge_bound = _bounds(pack, sample)
+        if charge > charge_bound or discharge > discharge_bound:
+            reason = G_DOCUMENT
+        charge = min(charge, charge_bound)
+        discharge = min(discharge, discharge_bound)
+    else:
+        charge = discharge = 0
+    return (
+        Command(
+            wanted.target,
+            charge if charge > 0 else 0,
+            discharge if discharge > 0 else 0,
+            wanted.charge_mv,
+            pack_mv,
+            wanted.precharge,
+            wanted.contactor,
+            wanted.valid_until_ms,
+            decision,
+        ),
+        reason,
+    )

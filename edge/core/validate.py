@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""Validity before value: what of a BMS sample may be believed now.
+
+Every group of signals is judged by its age, its own quality mark, whether its content still moves
+while current flows, and whether it agrees with its neighbours. What fails becomes None with a reason.
+An outlier on the dangerous side is never dropped: it counts until it is proved wrong.
+"""
+
+from collections import namedtuple
+
+from edge.core.records import (
+    FROZEN,
+    G_ALARMS,
+    G_CELLS,
+    G_CURRENT,
+    G_EXTREMES,
+    G_LIMITS,
+    G_PACK,
+    G_STATE,
+    G_TEMPS,
+    IMPLAUSIBLE,
+    MISSING,
+    OK,
+    STALE,
+)
+
+# Groups without which no current may flow (LIMITS: V, I, T, cell extremes, BMS limits, alarm word).
+REQUIRED_GROUPS = (G_PACK, G_CURRENT, G_EXTREMES, G_CELLS, G_TEMPS, G_LIMITS, G_ALARMS)
+_ALL = 8
+
+STALE_PERIODS = 3
+STALE_MIN_MS = 1000
+
+# Frozen: content unchanged over this many fresh reads and this long while current flows.
+FROZEN_READS = 30
+FROZEN_MS = 30000
+# "Current flows" above this share of the nameplate capacity per hour (BMS offsets stay below it).
+FLOW_PPM = 20000
+# One frozen cell: looked for in windows of this many fresh reads in which its peers moved this much.
+CELL_WINDOW_READS = 60
+CELL_MOVE_LSB = 8
+
+# BMS and PCS current further apart than this share of C for this many fresh reads: one of them lies.
+DISAGREE_PPM = 30000
+DISAGREE_READS = 3
+# Cells must add up to the pack voltage within the larger of these for this many fresh reads.
+SUM_PPM = 10000
+SUM_MV = 3000
+SUM_READS = 3
+# A larger step of an extreme cell counts on the dangerous side for this many fresh reads first.
+JUMP_MV = 200
+JUMP_READS = 2
+
+Believed = namedtuple(
+    "Believed",
+    (
+        "pack_mv",
+        "current_ma",
+        "cell_max_mv",
+        "cell_min_mv",
+        "temp_max_mc",
+        "temp_min_mc",
+        "cell_mv",
+        "bms_charge_ma",
+        "bms_discharge_ma",
+        "bms_charge_mv",
+        "alarms",
+        "bms_soc_ppm",
+        "bms_soh_ppm",
+        "quality",  # one code per group
+        "worst",  # worst code of the required groups
+        "age_ms",  # age of the oldest required group, None when one never came
+        "fresh",  # total count of fresh reads of the current group
+        "cells_wrong",  # True: more or fewer cells answer than were commissioned
+    ),
+)
+
+
+def stale_after_ms(period_ms):
+    """Age at which a group of that declared period (ms) is stale: three periods, at least 1 s."""
+    return max(STALE_PERIODS * period_ms, STALE_MIN_MS)
+
+
+class Validator:
+    """Judges the samples of one pack. pack: its settings (edge.core.settings, section "pack")."""
+
+    def __init__(self, pack, period_ms):
+        self.cells = pack["cells"]
+        self.temps = pack["temps"]
+        self.lsb_mv = pack["facts"].get("cell_lsb_mv") or 1
+        self.capacity_mah = pack["capacity_mah"]
+        self.flow_ma = pack["capacity_mah"] * FLOW_PPM // 1000000
+        self.stale_ms = tuple(
+            None if p is None else stale_after_ms(max(p, period_ms)) for p in pack["facts"]["periods_ms"]
+        )
+        self._count = None
+        self._content = None
+        self._same_reads = 0
+        self._same_since_ms = None
+        self._disagree = 0
+        self._sum_bad = 0
+        self._window = None
+        self._window_reads = 0
+        self._frozen_cell = False
+        self._previous = None
+        self._extremes = None
+        self._held = None
+        self._jump_reads = 0
+        self._marks = (OK,) * _ALL
+
+    def step(self, now_ms, sample, other_ma):
+        """Return Believed for sample (or None) at now_ms.
+
+        other_ma: the pack's current by a second source (PCS, + charges), or None when there is none.
+        """
+        if sample is None:
+            return _nothing()
+        count = sample.groups[G_CURRENT].count
+        if count != self._count:
+            self._count = count
+            self._marks = self._judge_content(now_ms, sample, other_ma)
+            self._jump_reads = max(0, self._jump_reads - 1)
+        quality = []
+        age_ms = 0
+        worst = OK
+        for g in range(_ALL):
+            group = sample.groups[g]
+            code = self._judge_age(g, now_ms, group)
+            if code == OK:
+                code = self._marks[g]
+            quality.append(code)
+            if g != G_STATE:
+                if code > worst:
+                    worst = code
+                if group.at_ms is None:
+                    age_ms = None
+                elif age_ms is not None and now_ms - group.at_ms > age_ms:
+                    age_ms = now_ms - group.at_ms
+        return self._believe(sample, tuple(quality), worst, age_ms)
+
+    def _judge_age(self, g, now_ms, group):
+        limit_ms = self.stale_ms[g]
+        if limit_ms is None:
+            # the profile does not carry this group: extremes come from the cells, the rest is missing
+            return OK if g == G_EXTREMES else MISSING
+        if group.at_ms is None:
+            return MISSING
+        if group.quality != OK:
+            return group.quality
+        age_ms = now_ms - group.at_ms
+        if age_ms < 0:
+            return IMPLAUSIBLE
+        return STALE if age_ms > limit_ms else OK
+
+    def _judge_content(self, now_ms, sample, other_ma):
+        """One mark per group for a fresh sample, from its content alone."""
+        marks = [OK] * _ALL
+        current_ma = sample.current_ma
+        flow_ma = max(abs(current_ma or 0), abs(other_ma or 0))
+        if self._is_frozen(now_ms, sample, flow_ma):
+            for g in range(_ALL):
+                marks[g] = FROZEN
+        cells = sample.cell_mv[: self.cells]
+        if None in cells or len(cells) < self.cells:
+            marks[G_CELLS] = MISSING
+        else:
+            self._judge_cells(sample, cells, flow_ma, marks)
+        if None in sample.temp_mc[: self.temps] or len(sample.temp_mc) < self.temps:
+            marks[G_TEMPS] = MISSING
+        if current_ma is not None and other_ma is not None:
+            apart = abs(current_ma - other_ma) > self.capacity_mah * DISAGREE_PPM // 1000000
+            self._disagree = self._disagree + 1 if apart else 0
+            if self._disagree >= DISAGREE_READS:
+                marks[G_CURRENT] = IMPLAUSIBLE
+        return tuple(marks)
+
+    def _is_frozen(self, now_ms, sample, flow_ma):
+        content = (sample.cell_mv, sample.pack_mv, sample.current_ma, sample.cell_max_mv, sample.cell_min_mv)
+        if content != self._content or flow_ma <= self.flow_ma:
+            self._content = content
+            self._same_reads = 0
+            self._same_since_ms = now_ms
+            return False
+        self._same_reads += 1
+        return self._same_reads >= FROZEN_READS and now_ms - self._same_since_ms >= FROZEN_MS
+
+    def _judge_cells(self, sample, cells, flow_ma, marks):
+        if sample.pack_mv is not None:
+            apart = abs(sum(cells) - sample.pack_mv) > max(sample.pack_mv * SUM_PPM // 1000000, SUM_MV)
+            self._sum_bad = self._sum_bad + 1 if apart else 0
+            if self._sum_bad >= SUM_READS:
+                marks[G_CELLS] = IMPLAUSIBLE
+                marks[G_PACK] = IMPLAUSIBLE
+        self._watch_cells(cells)
+        if self._frozen_cell and marks[G_CELLS] == OK:
+            marks[G_CELLS] = FROZEN
+
+    def _watch_cells(self, cells):
+        """One dead reading among living ones: after a window in which the middle cell moved by
+        CELL_MOVE_LSB, a cell that did not move at all is frozen until a window says otherwise."""
+        if self._window is None:
+            self._window = (list(cells), list(cells))
+            self._window_reads = 0
+            return
+        low, high = self._window
+        self._window_reads += 1
+        if cells != self._previous:
+            for i in range(len(cells)):
+                if cells[i] < low[i]:
+                    low[i] = cells[i]
+                elif cells[i] > high[i]:
+                    high[i] = cells[i]
+            self._previous = cells
+        if self._window_reads >= CELL_WINDOW_READS:
+            moved = sorted([high[i] - low[i] for i in range(len(cells))])
+            if moved[len(moved) // 2] >= CELL_MOVE_LSB * self.lsb_mv:
+                self._frozen_cell = moved[0] == 0
+            self._window = None
+
+    def _believe(self, sample, quality, worst, age_ms):
+        cells_ok = quality[G_CELLS] == OK
+        cells = sample.cell_mv[: self.cells] if cells_ok else None
+        highs = [sample.cell_max_mv] if quality[G_EXTREMES] == OK and sample.cell_max_mv is not None else []
+        lows = [sample.cell_min_mv] if quality[G_EXTREMES] == OK and sample.cell_min_mv is not None else []
+        if cells_ok:
+            highs.append(max(cells))
+            lows.append(min(cells))
+        hot = cold = None
+        if quality[G_TEMPS] == OK:
+            temps = [t for t in sample.temp_mc[: self.temps] if t is not None]
+            if sample.temp_max_mc is not None and quality[G_EXTREMES] == OK:
+                temps.append(sample.temp_max_mc)
+            if sample.temp_min_mc is not None and quality[G_EXTREMES] == OK:
+                temps.append(sample.temp_min_mc)
+            hot, cold = max(temps), min(temps)
+        high, low = self._hold_jump(max(highs), min(lows)) if cells_ok else (None, None)
+        limits_ok = quality[G_LIMITS] == OK
+        state_ok = quality[G_STATE] == OK
+        wrong = len(sample.cell_mv) > self.cells and any([v for v in sample.cell_mv[self.cells :]])
+        return Believed(
+            sample.pack_mv if quality[G_PACK] == OK else None,
+            sample.current_ma if quality[G_CURRENT] == OK else None,
+            high,
+            low,
+            hot,
+            cold,
+            cells,
+            sample.bms_charge_ma if limits_ok else None,
+            sample.bms_discharge_ma if limits_ok else None,
+            sample.bms_charge_mv if limits_ok else None,
+            sample.alarms if quality[G_ALARMS] == OK else None,
+            sample.bms_soc_ppm if state_ok else None,
+            sample.bms_soh_ppm if state_ok else None,
+            quality,
+            worst,
+            age_ms,
+            self._count,
+            wrong,
+        )
+
+
+    def _hold_jump(self, high, low):
+        """(high, low) to be compared with limits: after a jump of an extreme the worse of old and new
+        counts for JUMP_READS fresh reads, then the new one is accepted."""
+        before = self._extremes
+        self._extremes = (high, low)
+        if before is not None and (abs(high - before[0]) > JUMP_MV or abs(low - before[1]) > JUMP_MV):
+            self._jump_reads = JUMP_READS
+            self._held = before
+        if self._jump_reads:
+            return max(high, self._held[0]), min(low, self._held[1])
+        return high, low
+
+
+def _nothing():
+    return Believed(*((None,) * 13 + ((MISSING,) * _ALL, MISSING, None, 0, False)))
