@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""The whole site as it truly is, under a clock that only moves when it is told to.
+
+    world = World(settings, seed)            # plants, BMSs, PCS, meter, weather, mishaps
+    world.advance(to_ms)                     # physics and devices up to that monotonic time
+    world.answer(device, function, address, count, index)   # what a device answers to a read: bytes
+    world.write(device, address, data)       # what a device does with an FC16 write
+
+Devices are numbered as in the settings: packs, PCS, meter. What devices answer is what they measured at
+the end of the last physical step: reads in one instant agree with each other, whatever their order.
+The controller is attached by simulator.rigs (in this process, or in a MicroPython VM) or over real
+sockets by simulator.serve.
+"""
+
+from math import sin, tau
+
+from bms_bridge.encode import encode_block
+from bms_bridge.tables import load
+from simulator.bms import GOOD, SimBms
+from simulator.mishaps import Mishaps
+from simulator.pcs import FactoryDay, SimMeter, SimPcs
+from simulator.plant import Plant
+
+# 2026-11-19 00:00:00 KST
+START_UTC_S = 1795014000
+KST_S = 32400
+
+# How a device meets a request.
+SILENT = 0
+ANSWERS = 1
+HANGS = 2
+
+_MANAGER_MS = 10000  # the energy manager looks at its charge this often
+
+
+class World:
+    """settings: of the site. seed: int, everything random comes from it. start_utc_s: wall clock at
+    monotonic zero. plants: keyword arguments of Plant, one dict per pack. vices: of every BMS. sunny:
+    share of sunny days. step_ms: longest physical step."""
+
+    def __init__(
+        self, settings, seed, start_utc_s=START_UTC_S, plants=None, vices=GOOD, sunny=1.0, step_ms=1000, start_ms=0
+    ):
+        self.settings = settings
+        self.seed = seed
+        self.start_utc_s = start_utc_s
+        self.start_ms = start_ms
+        self.now_ms = start_ms
+        self.step_ms = step_ms
+        self.steps = 0
+        self.mishaps = Mishaps()
+        truth = plants or [{}] * len(settings["packs"])
+        self.plants = [Plant(pack, seed + k, **truth[k]) for k, pack in enumerate(settings["packs"])]
+        self.bms = [
+            SimBms(pack, plant, self.mishaps, seed, k, vices)
+            for k, (pack, plant) in enumerate(zip(settings["packs"], self.plants))
+        ]
+        self.pcs = SimPcs(settings["pcs"], self.mishaps)
+        self.meter = SimMeter() if settings.get("meter") else None
+        energy_wh = sum(float(plant.cell_v.sum()) * plant.usable()[1] for plant in self.plants)
+        self.day = FactoryDay(seed, min(0.24 * energy_wh, 0.9 * settings["pcs"]["power_w"]), sunny)
+        self.tables = [load(pack["profile"]) for pack in settings["packs"]]
+        self.tables.append(load(settings["pcs"]["profile"]))
+        if self.meter:
+            self.tables.append(load(settings["meter"]["profile"]))
+        self.samples = [None] * len(self.tables)
+        self.request_w = 0.0
+        self._manager_ms = None
+        self._soc = 0.0
+        self._ambient_c = 20.0
+        self._struck = {}
+        self._measure(0.0)
+
+    # ---- time --------------------------------------------------------------------------------
+
+    def utc_s(self):
+        """Wall clock of this world: integer seconds."""
+        return self.start_utc_s + (self.now_ms - self.start_ms) // 1000
+
+    def advance(self, to_ms, each=None):
+        """Let time pass until to_ms; each(now_ms), if given, is called after every physical step."""
+        while self.now_ms < to_ms:
+            span_ms = min(self.step_ms, to_ms - self.now_ms)
+            self.now_ms += span_ms
+            self._step(span_ms / 1000.0)
+            if each is not None:
+                each(self.now_ms)
+
+    def _step(self, dt_s):
+        self.steps += 1
+        now_ms = self.now_ms
+        if self._manager_ms is None or now_ms - self._manager_ms >= _MANAGER_MS:
+            self._manage(now_ms)
+        voltage = float(self.plants[0].cell_v.sum())
+        self.request_w = self.day.request_w(self.start_utc_s + KST_S + (now_ms - self.start_ms) / 1000.0, self._soc)
+        power_w = self.pcs.step(now_ms, dt_s, voltage, self.request_w)
+        if len(self.plants) == 1:
+            self.plants[0].step(dt_s, self.pcs.dc_a, self._ambient_c)
+        else:
+            self._share(dt_s)
+        if self.meter:
+            self.meter.step(dt_s, power_w)
+        self._measure(dt_s)
+
+    def _share(self, dt_s):
+        """Parallel packs: one voltage, currents by their inner voltage and resistance (Kirchhoff)."""
+        inner = [plant.emf() for plant in self.plants]
+        conductance = sum(1.0 / ohm for _, ohm in inner)
+        volts = (self.pcs.dc_a + sum(v / ohm for v, ohm in inner)) / conductance
+        for plant, (v, ohm) in zip(self.plants, inner):
+            plant.step(dt_s, (volts - v) / ohm, self._ambient_c)
+
+    def _manage(self, now_ms):
+        """What changes slowly: the energy manager's view of the charge, the room, lasting mishaps."""
+        self._manager_ms = now_ms
+        self._soc = min(plant.usable()[0] for plant in self.plants)
+        local_s = self.start_utc_s + KST_S + (now_ms - self.start_ms) / 1000.0
+        self._ambient_c = 20.0 + 4.0 * sin((local_s % 86400.0 / 86400.0 - 0.375) * tau)
+
+    def _measure(self, dt_s):
+        if self.mishaps.active or self._struck:
+            self._strike()
+        for index, bms in enumerate(self.bms):
+            bms.step(self.now_ms, dt_s)
+            self.samples[index] = bms.sample
+        count = len(self.bms)
+        self.samples[count] = self.pcs.sample(self.now_ms)
+        if self.meter:
+            self.samples[count + 1] = self.meter.sample(self.now_ms)
+
+    def _strike(self):
+        """Mishaps of the plants themselves: applied once, taken back when they end."""
+        for index, plant in enumerate(self.plants):
+            for name in ("over_temp", "cell_weak", "cell_leak"):
+                row = self.mishaps.get(name, index)
+                was = self._struck.get((name, index))
+                if row is not None and was is None:
+                    self._struck[(name, index)] = _hurt(plant, name, row)
+                elif row is None and was is not None:
+                    del self._struck[(name, index)]
+                    _heal(plant, name, was)
+
+    # ---- wires -------------------------------------------------------------------------------
+
+    def status(self, device):
+        """How device (number as in the settings) meets a request now: SILENT, ANSWERS or HANGS."""
+        if not self.mishaps.active:
+            return ANSWERS
+        packs = len(self.bms)
+        if device < packs:
+            if self.mishaps.get("transport_hangs", device) is not None:
+                return HANGS
+            return SILENT if self.mishaps.get("bms_silent", device) is not None else ANSWERS
+        name = "pcs_silent" if device == packs else "meter_silent"
+        return SILENT if self.mishaps.get(name) is not None else ANSWERS
+
+    def block(self, device, index):
+        """Bytes of block `index` of device's table, as it answers now."""
+        return encode_block(self.tables[device], index, self.samples[device])
+
+    def write(self, device, address, data):
+        """An FC16 write of data (bytes) at address; True when the device takes it. Only the PCS does."""
+        return device == len(self.bms) and self.pcs.write(self.now_ms, address, data)
+
+    def truth(self, pack=0):
+        """The Truth of one pack now."""
+        return self.plants[pack].truth()
+
+
+def _hurt(plant, name, row):
+    """Apply a lasting mishap to plant; returns what _heal needs."""
+    if name == "over_temp":
+        plant.temp_c += row["kelvin"]
+        return row["kelvin"]
+    cell = row["cell"] % plant.cells
+    if name == "cell_weak":
+        plant.r0_ohm[cell] *= row["factor"]
+        return (cell, row["factor"])
+    before_ma = plant.leak_a[cell] * 1000.0
+    plant.leak(cell, row["ma"])
+    return (cell, before_ma)
+
+
+def _heal(plant, name, was):
+    if name == "over_temp":
+        plant.temp_c = max(plant.temp_c - was, 20.0)
+    elif name == "cell_weak":
+        plant.r0_ohm[was[0]] /= was[1]
+    else:
+        plant.leak(*was)
