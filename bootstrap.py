@@ -72,7 +72,9 @@ def is_ready(group):
 def runs(python, code):
     """Output of `python -c code`, or None when it does not start or fails."""
     try:
-        done = subprocess.run([python, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+        done = subprocess.run(
+            [python, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False
+        )
     except OSError:
         return None
     return done.stdout.decode("utf-8", "replace").strip() if done.returncode == 0 else None
@@ -103,8 +105,12 @@ def find_python(uv):
             return path
         bare = bare or path
     if bare:
-        raise Problem("%s has no venv: install it (Debian, Ubuntu: apt install python3-venv) or install uv" % bare)
-    raise Problem("no Python 3.11 to 3.14 found: install one, or name it: make PYTHON=/path/to/python3.12 ...")
+        raise Problem(
+            "%s has no venv: install it (Debian, Ubuntu: apt install python3-venv) or install uv" % bare
+        )
+    raise Problem(
+        "no Python 3.11 to 3.14 found: install one, or name it: make PYTHON=/path/to/python3.12 ..."
+    )
 
 
 def environment():
@@ -142,9 +148,10 @@ class Progress:
     def line(self, text):
         """Take one line of the installer's talk."""
         words = text.split()
-        if text.startswith(("Collecting ", "Requirement already satisfied: ")):
+        if text.startswith(("Collecting ", "Processing ", "Requirement already satisfied: ")):
             self.seen += 1
-            self.show("fetching %d of about %d: %s" % (self.seen, self.total, words[-1] if words else ""))
+            name = os.path.basename(words[1] if text[0] != "R" else words[3])
+            self.show("fetching %d of about %d: %s" % (self.seen, self.total, name))
         elif text.startswith("Installing collected"):
             self.show("installing %d packages" % self.seen)
 
@@ -179,7 +186,9 @@ def install(command, total):
     if process.wait():
         for text in tail:
             sys.stderr.write("    %s\n" % text)
-        raise Problem("install failed (all of it: .cache/bootstrap.log): mend and run again, it resumes where it was")
+        raise Problem(
+            "install failed (all of it: .cache/bootstrap.log): mend and run again, it resumes where it was"
+        )
 
 
 def has_pip():
@@ -211,7 +220,10 @@ def fill(group, uv):
     """Install the lock of group, and for dev the MicroPython stubs beside it."""
     path = lock_path(group)
     total = count_packages(path)
-    say("installing up to %d packages of %s (once; with %s)" % (total, os.path.relpath(path, ROOT), uv or "pip"))
+    say(
+        "installing up to %d packages of %s (once; with %s)"
+        % (total, os.path.relpath(path, ROOT), uv or "pip")
+    )
     typings = os.path.join(VENV, "typings")
     if uv:
         both = [uv, "pip", "install", "--python", VENV_PYTHON, "--require-hashes", "--no-deps"]

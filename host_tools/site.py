@@ -1,0 +1,373 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""site.yaml -> the plain settings dict that board and gateway run from.
+
+People write units they think in (`charge_a: 140`), the controller gets integers (`charge_ma: 140000`).
+Keys, bounds and reasons come from edge.core.settings.SETTINGS: the unit at the end of a key is the only
+difference. The first thing that is wrong is told with its line, its place, the reason and the mend.
+"""
+
+import difflib
+import os
+from decimal import Decimal, InvalidOperation
+
+from edge.core import settings as core
+from host_tools.places import SiteError, parse
+
+# unit at the end of a settings key: (unit at the end of the site.yaml key, factor, how people write it)
+UNITS = {
+    "ma": ("a", 1000, "A"),
+    "mv": ("v", 1000, "V"),
+    "mc": ("c", 1000, "°C"),
+    "mah": ("ah", 1000, "Ah"),
+    "ms": ("s", 1000, "s"),
+    "s": ("s", 1, "s"),
+    "w": ("w", 1, "W"),
+    "wh": ("wh", 1, "Wh"),
+}
+
+# Keys that only site.yaml has: `connection` becomes link, `bms` the profile of a pack, `opening_path`
+# is for `check` alone.
+CONNECTION_HELP = (
+    "tcp:HOST:PORT or rtu:/dev/serial/by-id/NAME:BAUD (board: rtu:uart1:BAUD), parity :E or :O at the end"
+)
+RENAMED = {"link": "connection", "profile": "bms"}
+HOST_KEYS = {"pack": ("opening_path",)}
+
+SOURCES = {"maker": "manufacturer", "grade": "test centre", "contract": "contract"}
+# (narrower, wider): the core's pairs, and a contract may not pass the test centre either (LIMITS 3.2).
+NARROWER = (*core.NARROWER, ("contract", "grade"))
+SMALLEST_WINS = "The smallest source always wins; a looser value is refused, not clamped."
+
+
+def unit_of(key):
+    """(site.yaml unit, factor, how people write it) of a settings key."""
+    return UNITS.get(key.rpartition("_")[2], ("", 1, ""))
+
+
+def human_key(key):
+    """charge_ma -> charge_a: the key of site.yaml for a settings key."""
+    stem, _, last = key.rpartition("_")
+    return "%s_%s" % (stem, UNITS[last][0]) if last in UNITS else key
+
+
+def human(key, value):
+    """150000 of charge_ma -> '150 A'."""
+    _, factor, sign = unit_of(key)
+    number = Decimal(value) / factor
+    text = format(number.normalize(), "f") if number else "0"
+    return ("%s %s" % (text, sign)).strip()
+
+
+def number_of(spot, row):
+    """The integer of one number in site.yaml, in the unit of the settings key, inside its bounds."""
+    key, low, high, reason = row[1], row[3], row[4], row[6]
+    _, factor, sign = unit_of(key)
+    text = spot.text()
+    try:
+        if spot.node.tag not in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float") or spot.node.style:
+            raise InvalidOperation
+        number = Decimal(text)
+    except InvalidOperation:
+        raise spot.wrong(
+            "'%s' is not a number" % text, "write a number%s: %s" % (" in " + sign if sign else "", reason)
+        ) from None
+    if not number.is_finite():
+        raise spot.wrong("%s is not a limit" % text, "write a number: %s" % reason)
+    scaled = number * factor
+    if not low <= scaled <= high:
+        bounds = "%s to %s" % (human(key, low), human(key, high))
+        raise spot.wrong("%s is outside %s" % (text, bounds), reason)
+    if scaled != int(scaled):
+        step = human(key, 1) if factor > 1 else "1"
+        raise spot.wrong("%s is finer than %s" % (text, step), "round it toward the safe side")
+    return int(scaled)
+
+
+def value_of(spot, row):
+    """The settings value of one scalar, or None when it is empty."""
+    kind, low, high, reason = row[2], row[3], row[4], row[6]
+    text = spot.text()
+    if text is None:
+        return None
+    if kind == "int":
+        return number_of(spot, row)
+    if isinstance(kind, tuple):
+        if text not in kind:
+            raise spot.wrong("'%s' is not allowed" % text, "use one of: %s (%s)" % (", ".join(kind), reason))
+    elif not low <= len(text) <= high:
+        raise spot.wrong("needs a text of %d to %d characters" % (low, high), reason)
+    return text
+
+
+def written_key(section, key):
+    """How a settings key is written in this section of site.yaml."""
+    if key == "link":
+        return "connection"
+    if key == "profile" and section == "pack":
+        return "bms"
+    return human_key(key)
+
+
+def read_section(spot, section, inner=()):
+    """(values {settings key: value}, entries {site.yaml key: Spot}) of one section.
+
+    inner: keys that hold sections of their own. Raises SiteError for an unknown, missing or wrong key.
+    """
+    entries = spot.entries()
+    rows = core.rows(section)
+    known = {written_key(section, row[1]): row for row in rows}
+    extra = (*inner, *HOST_KEYS.get(section, ()))
+    for key, entry in entries.items():
+        if key not in known and key not in extra:
+            raise unknown_key(entry, key, [*known, *extra])
+    values = {}
+    for key, row in known.items():
+        entry = entries.get(key)
+        value = None
+        if entry is not None:
+            value = entry.text() if row[1] == "link" else value_of(entry, row)
+        if value is None and row[5] == core.REQUIRED:
+            raise (entry or spot).wrong(
+                "is empty" if entry else "%s is missing" % key, "add %s: %s" % (key, row[6])
+            )
+        values[row[1]] = value if value is not None else row[5]
+    return values, entries
+
+
+def unknown_key(entry, key, known):
+    """The SiteError for a key that nothing reads, with the nearest one that something does."""
+    near = difflib.get_close_matches(key, known, 1, 0.6)
+    stem = [
+        name
+        for name in known
+        if name.rpartition("_")[0] and name.rpartition("_")[0] == key.rpartition("_")[0]
+    ]
+    near = [RENAMED[key]] if RENAMED.get(key) in known else near or stem
+    mend = "did you mean %s?" % near[0] if near else "known here: %s" % ", ".join(sorted(known))
+    return entry.wrong("unknown key", mend)
+
+
+def link_of(spot, text):
+    """The link dict of one `connection:` text."""
+    kind, _, rest = text.partition(":")
+    if kind == "tcp":
+        host, _, port = rest.rpartition(":")
+        if host and port.isdecimal() and 1 <= int(port) <= 65535:
+            return {
+                "kind": "tcp",
+                "host": host.strip("[]"),
+                "port": int(port),
+                "uart": 0,
+                "baud": 0,
+                "parity": "N",
+            }
+    if kind == "rtu":
+        words = rest.split(":")
+        parity = words.pop() if words[-1] in ("N", "E", "O") else "N"
+        if len(words) >= 2 and words[-1].isdecimal() and 1200 <= int(words[-1]) <= 1000000:
+            path = ":".join(words[:-1])
+            uart = int(path[4:]) if path.startswith("uart") and path[4:].isdecimal() else 0
+            return {"kind": "rtu", "path": path, "uart": uart, "baud": int(words[-1]), "parity": parity}
+    raise spot.wrong("'%s' is not a connection" % text, "write %s" % CONNECTION_HELP)
+
+
+class Links:
+    """Collects the lines of the site; devices with the same connection share one."""
+
+    def __init__(self):
+        self.links = []
+        self.texts = []
+
+    def index(self, spot, text):
+        """Index of the line that text names; two ways to say one serial port are refused."""
+        if text in self.texts:
+            return self.texts.index(text)
+        link = link_of(spot, text)
+        for other, seen in zip(self.links, self.texts, strict=True):
+            if link["kind"] == "rtu" and other.get("path") == link["path"]:
+                raise spot.wrong("%s is already used as %s" % (link["path"], seen), "give one port one speed")
+        self.links.append(link)
+        self.texts.append(text)
+        return len(self.links) - 1
+
+
+def is_path(profile):
+    """True when a profile is named by its file and not by the name of one that ships with us."""
+    return profile.endswith((".yaml", ".yml")) or "/" in profile or "\\" in profile
+
+
+def table_of(profile, base="."):
+    """The table of a profile: a name that ships with us, or a file (relative to base).
+
+    Raises ProfileError (the file is wrong), FileNotFoundError or ImportError (there is none).
+    """
+    if is_path(profile):
+        from bms_bridge import compile as compiler
+
+        return compiler.load_profile(os.path.join(base, os.path.expanduser(profile)))
+    from bms_bridge import tables
+
+    return tables.load(profile)
+
+
+def shipped_profiles():
+    """Names of the profiles in bms_bridge/tables."""
+    import bms_bridge
+
+    folder = os.path.join(os.path.dirname(bms_bridge.__file__), "tables")
+    return sorted(name[:-3] for name in os.listdir(folder) if name.endswith(".py") and name[0] != "_")
+
+
+def find_table(spot, profile, base, kind):
+    """table_of with every way to be wrong told at spot; kind: bms, pcs or meter."""
+    try:
+        table = table_of(profile, base)
+    except FileNotFoundError:
+        raise spot.wrong(
+            "there is no file %s" % profile, "a path is taken from the folder of site.yaml"
+        ) from None
+    except ImportError:
+        names = shipped_profiles()
+        near = difflib.get_close_matches(profile, names, 1, 0.5)
+        mend = "did you mean %s?" % near[0] if near else "there are: %s" % ", ".join(names)
+        raise spot.wrong("there is no profile '%s'" % profile, mend) from None
+    if table.KIND != kind:
+        raise spot.wrong("%s is a profile of a %s" % (profile, table.KIND), "name a profile of a %s" % kind)
+    return table
+
+
+def facts_of(table):
+    """What the controller must know of a profile, as plain data."""
+    if table.KIND != "bms":
+        return {"periods_ms": list(table.PERIODS_MS)[:2]}
+    return {
+        "periods_ms": list(table.PERIODS_MS),
+        "cell_lsb_mv": table.CELL_LSB_MV,
+        "protection": table.PROTECTION,
+        "opens_by": table.OPENS_BY,
+    }
+
+
+def refuse_looser(sources):
+    """Raise SiteError when a narrower source allows more. sources: {name: (values, entries)}."""
+    for narrow, wide in NARROWER:
+        if narrow not in sources or wide not in sources:
+            continue
+        values, entries = sources[narrow]
+        above, above_entries = sources[wide]
+        for key in ("charge_ma", "discharge_ma", "capacity_mah"):
+            if key not in above or key not in values or values[key] <= above[key]:
+                continue
+            name = human_key(key)
+            limit = human(key, above[key])
+            mend = "set it to %s or less%s." % (
+                limit.split()[0],
+                ", or remove it" if narrow == "contract" else "",
+            )
+            problem = "%s is above the %s's %s (line %d)" % (
+                human(key, values[key]).split()[0],
+                SOURCES[wide],
+                limit,
+                above_entries[name].line,
+            )
+            raise entries[name].wrong(problem, mend, SMALLEST_WINS)
+
+
+def read_pack(spot, links, base):
+    """The settings dict of one pack."""
+    values, entries = read_section(spot, "pack", ("maker", "grade", "contract"))
+    sources = {}
+    for name in ("maker", "grade", "contract"):
+        entry = entries.get(name)
+        if entry is None or (name == "contract" and entry.node.tag.endswith(":null")):
+            if name == "contract":
+                continue
+            raise spot.wrong(
+                "%s is missing" % name, "add the section %s: the %s's limits" % (name, SOURCES[name])
+            )
+        sources[name] = read_section(entry, "pack." + name)
+    refuse_looser(sources)
+    table = find_table(entries["bms"], values["profile"], base, "bms")
+    for key, most in (("cells", table.CELLS), ("temps", table.TEMPS)):
+        if values[key] > most:
+            raise entries[key].wrong(
+                "%d is above the %d of profile %s" % (values[key], most, values["profile"]),
+                "count the %s again" % key,
+            )
+    values["link"] = links.index(entries["connection"], values["link"])
+    values.update({name: source[0] for name, source in sources.items()})
+    values.setdefault("contract", None)
+    values["facts"] = facts_of(table)
+    return values
+
+
+def read_device(spot, section, links, base):
+    """The settings dict of the PCS or the meter."""
+    values, entries = read_section(spot, section)
+    table = find_table(entries["profile"], values["profile"], base, section)
+    values["link"] = links.index(entries["connection"], values["link"])
+    values["facts"] = facts_of(table)
+    return values
+
+
+def check_whole(spot, entries, settings):
+    """What only the whole shows: the core's own check, its place turned into a line."""
+    try:
+        core.check(settings)
+    except core.SettingsError as error:
+        place = ".".join(human_key(part) for part in error.place.rstrip(".").split("."))
+        top = place.split(".")[0].split("[")[0]
+        where = entries.get(top, spot)
+        raise SiteError(spot.file, where.line, place, error.problem, error.mend) from None
+
+
+def read_site(path):
+    """(settings, {top key: Spot}) of the file at path; load_site is what most callers want."""
+    spot = parse(path)
+    base = os.path.dirname(os.path.abspath(path))
+    settings, entries = read_section(spot, "", ("packs", "pcs", "meter", "uplink"))
+    links = Links()
+    settings["version"] = core.VERSION
+    for name in ("packs", "pcs"):
+        if name not in entries:
+            raise spot.wrong("%s is missing" % name, "see examples/site.yaml")
+    packs = entries["packs"].items()
+    settings["packs"] = [read_pack(pack, links, base) for pack in packs]
+    refuse_twins(packs, settings["packs"])
+    settings["pcs"] = read_device(entries["pcs"], "pcs", links, base)
+    meter, uplink = entries.get("meter"), entries.get("uplink")
+    settings["meter"] = read_device(meter, "meter", links, base) if meter else None
+    settings["uplink"] = read_section(uplink, "uplink")[0] if uplink else None
+    settings["inputs"] = None
+    settings["links"] = links.links
+    settings["device"] = settings["device"] or settings["site"]
+    check_whole(spot, entries, settings)
+    return settings, entries
+
+
+def refuse_twins(spots, packs):
+    """Raise SiteError for two packs of one name or at one address."""
+    for index, pack in enumerate(packs):
+        for other in packs[:index]:
+            if pack["id"] == other["id"]:
+                raise spots[index].wrong("there are two packs '%s'" % pack["id"], "give each pack its own id")
+            if (pack["link"], pack["unit"]) == (other["link"], other["unit"]):
+                raise spots[index].wrong(
+                    "has the connection and unit of %s" % other["id"], "give each BMS its own unit id"
+                )
+
+
+def load_site(path):
+    """The settings dict of the site.yaml at path (integers and strings, as JSON would hold them).
+
+    Raises SiteError (its text is the whole message, exit code 2) or bms_bridge's ProfileError.
+    """
+    return read_site(path)[0]
+
+
+def tables_of(settings, path):
+    """{profile: table} of every device of settings that load_site(path) gave."""
+    base = os.path.dirname(os.path.abspath(path))
+    devices = [*settings["packs"], settings["pcs"], settings["meter"]]
+    return {device["profile"]: table_of(device["profile"], base) for device in devices if device}
