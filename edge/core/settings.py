@@ -149,7 +149,10 @@ def _check_facts(place, facts, groups):
 
 
 def check(settings):
-    """Raise SettingsError at the first thing wrong with settings (dict as in the module text); else None."""
+    """Return settings (dict as in the module text) with every default filled in.
+
+    Raises SettingsError at the first thing that is wrong, naming the place and the mend.
+    """
     if settings.get("version") != VERSION:
         raise SettingsError("version", "%s is not %d" % (settings.get("version"), VERSION), "flash matching versions")
     _check_section("", "", settings, ("version", "links", "packs", "pcs", "meter", "inputs", "uplink"))
@@ -163,11 +166,13 @@ def check(settings):
         _check_pack("packs[%d]." % index, pack, len(links))
     _check_section("pcs.", "pcs", settings.get("pcs"), ("facts",))
     _check_facts("pcs.", settings["pcs"].get("facts"), 2)
-    if settings["pcs"]["watchdog_ms"] < 3 * settings["period_ms"]:
+    full = with_defaults(settings)
+    if full["pcs"]["watchdog_ms"] < 3 * full["period_ms"]:
         raise SettingsError("pcs.watchdog_ms", "is under three control periods", "raise it or shorten period_ms")
     for name in ("meter", "uplink"):
         if settings.get(name) is not None:
             _check_section(name + ".", name, settings[name], ("facts",))
+    return full
 
 
 def with_defaults(settings):

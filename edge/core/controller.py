@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""One pack: sample -> believed -> estimates -> limits -> guarded command, once per step."""
+
+from edge.core import faults as f
+from edge.core import limits as lim
+from edge.core.anomalies import Cells
+from edge.core.faults import Faults
+from edge.core.guard import guard, stale_limits
+from edge.core.limits import Ramp, combine
+from edge.core.metering import Metering
+from edge.core.records import G_CURRENT, OK, UNKNOWN, Command, Est, Estimates
+from edge.core.soc import Soc
+from edge.core.validate import Validator, stale_after_ms
+
+STATE_VERSION = 1
+
+
+class Controller:
+    """Controller of pack number index. pack: its settings; state: dict as state() gave it or None.
+
+    Reads nothing and writes nothing: step() is a function of its arguments and of this object's state.
+    """
+
+    def __init__(self, index, pack, period_ms, obey_ms, state=None):
+        self.index = index
+        self.pack = pack
+        self.period_ms = period_ms
+        self.obey_ms = obey_ms
+        if state is not None and not _same_pack(pack, state):
+            state = None
+        periods = [p for p in pack["facts"]["periods_ms"] if p is not None]
+        self.silent_ms = max(f.SILENT_MIN_MS, f.SILENT_PERIODS * max(max(periods), period_ms))
+        self.current_stale_ms = stale_after_ms(max(pack["facts"]["periods_ms"][G_CURRENT], period_ms))
+        self.validator = Validator(pack, period_ms)
+        self.metering = Metering(self.current_stale_ms, state and state["metering"])
+        self.soc = Soc(pack, state and state["soc"])
+        self.cells = Cells(pack, state and state["cells"])
+        self.faults = Faults(state and state["faults"])
+        self.ramp = Ramp(pack["maker"])
+        self.guard_ms = stale_limits(pack, period_ms)
+        self.mode = f.LOCKED if self.faults.level() == f.LOCK else f.STARTING
+        self.believed = None
+        self.limits = None
+        self.reason = 0
+        self.disobeyed_ms = None
+        self.zero_ms = None
+        self._fresh = None
+
+    # ---- first half of the step: what is true -----------------------------------------------
+
+    def sense(self, now_ms, sample, other_ma):
+        """Judge the sample and update counters and estimates; returns True when an anchor was taken.
+
+        other_ma: this pack's current by the PCS (None when it cannot be told).
+        """
+        believed = self.validator.step(now_ms, sample, other_ma)
+        self.believed = believed
+        if sample is None or believed.fresh == self._fresh:
+            return False
+        self._fresh = believed.fresh
+        at_ms = sample.groups[G_CURRENT].at_ms
+        if at_ms is None:
+            return False
+        charge, known_ms, unknown_ms = self.metering.step(at_ms, believed.current_ma, believed.pack_mv)
+        anchored = self.soc.step(
+            now_ms, charge, known_ms, unknown_ms, believed.current_ma, believed.pack_mv
+        )
+        if anchored and believed.cell_mv is not None:
+            self.cells.anchor(self.soc, believed.cell_mv)
+        return anchored
+
+    # ---- second half: what may flow -----------------------------------------------------------
+
+    def permit(self, now_ms, sample, site):
+        """Limits and guarded Command of this pack; returns (Command, events).
+
+        site: edge.core.site.SiteView with what concerns every pack in this step.
+        """
+        conditions = self._conditions(now_ms, site)
+        events = self.faults.step(now_ms, self.believed.fresh, conditions)
+        valid = self.believed.worst == OK
+        before = self.mode
+        self.mode = f.MODES[before][f.effect(self.faults, valid)]
+        if before == f.OPEN and self.faults.level() < f.TRIP:
+            self.mode = f.MODES[before][f.RESTART]
+        caps = self._caps(site)
+        self.limits = combine(self.pack, self.believed, self.soc.soc(), caps, self.ramp.allowed(now_ms))
+        wanted = Command(
+            self.index,
+            self.limits.charge_ma,
+            self.limits.discharge_ma,
+            self.limits.charge_mv,
+            None,
+            None,
+            self._contactor(now_ms),
+            now_ms + site.lease_ms,
+            None,
+        )
+        command, self.reason = guard(now_ms, self.pack, self.guard_ms, sample, wanted, site.decision)
+        self.ramp.took(now_ms, command.charge_ma, command.discharge_ma)
+        if before != self.mode:
+            events.append((f.E_MODE, self.mode))
+        return command, events
+
+    def _caps(self, site):
+        """Per direction: None or (source, 0) when something forces it to zero."""
+        if site.late:
+            return (lim.S_LATE, 0), (lim.S_LATE, 0)
+        if self.believed.worst != OK:
+            return (lim.S_INPUT, 0), (lim.S_INPUT, 0)
+        if self.mode != f.RUNNING:
+            source = lim.S_FAULT if self.faults.level() else lim.S_MODE
+            return (source, 0), (source, 0)
+        charge = (lim.S_FAULT, 0) if self.faults.blocking(f.CHARGE) else None
+        discharge = (lim.S_FAULT, 0) if self.faults.blocking(f.DISCHARGE) else None
+        return charge, discharge
+
+    def _contactor(self, now_ms):
+        """1 close, 0 open, None when no contactor is ours."""
+        if self.pack["facts"].get("opens_by") != "gpio":
+            return None
+        return 1 if self.mode in (f.RUNNING, f.STOPPED) else 0
+
+    def _conditions(self, now_ms, site):
+        """One bool per fault: does its condition hold in this step?"""
+        c = [False] * len(f.FAULTS)
+        believed = self.believed
+        self._volts_and_temps(c, believed)
+        age_ms = believed.age_ms
+        since_ms = site.started_ms if age_ms is None else now_ms - age_ms
+        c[f.F_BMS_SILENT] = now_ms - since_ms > self.silent_ms and believed.worst != OK
+        c[f.F_INPUT_INVALID] = believed.worst != OK
+        c[f.F_CELLS_WRONG] = believed.cells_wrong
+        alarms = believed.alarms or 0
+        c[f.F_BMS_BLOCKS_CHARGE] = bool(alarms & f.BLOCK_CHARGE_MASK)
+        c[f.F_BMS_BLOCKS_DISCHARGE] = bool(alarms & f.BLOCK_DISCHARGE_MASK)
+        c[f.F_BMS_ALARM] = bool(alarms & f.ALARM_MASK)
+        self._flow(c, now_ms, site)
+        inputs = site.inputs
+        if inputs is not None:
+            c[f.F_ESTOP] = inputs.estop is not False
+            c[f.F_SMOKE] = inputs.smoke is not False
+            c[f.F_INSULATION] = inputs.insulation is not False
+            c[f.F_DOOR] = inputs.door is not False
+        c[f.F_PCS_SILENT] = site.pcs_silent
+        c[f.F_LATE_STEP] = site.late
+        c[f.F_BUDGET_USED] = self.faults.active[f.F_BUDGET_USED]
+        return c
+
+    def _volts_and_temps(self, c, believed):
+        maker = self.pack["maker"]
+        lsb = self.pack["facts"].get("cell_lsb_mv") or 1
+        if believed.cell_max_mv is not None:
+            over = believed.cell_max_mv + lsb - maker["cell_max_mv"]
+            under = maker["cell_min_mv"] - believed.cell_min_mv + lsb
+            c[f.F_CELL_HIGH] = over >= 0
+            c[f.F_CELL_OVER_VOLT] = over >= 50
+            c[f.F_CELL_LOW] = under >= 0
+            c[f.F_CELL_UNDER_VOLT] = under >= 150
+            c[f.F_DEEP_DISCHARGE] = under >= 600
+        if believed.temp_max_mc is not None:
+            over = believed.temp_max_mc - maker["temp_max_mc"]
+            c[f.F_TEMP_HIGH] = over >= 0
+            c[f.F_TEMP_OVER] = over >= 3000
+            c[f.F_TEMP_FAR_OVER] = over >= 13000
+            c[f.F_TEMP_LOW_CHARGE] = believed.temp_min_mc <= maker["temp_min_charge_mc"]
+            c[f.F_TEMP_LOW] = believed.temp_min_mc <= maker["temp_min_mc"]
+
+    def _flow(self, c, now_ms, site):
+        """Currents that should not be there: above the maker, beyond the permit, through an open contactor.
+
+        The larger of BMS and PCS current counts. What was permitted is the largest permit within the time
+        to obey, so that a limit that has just fallen is not held against the PCS at once.
+        """
+        slack_ma = self.pack["capacity_mah"] * f.DISOBEY_PPM // lim.PPM
+        readings = [ma for ma in (self.believed.current_ma, site.shares[self.index]) if ma is not None]
+        if not readings:
+            self.disobeyed_ms = self.zero_ms = None
+            return
+        charge_ma = max(readings)
+        discharge_ma = -min(readings)
+        maker = self.pack["maker"]
+        c[f.F_OVER_CURRENT] = (
+            charge_ma > maker["charge_ma"] * 11 // 10 + slack_ma
+            or discharge_ma > maker["discharge_ma"] * 11 // 10 + slack_ma
+        )
+        open_ma = self.pack["capacity_mah"] * f.FLOW_OPEN_PPM // lim.PPM
+        if site.inputs is not None and site.inputs.contactor is False:
+            c[f.F_FLOW_WHILE_OPEN] = max(charge_ma, discharge_ma) > open_ma
+        permit = self.limits
+        if not site.controls or permit is None:
+            return
+        beyond = charge_ma > permit.charge_ma + slack_ma or discharge_ma > permit.discharge_ma + slack_ma
+        zero = permit.charge_ma == 0 and permit.discharge_ma == 0
+        self.disobeyed_ms = _since(self.disobeyed_ms, beyond, now_ms)
+        self.zero_ms = _since(self.zero_ms, zero, now_ms)
+        over_ms = 0 if self.disobeyed_ms is None else now_ms - self.disobeyed_ms
+        zero_for_ms = 0 if self.zero_ms is None else now_ms - self.zero_ms
+        c[f.F_PCS_DISOBEYS] = beyond and over_ms > self.obey_ms
+        c[f.F_PCS_IGNORES_ZERO] = beyond and zero and zero_for_ms > self.obey_ms
+
+    # ---- what others see ------------------------------------------------------------------------
+
+    def estimates(self):
+        """Estimates of this pack now."""
+        weakest, strongest = self.cells.extremes(self.soc)
+        believed = self.believed
+        spread = None
+        if believed is not None and believed.cell_max_mv is not None:
+            spread = believed.cell_max_mv - believed.cell_min_mv
+        registers = self.metering.registers()
+        return Estimates(
+            self.soc.soc(),
+            weakest,
+            strongest,
+            self.soc.capacity(),
+            self.soc.bias(),
+            UNKNOWN,
+            self.cells.leak_estimate(),
+            UNKNOWN if spread is None else Est(spread, None, None, 0),
+            (registers[0] + registers[1]) * 500000 // self.pack["capacity_mah"],
+        )
+
+    def state(self):
+        """Dict for the store: versioned, bound to this pack."""
+        return {
+            "version": STATE_VERSION,
+            "pack": [self.pack["id"], self.pack.get("serial"), self.pack["cells"], self.pack["chemistry"]],
+            "metering": self.metering.state(),
+            "soc": self.soc.state(),
+            "cells": self.cells.state(),
+            "faults": self.faults.state(),
+        }
+
+
+def _since(since_ms, holds, now_ms):
+    """Time since when holds is true: since_ms, now_ms, or None."""
+    if not holds:
+        return None
+    return now_ms if since_ms is None else since_ms
+
+
+def _same_pack(pack, state):
+    if state.get("version") != STATE_VERSION:
+        return False
+    return list(state["pack"]) == [pack["id"], pack.get("serial"), pack["cells"], pack["chemistry"]]

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""What a step reports: events at once, telemetry every 10 s, minutes, registers, identity.
+
+Only integers and short texts leave; keys come from the metric registry, in growing order.
+"""
+
+from edge.core import faults as f
+from edge.core.records import Record
+from edge.core.registry import key
+
+VERSION_TEXT = "0.1.0"
+
+T_MS = 10000
+M_MS = 60000
+B_MS = 900000
+I_MS = 3600000
+
+# Event flood guard: at most this many of one kind and fault per minute; the rest is counted.
+EVENTS_PER_MINUTE = 5
+
+_NAMES = (
+    "soc soc_std soc_why bms_soc bms_soh capacity capacity_std bias leak_cell leak leak_std weakest_cell "
+    "strongest_cell pack_v current cell_max cell_min temp_max temp_min alarms quality age charge_limit "
+    "charge_why discharge_limit discharge_why mode pcs_dc_current pcs_dc_v pcs_charge_limit "
+    "pcs_discharge_limit pcs_power wh_in wh_out ah_in ah_out meter_in meter_out time_known time_unknown "
+    "event fault detail late late_max site pack_id profile version grade serial cells current_min "
+    "current_max samples"
+).split()
+KEYS = {}
+for _name in _NAMES:
+    KEYS[_name] = key(_name)
+
+
+def body(values):
+    """((key, value), ...) by growing key from ((name, value), ...); None values are left out."""
+    return tuple(sorted([(KEYS[name], value) for name, value in values if value is not None]))
+
+
+class Reporter:
+    """Makes the records of a site. state: dict as state() gave it or None."""
+
+    def __init__(self, settings, state=None):
+        self.settings = settings
+        self._due_ms = {}
+        self._minutes = [_Minute() for _ in settings["packs"]]
+        self._quality = [None] * len(settings["packs"])
+        self._burst = {}
+        self._burst_ms = None
+        self.recent = []  # newest events for the view: (now_ms, pack, event, fault, detail)
+        self.dropped_events = (state or {}).get("dropped") or 0
+
+    def step(self, now_ms, utc, site, view, command, events, orders):
+        """Records of this step (list of Record)."""
+        stamp = (now_ms, None if utc[0] is None else utc[0] * 1000, utc[1])
+        records = []
+        for pack, event, fault in events:
+            self._event(records, stamp, site, pack, event, fault)
+        for i in range(len(site.packs)):
+            self._watch_quality(records, stamp, site, i)
+            self._minutes[i].take(site.packs[i], site.pcs)
+        if view.late:
+            self._event(records, stamp, site, -1, f.E_LATE, f.F_LATE_STEP)
+        for cls, every_ms, make in (("I", I_MS, _identity), ("T", T_MS, _telemetry), ("B", B_MS, _registers)):
+            if self._is_due(cls, now_ms, every_ms):
+                for i in range(len(site.packs)):
+                    records.append(Record(cls, i, stamp[0], stamp[1], stamp[2], make(site, i)))
+        if self._is_due("M", now_ms, M_MS):
+            for i in range(len(site.packs)):
+                records.append(Record("M", i, stamp[0], stamp[1], stamp[2], self._minutes[i].body(site, i)))
+                self._minutes[i] = _Minute()
+        return records
+
+    def _is_due(self, cls, now_ms, every_ms):
+        due_ms = self._due_ms.get(cls)
+        if due_ms is not None and now_ms < due_ms:
+            return False
+        self._due_ms[cls] = now_ms + every_ms
+        # minutes need a minute to tell about
+        return due_ms is not None or cls != "M"
+
+    def _watch_quality(self, records, stamp, site, i):
+        believed = site.packs[i].believed
+        worst = believed.worst
+        if worst != self._quality[i]:
+            before = self._quality[i]
+            self._quality[i] = worst
+            if before is not None:
+                self._event(records, stamp, site, i, f.E_QUALITY, f.F_INPUT_INVALID if worst else f.F_NONE)
+
+    def _event(self, records, stamp, site, pack, event, fault):
+        """One event record, within the flood budget per minute; what exceeds it is counted."""
+        if self._burst_ms is None or stamp[0] - self._burst_ms >= 60000:
+            self._burst_ms = stamp[0]
+            self._burst = {}
+        kind = (event, fault, pack)
+        self._burst[kind] = self._burst.get(kind, 0) + 1
+        if self._burst[kind] > EVENTS_PER_MINUTE:
+            self.dropped_events += 1
+            return
+        detail = _detail(site, pack, event)
+        values = (
+            ("event", event),
+            ("fault", fault if event != f.E_MODE else f.F_NONE),
+            ("detail", detail),
+            ("mode", fault if event == f.E_MODE else site.packs[max(pack, 0)].mode),
+            ("late", site.late_ms),
+            ("alarms", site.packs[max(pack, 0)].believed.alarms),
+        )
+        records.append(Record("E", pack, stamp[0], stamp[1], stamp[2], body(values)))
+        self.recent.append((stamp[0], pack, event, fault, detail))
+        if len(self.recent) > 8:
+            self.recent.pop(0)
+
+    def state(self):
+        """Dict for the store."""
+        return {"dropped": self.dropped_events}
+
+
+def _detail(site, pack, event):
+    """The number that decided: the age of the oldest required value, or the lateness of the step."""
+    if event == f.E_LATE:
+        return site.late_ms
+    return site.packs[max(pack, 0)].believed.age_ms
+
+
+def _telemetry(site, i):
+    pack = site.packs[i]
+    b = pack.believed
+    e = pack.estimates()
+    pcs = site.pcs
+    leak = e.leak
+    values = [
+        ("soc", e.soc.value),
+        ("soc_std", e.soc.std),
+        ("soc_why", e.soc.why),
+        ("bms_soc", b.bms_soc_ppm),
+        ("bms_soh", b.bms_soh_ppm),
+        ("capacity", e.capacity_mah.value),
+        ("capacity_std", e.capacity_mah.std),
+        ("bias", e.bias_ma.value),
+        ("leak_cell", leak and leak[0]),
+        ("leak", leak and leak[1].value),
+        ("leak_std", leak and leak[1].std),
+        ("weakest_cell", e.weakest and e.weakest[0]),
+        ("strongest_cell", e.strongest and e.strongest[0]),
+        ("pack_v", b.pack_mv),
+        ("current", b.current_ma),
+        ("cell_max", b.cell_max_mv),
+        ("cell_min", b.cell_min_mv),
+        ("temp_max", b.temp_max_mc),
+        ("temp_min", b.temp_min_mc),
+        ("alarms", b.alarms),
+        ("quality", b.worst),
+        ("age", b.age_ms),
+        ("charge_limit", pack.limits.charge_ma),
+        ("charge_why", pack.limits.charge_why),
+        ("discharge_limit", pack.limits.discharge_ma),
+        ("discharge_why", pack.limits.discharge_why),
+        ("mode", pack.mode),
+        ("late", site.late_ms),
+        ("late_max", site.late_max_ms),
+    ]
+    if pcs is not None:
+        values.append(("pcs_dc_current", pcs.dc_ma))
+        values.append(("pcs_dc_v", pcs.dc_mv))
+        values.append(("pcs_charge_limit", pcs.charge_w))
+        values.append(("pcs_discharge_limit", pcs.discharge_w))
+        values.append(("pcs_power", pcs.dc_w))
+    return body(values)
+
+
+def _registers(site, i):
+    registers = site.packs[i].metering.registers()
+    meter = site.meter
+    return body(
+        (
+            ("ah_in", registers[0]),
+            ("ah_out", registers[1]),
+            ("wh_in", registers[2]),
+            ("wh_out", registers[3]),
+            ("time_known", registers[4]),
+            ("time_unknown", registers[5]),
+            ("meter_in", meter and meter.in_wh),
+            ("meter_out", meter and meter.out_wh),
+        )
+    )
+
+
+def _identity(site, i):
+    pack = site.packs[i].pack
+    grade = pack["grade"]
+    return body(
+        (
+            ("site", site.settings["site"]),
+            ("pack_id", pack["id"]),
+            ("profile", pack["profile"]),
+            ("version", VERSION_TEXT),
+            ("grade", "%s %s %s" % (grade["grade"], grade["body"], grade["date"])),
+            ("serial", pack.get("serial")),
+            ("cells", pack["cells"]),
+        )
+    )
+
+
+class _Minute:
+    """Running minimum, maximum and mean of one minute."""
+
+    def __init__(self):
+        self.count = 0
+        self.sum_ma = 0
+        self.low_ma = None
+        self.high_ma = None
+        self._fresh = None
+
+    def take(self, pack, pcs):
+        """Take the step's believed current, once per fresh reading."""
+        b = pack.believed
+        if b.current_ma is None or b.fresh == self._fresh:
+            return
+        self._fresh = b.fresh
+        self.count += 1
+        self.sum_ma += b.current_ma
+        if self.low_ma is None or b.current_ma < self.low_ma:
+            self.low_ma = b.current_ma
+        if self.high_ma is None or b.current_ma > self.high_ma:
+            self.high_ma = b.current_ma
+
+    def body(self, site, i):
+        """Body of the M record."""
+        pack = site.packs[i]
+        b = pack.believed
+        e = pack.estimates()
+        mean = self.sum_ma // self.count if self.count else None
+        return body(
+            (
+                ("soc", e.soc.value),
+                ("soc_std", e.soc.std),
+                ("bms_soc", b.bms_soc_ppm),
+                ("capacity", e.capacity_mah.value),
+                ("pack_v", b.pack_mv),
+                ("current", mean),
+                ("current_min", self.low_ma),
+                ("current_max", self.high_ma),
+                ("cell_max", b.cell_max_mv),
+                ("cell_min", b.cell_min_mv),
+                ("temp_max", b.temp_max_mc),
+                ("temp_min", b.temp_min_mc),
+                ("charge_limit", pack.limits.charge_ma),
+                ("discharge_limit", pack.limits.discharge_ma),
+                ("pcs_power", site.pcs and site.pcs.dc_w),
+                ("samples", self.count),
+            )
+        )

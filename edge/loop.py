@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""The loop of one site: a generator that says when it wants to be resumed.
+
+A board awaits, a gateway sleeps, the simulator jumps: the same loop runs in all three worlds. It holds
+no clock of its own, waits for nothing and is never delayed by a broker, a disk or a slow device.
+"""
+
+from edge.core.site import Site
+
+
+def loop(settings, clock, devices, actuators, store, uplink, seen=None):
+    """Yield the monotonic time (ms) at which the next step is due; step once per resumption.
+
+    settings: checked dict with defaults (edge.core.settings). devices: BMSs, PCS, meter, inputs in settings
+    order, each with read(now_ms). actuators: the PCS, each with apply(command) and zero(). store: load()
+    and save(state). uplink: offer(record) and orders(). seen(site, outcome), when given, is called after
+    each step (status line, watchdog, traces).
+
+    Whatever goes wrong inside, every actuator is told zero before the error leaves; a port that raises
+    does not keep the others from it. State is saved when the loop is closed in peace.
+    """
+    site = Site(settings, store.load())
+    try:
+        while True:
+            now_ms = clock.now_ms()
+            reads = [device.read(now_ms) for device in devices]
+            outcome = site.step(now_ms, clock.utc_s(), reads, uplink.orders())
+            for index in range(len(actuators)):
+                actuators[index].apply(outcome.commands[index])  # first the battery, then the world
+            for record in outcome.records:
+                uplink.offer(record)
+            if outcome.state is not None:
+                store.save(outcome.state)
+            if seen is not None:
+                seen(site, outcome)
+            yield outcome.wake_ms
+    except GeneratorExit:
+        zero_all(actuators)
+        store.save(site.state())
+        raise
+    finally:
+        zero_all(actuators)
+
+
+def zero_all(actuators):
+    """Tell every actuator zero, each even when one before it raises; the last error leaves."""
+    if actuators:
+        try:
+            actuators[0].zero()
+        finally:
+            zero_all(actuators[1:])
