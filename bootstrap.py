@@ -72,9 +72,7 @@ def is_ready(group):
 def runs(python, code):
     """Output of `python -c code`, or None when it does not start or fails."""
     try:
-        done = subprocess.run(
-            [python, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False
-        )
+        done = subprocess.run([python, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
     except OSError:
         return None
     return done.stdout.decode("utf-8", "replace").strip() if done.returncode == 0 else None
@@ -105,12 +103,8 @@ def find_python(uv):
             return path
         bare = bare or path
     if bare:
-        raise Problem(
-            "%s has no venv: install it (Debian, Ubuntu: apt install python3-venv) or install uv" % bare
-        )
-    raise Problem(
-        "no Python 3.11 to 3.14 found: install one, or name it: make PYTHON=/path/to/python3.12 ..."
-    )
+        raise Problem("%s has no venv: install it (Debian, Ubuntu: apt install python3-venv) or install uv" % bare)
+    raise Problem("no Python 3.11 to 3.14 found: install one, or name it: make PYTHON=/path/to/python3.12 ...")
 
 
 def environment():
@@ -186,9 +180,7 @@ def install(command, total):
     if process.wait():
         for text in tail:
             sys.stderr.write("    %s\n" % text)
-        raise Problem(
-            "install failed (all of it: .cache/bootstrap.log): mend and run again, it resumes where it was"
-        )
+        raise Problem("install failed (all of it: .cache/bootstrap.log): mend and run again, it resumes where it was")
 
 
 def has_pip():
@@ -220,10 +212,7 @@ def fill(group, uv):
     """Install the lock of group, and for dev the MicroPython stubs beside it."""
     path = lock_path(group)
     total = count_packages(path)
-    say(
-        "installing up to %d packages of %s (once; with %s)"
-        % (total, os.path.relpath(path, ROOT), uv or "pip")
-    )
+    say("installing up to %d packages of %s (once; with %s)" % (total, os.path.relpath(path, ROOT), uv or "pip"))
     typings = os.path.join(VENV, "typings")
     if uv:
         both = [uv, "pip", "install", "--python", VENV_PYTHON, "--require-hashes", "--no-deps"]
@@ -237,7 +226,9 @@ def fill(group, uv):
 
 def link_checkout():
     """Put the checkout on .venv's path and a reuse-edge command beside its Python."""
-    code = "import os, sys, sysconfig; print(ascii(os.path.relpath(sysconfig.get_paths()['purelib'], sys.prefix))[1:-1])"
+    code = (
+        "import os, sys, sysconfig\nprint(ascii(os.path.relpath(sysconfig.get_paths()['purelib'], sys.prefix))[1:-1])"
+    )
     where = runs(VENV_PYTHON, code)
     if where is None:
         raise Problem(".venv does not start: remove it and run again")
@@ -272,7 +263,7 @@ def prepare(group):
 
 
 def start(arguments):
-    """Run .venv's Python with arguments in place of this process; the exit code where that is not possible."""
+    """Run .venv's Python with arguments in place of this process (Windows: return its exit code)."""
     command = [VENV_PYTHON, *arguments]
     if WINDOWS:
         return subprocess.call(command)

@@ -36,9 +36,7 @@ def limits_of(pack):
         sources = {name: pack[name][key] for name in SOURCES if pack.get(name)}
         # The last name among equals: the authority nearest to the site explains the number best.
         binds = min(reversed(list(sources)), key=lambda name: sources[name])
-        why = "the smallest of " + ", ".join(
-            "%s %s" % (SOURCES[name], human(key, sources[name])) for name in sources
-        )
+        why = "the smallest of " + ", ".join("%s %s" % (SOURCES[name], human(key, sources[name])) for name in sources)
         rows.append(limit_row(key, sources[binds], binds, why, sources))
     for key in ABSOLUTE:
         value = pack["maker"][key]
@@ -83,9 +81,7 @@ def pack_problems(settings, pack, spot):
             what = "does not tell its %s" % GROUPS[group]
             if period is not None:
                 what = "tells its %s only every %s" % (GROUPS[group], human("_ms", period))
-            mend = "without it the current stays 0: use a profile that reads it within %s" % human(
-                "_ms", SLOWEST_MS
-            )
+            mend = "without it the current stays 0: use a profile that reads it within %s" % human("_ms", SLOWEST_MS)
             found.append((entries["bms"], "the BMS of %s %s" % (pack["profile"], what), mend, True))
     return found + grade_problems(pack, entries)
 
@@ -126,9 +122,7 @@ def line_problems(settings, entries):
             )
         )
     if not uplink:
-        found.append(
-            (entries["site"], "there is no uplink: records stay in memory", "add the section uplink", False)
-        )
+        found.append((entries["site"], "there is no uplink: records stay in memory", "add the section uplink", False))
     return found
 
 
@@ -150,9 +144,7 @@ def examine(path):
     """The whole answer as a dict. Raises SiteError when the site may not run like this."""
     settings, entries = read_site(path)
     tables = tables_of(settings, path)
-    problems = line_problems(settings, entries) + pcs_problems(
-        settings, entries, tables[settings["pcs"]["profile"]]
-    )
+    problems = line_problems(settings, entries) + pcs_problems(settings, entries, tables[settings["pcs"]["profile"]])
     packs = []
     for pack, spot in zip(settings["packs"], entries["packs"].items(), strict=True):
         problems += pack_problems(settings, pack, spot)

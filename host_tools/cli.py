@@ -103,14 +103,11 @@ def refuse_foreign():
     for name in ("edge", "bms_bridge", "simulator"):
         spec = importlib.util.find_spec(name)
         places = list(spec.submodule_search_locations or ()) if spec else []
-        if not any(
-            os.path.realpath(place) == os.path.realpath(os.path.join(home(), name)) for place in places[:1]
-        ):
+        if not any(os.path.realpath(place) == os.path.realpath(os.path.join(home(), name)) for place in places[:1]):
             found = (places[0] if places else spec.origin) if spec else "nowhere"
             raise ForeignPackage(
                 "reuse-edge: the package '%s' on Python's path is not ours (%s)\n"
-                "  → start elsewhere, or uninstall the other one: %s must come from %s"
-                % (name, found, name, home())
+                "  → start elsewhere, or uninstall the other one: %s must come from %s" % (name, found, name, home())
             )
 
 

@@ -81,9 +81,7 @@ def parse(path):
     except yaml.MarkedYAMLError as error:
         raise typo(name, text, error) from None
     except yaml.YAMLError as error:
-        raise SiteError(
-            name, None, "", "not valid YAML: %s" % str(error).splitlines()[0], "remove it"
-        ) from None
+        raise SiteError(name, None, "", "not valid YAML: %s" % str(error).splitlines()[0], "remove it") from None
     if node is None:
         raise SiteError(name, None, "", "is empty", "start from examples/site.yaml")
     return Spot(name, node, "")

@@ -28,9 +28,7 @@ UNITS = {
 
 # Keys that only site.yaml has: `connection` becomes link, `bms` the profile of a pack, `opening_path`
 # is for `check` alone.
-CONNECTION_HELP = (
-    "tcp:HOST:PORT or rtu:/dev/serial/by-id/NAME:BAUD (board: rtu:uart1:BAUD), parity :E or :O at the end"
-)
+CONNECTION_HELP = "tcp:HOST:PORT or rtu:/dev/serial/by-id/NAME:BAUD (board: rtu:uart1:BAUD), parity :E or :O at the end"
 RENAMED = {"link": "connection", "profile": "bms"}
 HOST_KEYS = {"pack": ("opening_path",)}
 
@@ -128,9 +126,7 @@ def read_section(spot, section, inner=()):
         if entry is not None:
             value = entry.text() if row[1] == "link" else value_of(entry, row)
         if value is None and row[5] == core.REQUIRED:
-            raise (entry or spot).wrong(
-                "is empty" if entry else "%s is missing" % key, "add %s: %s" % (key, row[6])
-            )
+            raise (entry or spot).wrong("is empty" if entry else "%s is missing" % key, "add %s: %s" % (key, row[6]))
         values[row[1]] = value if value is not None else row[5]
     return values, entries
 
@@ -138,11 +134,7 @@ def read_section(spot, section, inner=()):
 def unknown_key(entry, key, known):
     """The SiteError for a key that nothing reads, with the nearest one that something does."""
     near = difflib.get_close_matches(key, known, 1, 0.6)
-    stem = [
-        name
-        for name in known
-        if name.rpartition("_")[0] and name.rpartition("_")[0] == key.rpartition("_")[0]
-    ]
+    stem = [name for name in known if name.rpartition("_")[0] and name.rpartition("_")[0] == key.rpartition("_")[0]]
     near = [RENAMED[key]] if RENAMED.get(key) in known else near or stem
     mend = "did you mean %s?" % near[0] if near else "known here: %s" % ", ".join(sorted(known))
     return entry.wrong("unknown key", mend)
@@ -224,9 +216,7 @@ def find_table(spot, profile, base, kind):
     try:
         table = table_of(profile, base)
     except FileNotFoundError:
-        raise spot.wrong(
-            "there is no file %s" % profile, "a path is taken from the folder of site.yaml"
-        ) from None
+        raise spot.wrong("there is no file %s" % profile, "a path is taken from the folder of site.yaml") from None
     except ImportError:
         names = shipped_profiles()
         near = difflib.get_close_matches(profile, names, 1, 0.5)
@@ -283,9 +273,7 @@ def read_pack(spot, links, base):
         if entry is None or (name == "contract" and entry.node.tag.endswith(":null")):
             if name == "contract":
                 continue
-            raise spot.wrong(
-                "%s is missing" % name, "add the section %s: the %s's limits" % (name, SOURCES[name])
-            )
+            raise spot.wrong("%s is missing" % name, "add the section %s: the %s's limits" % (name, SOURCES[name]))
         sources[name] = read_section(entry, "pack." + name)
     refuse_looser(sources)
     table = find_table(entries["bms"], values["profile"], base, "bms")

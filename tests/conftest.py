@@ -18,9 +18,7 @@ SBIN = os.pathsep + os.pathsep.join(("/usr/sbin", "/usr/local/sbin", "/opt/homeb
 def find_vm():
     """Path of the MicroPython VM: $MICROPYTHON, the one beside this Python, one on PATH; or None."""
     beside = os.path.join(os.path.dirname(sys.executable), "micropython")
-    return os.environ.get("MICROPYTHON") or (
-        beside if os.path.exists(beside) else shutil.which("micropython")
-    )
+    return os.environ.get("MICROPYTHON") or (beside if os.path.exists(beside) else shutil.which("micropython"))
 
 
 @pytest.fixture(scope="session")

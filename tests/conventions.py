@@ -12,8 +12,8 @@ import re
 import sys
 
 MICROPYTHON_STDLIB = frozenset(
-    "array asyncio binascii collections cryptolib deflate errno gc hashlib heapq io json machine math micropython "
-    "network os random re select socket ssl struct sys time uctypes vfs".split()
+    "array asyncio binascii collections cryptolib deflate errno gc hashlib heapq io json machine math "
+    "micropython network os random re select socket ssl struct sys time uctypes vfs".split()
 )
 POSIX_ONLY = frozenset("fcntl termios pty tty resource pwd grp".split())
 
@@ -68,8 +68,8 @@ CORE_CALLS = {
 }
 # Methods and functions that MicroPython does not have.
 NOT_ON_BOARDS = frozenset(
-    "hexdigest _replace _asdict _fields bit_length bit_count removeprefix removesuffix casefold zfill ljust rjust "
-    "swapcase isdecimal isascii expandtabs fsync Struct iter_unpack fromkeys maketrans translate".split()
+    "hexdigest _replace _asdict _fields bit_length bit_count removeprefix removesuffix casefold zfill ljust "
+    "rjust swapcase isdecimal isascii expandtabs fsync Struct iter_unpack fromkeys maketrans translate".split()
 )
 PLATFORM = (
     ("sys", "platform"),
@@ -207,9 +207,7 @@ def platform(path, tree, text):
                 yield "%d: platform test %s.%s" % (node.lineno, node.value.id, node.attr)
         elif isinstance(node, ast.Name) and node.id == "MICROPYTHON":
             yield "%d: platform test" % node.lineno
-        elif isinstance(node, ast.Try) and any(
-            isinstance(part, (ast.Import, ast.ImportFrom)) for part in node.body
-        ):
+        elif isinstance(node, ast.Try) and any(isinstance(part, (ast.Import, ast.ImportFrom)) for part in node.body):
             yield "%d: an import that may fail is a platform test" % node.lineno
 
 
@@ -233,8 +231,7 @@ def is_broad(handler):
     """True for `except:`, `except Exception` and `except BaseException`, also inside a tuple."""
     kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
     return any(
-        kind is None or (isinstance(kind, ast.Name) and kind.id in ("Exception", "BaseException"))
-        for kind in kinds
+        kind is None or (isinstance(kind, ast.Name) and kind.id in ("Exception", "BaseException")) for kind in kinds
     )
 
 
@@ -257,9 +254,7 @@ def spdx(path, tree, text):
 def public_functions(tree):
     """Public top-level functions, public classes and their public methods."""
     for node in tree.body:
-        if isinstance(
-            node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-        ) and not node.name.startswith("_"):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
             yield node
             if isinstance(node, ast.ClassDef):
                 yield from (part for part in functions_of(node) if not part.name.startswith("_"))

@@ -25,9 +25,7 @@ def run_vm(vm, *paths):
     """The finished run of mprun.py over paths."""
     env = {**os.environ, "MICROPYPATH": "%s:.frozen" % ROOT}
     command = [vm, "-X", "heapsize=" + HEAP, str(RUNNER), *map(str, paths)]
-    return subprocess.run(
-        command, capture_output=True, text=True, encoding="utf-8", env=env, timeout=300, check=False
-    )
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=env, timeout=300, check=False)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
