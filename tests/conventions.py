@@ -25,7 +25,7 @@ ROOMS = (
     ("init", ("edge/__init__.py", "*/__init__.py"), ("edge.core", "bms_bridge")),
     (
         "compiler",
-        ("bms_bridge/compile.py", "bms_bridge/compiler*.py"),
+        ("bms_bridge/compile*.py",),
         ("stdlib", "yaml", "bms_bridge", "edge.core"),
     ),
     (
