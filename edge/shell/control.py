@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""The control task: resumes the loop on time, in any asyncio (CPython or MicroPython)."""
+
+import asyncio
+import gc
+
+
+class Guarded:
+    """Called after each step: checks that the guard really ran, feeds what must be fed, notes the trace.
+
+    feed(): watchdog, or None. trace: file for one line per step, or None.
+    """
+
+    def __init__(self, feed=None, trace=None):
+        self.site = None
+        self.outcome = None
+        self.feed = feed
+        self.trace = trace
+        self._decision = 0
+
+    def seen(self, site, outcome):
+        """Take the outcome of a step; raises RuntimeError when its guard's counter did not advance by one."""
+        command = outcome.commands[0]
+        if command.decision != self._decision + 1:
+            raise RuntimeError("step without a guard decision")
+        self._decision = command.decision
+        self.site = site
+        self.outcome = outcome
+        if self.trace is not None:
+            self.trace.write("%s\n" % " ".join([str(value) for value in outcome.trace]))
+        if self.feed is not None:
+            self.feed()
+
+
+async def control(steps, clock):
+    """Resume the generator steps (edge.loop.loop) at the times it yields, for ever.
+
+    Memory is collected right after a step, where the longest time is left until the next one.
+    """
+    wake_ms = next(steps)
+    while True:
+        gc.collect()
+        wait_ms = wake_ms - clock.now_ms()
+        if wait_ms > 0:
+            await asyncio.sleep(wait_ms / 1000)
+        else:
+            await asyncio.sleep(0)
+        wake_ms = next(steps)

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""Start-up of a controller on a Linux gateway (CPython): the same loop, pymodbus and paho around it."""
+
+import asyncio
+import os
+import queue
+import signal
+import threading
+import time
+
+from bms_bridge.transports.gateway_modbus import run_link
+from edge.loop import loop, zero_all
+from edge.shell.control import Guarded, control
+from edge.shell.gateway_uplink import GatewayUplink
+from edge.shell.status import serve
+from edge.shell.store import FileStore
+from edge.shell.wiring import Wiring
+
+SYNCHRONISED = "/run/systemd/timesync/synchronized"
+LAST_ZERO_S = 1.0  # the last zero may need a reconnect-free round trip to reach the wire
+
+
+class GatewayClock:
+    """Clock port: CLOCK_MONOTONIC, and the system's wall time with its quality."""
+
+    def now_ms(self):
+        """Monotonic milliseconds."""
+        return time.monotonic_ns() // 1000000
+
+    def utc_s(self):
+        """(seconds since 1970, quality): 3 when the system says that it is synchronised, else 2 (RTC)."""
+        return int(time.time()), 3 if os.path.exists(SYNCHRONISED) else 2
+
+
+class LateStore:
+    """Store port that writes in a thread of its own: a slow disk never delays a step.
+
+    Only the newest state waits; a state that was overtaken is not written. close() writes what waits.
+    """
+
+    def __init__(self, store):
+        self.store = store
+        self._queue = queue.Queue(1)
+        self._thread = threading.Thread(target=self._write, name="store", daemon=True)
+        self._thread.start()
+
+    def load(self):
+        """The newest whole state or None."""
+        return self.store.load()
+
+    def save(self, state):
+        """Hand state to the writer and return at once."""
+        try:
+            self._queue.get_nowait()
+        except queue.Empty:
+            pass
+        self._queue.put_nowait(state)
+
+    def close(self, timeout_s=10.0):
+        """Write what waits; give up after timeout_s (the slot before stays whole)."""
+        self._queue.put(None, timeout=timeout_s)
+        self._thread.join(timeout_s)
+
+    def _write(self):
+        while (state := self._queue.get()) is not None:
+            self.store.save(state)
+
+
+def sync(file):
+    """Make file durable: flush is not fsync on CPython."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+async def run(settings, folder, load, trace=None, said=None):
+    """Run the site of settings until SIGINT or SIGTERM; returns 0, or 1 when the loop failed.
+
+    folder: state and status.port. load(name): table of a profile. trace: text file for one line per step.
+    said(text): one line for the operator.
+    """
+    clock = GatewayClock()
+    wiring = Wiring(settings, load)
+    store = LateStore(FileStore(folder, sync))
+    boot = (store.load() or {}).get("boot") or 0
+    uplink = None
+    if settings["uplink"]:
+        uplink = GatewayUplink(settings, int.from_bytes(os.urandom(7), "big"), boot + 1)
+        uplink.start(clock)
+    guarded = Guarded(None, trace)
+    server = await serve(guarded, clock, uplink, settings["uplink"]["status_port"] if settings["uplink"] else 0)
+    port = server.sockets[0].getsockname()[1]
+    with open(os.path.join(folder, "status.port"), "w", encoding="utf-8") as file:
+        file.write("%d\n" % port)
+    if said:
+        said("control loop runs; live view: reuse-edge top %d" % port)
+    lines = [asyncio.create_task(run_link(link, devices, clock, gate)) for link, devices, gate in wiring.lines]
+    steps = loop(settings, clock, wiring.devices, wiring.actuators, store, uplink or Silent(), guarded.seen)
+    task = asyncio.create_task(control(steps, clock))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    code = 0
+    try:
+        await task
+    except asyncio.CancelledError:
+        pass
+    except Exception as error:  # the one broad except: whatever failed, the battery comes first
+        code = 1
+        if said:
+            said("control loop failed: %s: %s" % (type(error).__name__, error))
+    steps.close()
+    zero_all(wiring.actuators)
+    await asyncio.sleep(LAST_ZERO_S)
+    for line in lines:
+        line.cancel()
+    await asyncio.gather(*lines, return_exceptions=True)
+    server.close()
+    if uplink:
+        uplink.stop()
+    store.close()
+    return code
+
+
+class Silent:
+    """Uplink port of a site without a backend: records are counted and dropped."""
+
+    seq = 0
+
+    def offer(self, record):
+        """Count record; returns its number."""
+        self.seq += 1
+        return self.seq
+
+    def orders(self):
+        """No orders."""
+        return []

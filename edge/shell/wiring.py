@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""From settings to ports: devices, actuators, and one gated line per connection."""
+
+from bms_bridge.bms import Bms
+from bms_bridge.pcs import Pcs
+from edge.core.tx_gate import CONTROL, READ, TxGate
+
+
+class Wiring:
+    """devices: in the order that edge.loop wants (packs, PCS, meter). actuators: (PCS,). lines: list of
+    (link settings, devices on it, gate). settings: checked; load(name): gives the table of a profile.
+    """
+
+    def __init__(self, settings, load):
+        per_line = [[] for _ in settings["links"]]
+        self.devices = []
+        for pack in settings["packs"]:
+            self._add(per_line, Bms(load(pack["profile"]), pack["unit"], pack), pack)
+        pcs = settings["pcs"]
+        self.pcs = Pcs(load(pcs["profile"]), pcs["unit"], pcs)
+        self._add(per_line, self.pcs, pcs)
+        meter = settings.get("meter")
+        if meter:
+            self._add(per_line, Bms(load(meter["profile"]), meter["unit"], meter), meter)
+        self.actuators = (self.pcs,)
+        mode = CONTROL if settings["mode"] == "control" else READ
+        self.lines = []
+        for index in range(len(per_line)):
+            link = settings["links"][index]
+            rules = [device.gate_rules() for device in per_line[index]]
+            reads = sum([rule[0] for rule in rules], ())
+            writes = sum([rule[1] for rule in rules], ())
+            gate = TxGate(link["kind"], mode, (reads, writes))
+            if self.pcs in per_line[index]:
+                self.pcs.gate = gate
+            self.lines.append((link, per_line[index], gate))
+
+    def _add(self, per_line, device, settings):
+        self.devices.append(device)
+        per_line[settings["link"]].append(device)
