@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""The Uplink port of a board: an asyncio task beside the control task, on edge.shell.mqtt.
+
+offer() only encodes into RAM. run() connects, publishes up to the window and takes acknowledgements; it
+never blocks the event loop for longer than one small packet, and none of its failures leaves it.
+"""
+
+import asyncio
+
+from edge.shell import link, mqtt
+from edge.shell.outbox import Outbox
+
+TICK_S = 0.05  # how often the sender looks for records: far below the control period
+BURST = 8  # packets between two looks of the event loop at the other tasks
+LIMIT_BYTES = 48 * 1024
+
+
+class BoardUplink:
+    """Uplink port over MQTT for a board.
+
+    settings: the checked settings dict (org, site, device, uplink); epoch: random integer, new at each start;
+    boot: start count; limit_bytes: RAM of the outbox; tls: ssl context or None. The host should be numeric.
+    connected: the broker took our subscription. log: last change of the link, for the console.
+    """
+
+    def __init__(self, settings, epoch, boot, limit_bytes=LIMIT_BYTES, tls=None):
+        place = settings["uplink"]
+        self.outbox = Outbox(settings["device"], epoch, boot, limit_bytes)
+        self.connected = False
+        self.log = "never connected"
+        self.reconnects = 0
+        self._root = link.topic_root(settings)
+        self._client_id = settings["device"]
+        self._keepalive_s = place["keepalive_s"]
+        self._dialer = mqtt.Dialer(place["host"], place["port"], tls)
+        self._backoff = link.Backoff(epoch)
+        self._orders = link.Orders()
+        self._clock = None
+        self._broken = None
+
+    @property
+    def backlog(self):
+        """Number of records that the backend has not acknowledged."""
+        return self.outbox.backlog
+
+    @property
+    def last_ack_ms(self):
+        """Monotonic time of the last acknowledgement, None before the first."""
+        return self.outbox.last_ack_ms
+
+    @property
+    def lost(self):
+        """Number of records dropped and declared."""
+        return self.outbox.dropped
+
+    @property
+    def seq(self):
+        """Last sequence number given."""
+        return self.outbox.seq
+
+    def offer(self, record):
+        """Take `record` (edge.core.records.Record) and return its sequence number at once. Never raises."""
+        return self.outbox.append(record)
+
+    def orders(self):
+        """Return the list of order payloads (bytes, not verified) that arrived since the last call."""
+        return self._orders.take()
+
+    async def run(self, clock):
+        """Keep the link up for ever: connect, publish, reconnect after 0.1 s to 10 s with jitter."""
+        self._clock = clock
+        try:
+            while True:
+                start_ms = clock.now_ms()
+                try:
+                    await self._session()
+                except (OSError, MemoryError) as error:
+                    self.log = "link lost: %s" % error
+                self.reconnects += 1
+                await asyncio.sleep(self._backoff.next_ms(clock.now_ms() - start_ms) / 1000)
+        finally:
+            self._dialer.cancel()
+
+    async def _session(self):
+        """One connection, from connect to its end by MqttError."""
+        now_ms = self._clock.now_ms
+        will = (self._root + "status", b"offline")
+        client = mqtt.Client(self._dialer, self._client_id, self._keepalive_s, self._on_message, will)
+        reader = None
+        try:
+            await client.connect(now_ms())
+            await client.subscribe((self._root + "ack", self._root + "ord"), now_ms())
+            await client.publish(self._root + "status", b"online", now_ms(), True)
+            self.connected = True
+            self.log = "connected"
+            self.outbox.rewind(now_ms())
+            self._broken = None
+            reader = asyncio.create_task(self._read(client))
+            while self._broken is None:
+                await client.service(now_ms())
+                await self._pump(client)
+                await asyncio.sleep(TICK_S)
+            raise mqtt.MqttError(str(self._broken))
+        finally:
+            self.connected = False
+            if reader is not None:
+                reader.cancel()
+            client.close()
+
+    async def _pump(self, client):
+        """Publish what the window allows, yielding to the other tasks."""
+        topic = self._root + "rec"
+        for number in range(self.outbox.window):
+            item = self.outbox.take(self._clock.now_ms())
+            if item is None:
+                return
+            await client.publish(topic, item[1], self._clock.now_ms())
+            if number % BURST == BURST - 1:
+                await asyncio.sleep(0)
+
+    async def _read(self, client):
+        """Handle incoming packets until the link breaks; the failure is left in self._broken."""
+        try:
+            while True:
+                await client.receive()
+        except (OSError, MemoryError) as error:
+            self._broken = error
+
+    def _on_message(self, topic, payload, retained):
+        """Take one acknowledgement or order. Retained orders are old ones: refused."""
+        if topic == self._root + "ack":
+            self.outbox.ack(payload, self._clock.now_ms())
+        elif topic == self._root + "ord":
+            self._orders.put(payload, retained)

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""What the two uplinks share beside the outbox: topics, back-off, and the inbox of orders."""
+
+BACKOFF_MIN_MS = 100
+BACKOFF_MAX_MS = 10000
+STEADY_MS = 3000  # a session that lived so long starts the back-off anew
+MAX_ORDERS = 16  # orders that wait for the core; more are refused and counted
+MAX_ORDER_BYTES = 4096
+
+
+def topic_root(settings):
+    """Return the topic of the device without its last part, from the settings' org, site and device."""
+    return "bess/v1/%s/%s/%s/" % (settings["org"], settings["site"], settings["device"])
+
+
+class Backoff:
+    """Waiting times between sessions, with jitter, so that a fleet does not reconnect in step.
+
+    seed: any integer, different per device (the epoch).
+    """
+
+    def __init__(self, seed):
+        self._state = seed & 0x3FFFFFFF | 1
+        self._ms = BACKOFF_MIN_MS
+
+    def next_ms(self, lived_ms):
+        """Return how long to wait after a session of lived_ms: half to all of 0.1 s, doubling to 10 s."""
+        if lived_ms >= STEADY_MS:
+            self._ms = BACKOFF_MIN_MS
+        wait_ms = self._ms
+        self._ms = min(wait_ms * 2, BACKOFF_MAX_MS)
+        self._state = (self._state * 1103515245 + 12345) & 0x3FFFFFFF
+        return wait_ms // 2 + (self._state >> 8) % (wait_ms // 2 + 1)
+
+
+class Orders:
+    """Inbox of raw orders, bounded. refused: retained (old), oversize or too many."""
+
+    def __init__(self):
+        self.refused = 0
+        self._waiting = []
+
+    def put(self, payload, retained):
+        """Keep the bytes of one order for the core, or refuse and count it."""
+        if retained or len(self._waiting) >= MAX_ORDERS or len(payload) > MAX_ORDER_BYTES:
+            self.refused += 1
+        else:
+            self._waiting.append(payload)
+
+    def take(self):
+        """Return the list of waiting orders (bytes, not verified) and empty the inbox."""
+        waiting, self._waiting = self._waiting, []
+        return waiting
