@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""The receiver's database: which records arrived, once each, and what is still missing.
+
+Completeness is counted from the rows themselves, never from what a controller says about itself.
+"""
+
+import bisect
+import sqlite3
+from collections import namedtuple
+from pathlib import Path
+
+from edge.core import registry
+from edge.shell import cbor
+from edge.shell.outbox import MAX_EPOCH, VALUE_ORDER, VERSION
+
+GAP_FROM = registry.key("gap_from")
+GAP_TO = registry.key("gap_to")
+MAX_RANGES = 4096  # islands of one epoch beyond the acknowledgement; an honest edge makes at most its window
+_INT64 = 1 << 63
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS records (
+  device TEXT NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, boot INTEGER NOT NULL,
+  mono_ms INTEGER NOT NULL, wall_ms INTEGER, clkq INTEGER NOT NULL, cls TEXT NOT NULL, pack INTEGER NOT NULL,
+  body BLOB NOT NULL, gap_from INTEGER, received_ms INTEGER NOT NULL, PRIMARY KEY (device, epoch, seq));
+CREATE INDEX IF NOT EXISTS newest ON records (device, cls);
+CREATE TABLE IF NOT EXISTS streams (
+  device TEXT NOT NULL, epoch INTEGER NOT NULL, topic TEXT NOT NULL, cum INTEGER NOT NULL,
+  PRIMARY KEY (device, epoch));
+CREATE TABLE IF NOT EXISTS conflicts (
+  device TEXT NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, boot INTEGER NOT NULL,
+  mono_ms INTEGER NOT NULL, wall_ms INTEGER, clkq INTEGER NOT NULL, cls TEXT NOT NULL, pack INTEGER NOT NULL,
+  body BLOB NOT NULL, gap_from INTEGER, received_ms INTEGER NOT NULL,
+  UNIQUE (device, epoch, seq, boot, mono_ms, wall_ms, clkq, cls, pack, body));
+"""
+
+# One row of records. gap_from: first number that this record declares lost (up to its own seq), else None.
+COLUMNS = ("device", "epoch", "seq", "boot", "mono_ms", "wall_ms", "clkq", "cls", "pack", "body", "gap_from",
+           "received_ms")  # fmt: skip
+Row = namedtuple("Row", COLUMNS)
+
+# counts: stored, duplicates, conflicts, gaps, bad. acks: [(topic root, epoch, cumulative number), ...] of
+# every stream touched. stored: the new rows.
+Result = namedtuple("Result", ("counts", "acks", "stored"))
+
+# Of one device and epoch. minimum, maximum: smallest and largest number seen; count: rows; missing: numbers
+# from 1 to maximum that neither arrived nor were declared lost; declared: numbers declared lost.
+Completeness = namedtuple("Completeness", ("minimum", "maximum", "count", "missing", "declared"))
+
+
+def open_db(path):
+    """Return a connection to the database file, made when missing; sqlite3.Error when it is unusable."""
+    connection = sqlite3.connect(path, isolation_level=None, timeout=5.0)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.executescript(SCHEMA)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def open_read_only(path):
+    """Return a read-only connection to an existing database; sqlite3.Error when there is none."""
+    return sqlite3.connect(Path(path).resolve().as_uri() + "?mode=ro", uri=True, timeout=5.0)
+
+
+def _bounded(value, low, high):
+    """Return `value`; ValueError when it is not an integer from low to high."""
+    if type(value) is not int or not low <= value <= high:
+        raise ValueError(f"{value!r} is not an integer from {low} to {high}")
+    return value
+
+
+def parse(topic, payload, received_ms):
+    """Return the Row of one message; ValueError (CborError) when it is not a record of a known version.
+
+    topic: .../<org>/<site>/<device>/rec; payload: envelope bytes; received_ms: wall time of the receiver.
+    """
+    envelope = cbor.decode(payload)
+    if not isinstance(envelope, dict) or envelope.get(0) != VERSION:
+        raise ValueError("not an envelope of version 1")
+    body = envelope.get(9)
+    cls = chr(_bounded(envelope.get(7), 0, 127))
+    if not isinstance(body, dict) or cls not in VALUE_ORDER:
+        raise ValueError("no body, or an unknown class")
+    seq = _bounded(envelope.get(2), 1, _INT64 - 1)
+    gap_from = body.get(GAP_FROM)
+    if gap_from is not None:
+        _bounded(gap_from, 1, seq)
+        _bounded(body.get(GAP_TO), seq, seq)
+    wall_ms = envelope.get(5)
+    return Row(
+        device=topic.split("/")[-2],
+        epoch=_bounded(envelope.get(1), 0, MAX_EPOCH),
+        seq=seq,
+        boot=_bounded(envelope.get(3), 0, _INT64 - 1),
+        mono_ms=_bounded(envelope.get(4), -_INT64, _INT64 - 1),
+        wall_ms=None if wall_ms is None else _bounded(wall_ms, -_INT64, _INT64 - 1),
+        clkq=_bounded(envelope.get(6), 0, 255),
+        cls=cls,
+        pack=_bounded(envelope.get(8), -1, 65535),
+        body=cbor.encode(body),
+        gap_from=gap_from,
+        received_ms=received_ms,
+    )
+
+
+class Coverage:
+    """Which numbers of one epoch are known. cum: all from 1 to cum are; ranges: islands above it, sorted."""
+
+    def __init__(self, cum=0):
+        self.cum = cum
+        self.ranges = []  # [(first, last), ...], apart from each other and from cum
+
+    def full(self, first):
+        """True when a range that begins at `first` might make too many islands."""
+        return first > self.cum + 1 and len(self.ranges) >= MAX_RANGES
+
+    def add(self, first, last):
+        """Add the numbers first to last."""
+        if last <= self.cum:
+            return
+        at = bisect.bisect_left(self.ranges, (first, first))
+        if at and self.ranges[at - 1][1] >= first - 1:
+            at -= 1
+        end = at
+        while end < len(self.ranges) and self.ranges[end][0] <= last + 1:
+            first = min(first, self.ranges[end][0])
+            last = max(last, self.ranges[end][1])
+            end += 1
+        self.ranges[at:end] = [(first, last)]
+        if self.ranges[0][0] <= self.cum + 1:
+            self.cum = max(self.cum, self.ranges.pop(0)[1])
+
+
+class Ledger:
+    """The writing end of the database; used from one thread."""
+
+    def __init__(self, path):
+        self._db = open_db(path)
+        self._streams = {}  # (device, epoch) -> (topic root, Coverage)
+
+    def close(self):
+        """Close the database."""
+        self._db.close()
+
+    def store(self, batch):
+        """Commit [(topic root, Row), ...] in one transaction and return the Result.
+
+        sqlite3.Error: nothing was stored and nothing may be acknowledged; make a new Ledger then.
+        """
+        counts = dict.fromkeys(("stored", "duplicates", "conflicts", "gaps", "bad"), 0)
+        touched, stored = {}, []
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            for root, row in batch:
+                what = self._insert(root, row)
+                counts[what] += 1
+                if what == "stored":
+                    stored.append(row)
+                    counts["gaps"] += row.gap_from is not None
+                if what != "bad":
+                    touched[(row.device, row.epoch)] = root
+            for device, epoch in touched:
+                cum = self._streams[(device, epoch)][1].cum
+                self._db.execute("UPDATE streams SET cum = ? WHERE device = ? AND epoch = ?", (cum, device, epoch))
+            self._db.execute("COMMIT")
+        except sqlite3.Error:
+            self._streams.clear()
+            raise
+        acks = [(root, key[1], self._streams[key][1].cum) for key, root in touched.items()]
+        return Result(counts, acks, stored)
+
+    def _insert(self, root, row):
+        """Insert one row; returns what it was: stored, duplicates, conflicts or bad."""
+        topic, coverage = self._stream(root, row)
+        first = row.seq if row.gap_from is None else row.gap_from
+        if topic != root or coverage.full(first):
+            return "bad"  # somebody else's name and epoch, or numbers without sense
+        marks = ",".join("?" * len(row))
+        cursor = self._db.execute(f"INSERT OR IGNORE INTO records VALUES ({marks})", row)
+        if cursor.rowcount:
+            coverage.add(first, row.seq)
+            return "stored"
+        known = self._db.execute(
+            f"SELECT {','.join(COLUMNS)} FROM records WHERE device = ? AND epoch = ? AND seq = ?", row[:3]
+        ).fetchone()
+        if known[:-1] == row[:-1]:
+            return "duplicates"
+        self._db.execute(f"INSERT OR IGNORE INTO conflicts VALUES ({marks})", row)
+        return "conflicts"
+
+    def _stream(self, root, row):
+        """Return (topic root, Coverage) of the row's device and epoch, from memory or the database."""
+        key = (row.device, row.epoch)
+        if key in self._streams:
+            return self._streams[key]
+        found = self._db.execute("SELECT topic, cum FROM streams WHERE device = ? AND epoch = ?", key).fetchone()
+        if found is None:
+            self._db.execute("INSERT INTO streams VALUES (?, ?, ?, 0)", (*key, root))
+            found = (root, 0)
+        coverage = Coverage(found[1])
+        later = self._db.execute(
+            "SELECT COALESCE(gap_from, seq), seq FROM records WHERE device = ? AND epoch = ? AND seq > ?",
+            (*key, coverage.cum),
+        )
+        for first, last in later:
+            coverage.add(first, last)
+        self._streams[key] = (found[0], coverage)
+        return self._streams[key]
+
+
+def completeness(db):
+    """Return {(device, epoch): Completeness} of a database (path or connection); reads every key once."""
+    connection = db if isinstance(db, sqlite3.Connection) else open_read_only(db)
+    try:
+        result = {}
+        rows = connection.execute("SELECT device, epoch, seq, gap_from FROM records ORDER BY device, epoch, seq")
+        for device, epoch, seq, gap_from in rows:
+            key = (device, epoch)
+            minimum, maximum, count, missing, declared = result.get(key, (seq, 0, 0, 0, 0))
+            first = seq if gap_from is None else max(gap_from, maximum + 1)
+            missing += first - maximum - 1
+            if gap_from is not None:
+                declared += seq - first + 1
+            result[key] = Completeness(minimum, seq, count + 1, missing, declared)
+        return result
+    finally:
+        if connection is not db:
+            connection.close()
+
+
+def latest(db, device):
+    """Return {(class, pack): (mono_ms, wall_ms, {metric key: value})}: the newest record of each kind.
+
+    db: path or connection; looks at the last 200 rows of each class that the device ever sent.
+    """
+    connection = db if isinstance(db, sqlite3.Connection) else open_read_only(db)
+    try:
+        result = {}
+        for cls in VALUE_ORDER:
+            rows = connection.execute(
+                "SELECT pack, mono_ms, wall_ms, body FROM records WHERE device = ? AND cls = ?"
+                " ORDER BY rowid DESC LIMIT 200",
+                (device, cls),
+            )
+            for pack, mono_ms, wall_ms, body in rows:
+                if (cls, pack) not in result:
+                    result[(cls, pack)] = (mono_ms, wall_ms, cbor.decode(body))
+        return result
+    finally:
+        if connection is not db:
+            connection.close()
