@@ -8,7 +8,7 @@ import os
 import sys
 
 from edge.shell import gateway
-from host_tools.site import load_site, load_table
+from host_tools.site import load_site, tables_of
 
 
 def main(argv):
@@ -19,10 +19,11 @@ def main(argv):
     parser.add_argument("--trace", metavar="FILE", help="write one line of integers per step")
     args = parser.parse_args(argv)
     settings = load_site(args.site)
+    tables = tables_of(settings, args.site)
     os.makedirs(args.state, exist_ok=True)
     trace = open(args.trace, "w", encoding="utf-8") if args.trace else None
     try:
-        return asyncio.run(gateway.run(settings, args.state, load_table, trace, _say))
+        return asyncio.run(gateway.run(settings, args.state, tables.__getitem__, trace, _say))
     finally:
         if trace:
             trace.close()

@@ -15,7 +15,7 @@ from edge.shell.control import Guarded, control
 from edge.shell.gateway_uplink import GatewayUplink
 from edge.shell.status import serve
 from edge.shell.store import FileStore
-from edge.shell.wiring import Wiring
+from edge.shell.wiring import Silent, Wiring
 
 SYNCHRONISED = "/run/systemd/timesync/synchronized"
 LAST_ZERO_S = 1.0  # the last zero may need a reconnect-free round trip to reach the wire
@@ -83,7 +83,7 @@ async def run(settings, folder, load, trace=None, said=None):
     wiring = Wiring(settings, load)
     store = LateStore(FileStore(folder, sync))
     boot = (store.load() or {}).get("boot") or 0
-    uplink = None
+    uplink = Silent()
     if settings["uplink"]:
         uplink = GatewayUplink(settings, int.from_bytes(os.urandom(7), "big"), boot + 1)
         uplink.start(clock)
@@ -95,7 +95,7 @@ async def run(settings, folder, load, trace=None, said=None):
     if said:
         said("control loop runs; live view: reuse-edge top %d" % port)
     lines = [asyncio.create_task(run_link(link, devices, clock, gate)) for link, devices, gate in wiring.lines]
-    steps = loop(settings, clock, wiring.devices, wiring.actuators, store, uplink or Silent(), guarded.seen)
+    steps = loop(settings, clock, wiring.devices, wiring.actuators, store, uplink, guarded.seen)
     task = asyncio.create_task(control(steps, clock))
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
@@ -115,22 +115,6 @@ async def run(settings, folder, load, trace=None, said=None):
         line.cancel()
     await asyncio.gather(*lines, return_exceptions=True)
     server.close()
-    if uplink:
-        uplink.stop()
+    uplink.stop()
     store.close()
     return code
-
-
-class Silent:
-    """Uplink port of a site without a backend: records are counted and dropped."""
-
-    seq = 0
-
-    def offer(self, record):
-        """Count record; returns its number."""
-        self.seq += 1
-        return self.seq
-
-    def orders(self):
-        """No orders."""
-        return []

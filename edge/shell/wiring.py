@@ -39,3 +39,25 @@ class Wiring:
     def _add(self, per_line, device, settings):
         self.devices.append(device)
         per_line[settings["link"]].append(device)
+
+
+class Silent:
+    """Uplink port of a site without a backend: records are counted and dropped."""
+
+    seq = 0
+    backlog = 0
+    lost = 0
+    connected = False
+    last_ack_ms = None
+
+    def offer(self, record):
+        """Count record; returns its number."""
+        self.seq += 1
+        return self.seq
+
+    def orders(self):
+        """No orders."""
+        return []
+
+    def stop(self):
+        """Nothing to stop."""

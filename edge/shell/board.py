@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""Start-up of a controller on a MicroPython board: main.py calls main().
+
+Needs /settings.json (made by `reuse-edge flash`). Every two seconds one line "~{json}" on the console
+tells the status, so that it can be read without stopping the program. run() is what every MicroPython
+start-up shares; it knows no pins.
+"""
+
+import asyncio
+import json
+import os
+import time
+
+from bms_bridge.tables import load
+from bms_bridge.transports.board_modbus import run_link
+from edge.core.settings import check
+from edge.loop import loop
+from edge.shell.board_uplink import BoardUplink
+from edge.shell.control import Guarded, control
+from edge.shell.status import serve, status_line
+from edge.shell.store import FileStore
+from edge.shell.wiring import Silent, Wiring
+
+CONSOLE_S = 2
+WATCHDOG_MS = 8000
+# Clocks of boards count from 2000 or from 1970; before this (2026-01-01) the RTC was never set.
+OLDEST_UTC_S = 1767225600
+EPOCH_2000_S = 946684800
+
+
+class TickClock:
+    """Clock port over ticks_ms, which wraps every 12.4 days: unwrapped here, once.
+
+    quality: of the wall clock (2 = RTC). A clock that was never set is not known.
+    """
+
+    def __init__(self, quality=2):
+        self._last = time.ticks_ms()
+        self._ms = 0
+        self._quality = quality
+        self._offset_s = EPOCH_2000_S if time.gmtime(0)[0] == 2000 else 0
+
+    def now_ms(self):
+        """Monotonic milliseconds since start; needs a call at least every six days."""
+        ticks = time.ticks_ms()
+        self._ms += time.ticks_diff(ticks, self._last)
+        self._last = ticks
+        return self._ms
+
+    def utc_s(self):
+        """(seconds since 1970, quality), or (None, 0)."""
+        now_s = int(time.time()) + self._offset_s
+        return (now_s, self._quality) if now_s >= OLDEST_UTC_S else (None, 0)
+
+
+def sync(file):
+    """flush is fsync on this runtime."""
+    file.flush()
+
+
+async def console(guarded, clock, uplink):
+    """Print the status line for ever."""
+    while True:
+        await asyncio.sleep(CONSOLE_S)
+        print("~" + status_line(guarded, clock, uplink).decode(), end="")
+
+
+async def run(settings, folder, clock, feed, talk, trace):
+    """Run the site of settings for ever.
+
+    folder: where the state lives. feed(): watchdog, called after each guarded step, or None. talk: True
+    for the console's status lines. trace: file for one line per step, or None.
+    """
+    wiring = Wiring(settings, load)
+    store = FileStore(folder, sync)
+    boot = ((store.load() or {}).get("boot") or 0) + 1
+    uplink = Silent()
+    if settings["uplink"]:
+        uplink = BoardUplink(settings, int.from_bytes(os.urandom(7), "big"), boot)
+        asyncio.create_task(uplink.run(clock))
+    guarded = Guarded(feed, trace)
+    for link, devices, gate in wiring.lines:
+        asyncio.create_task(run_link(link, devices, clock, gate))
+    if settings["uplink"] and settings["uplink"]["status_port"]:
+        await serve(guarded, clock, uplink, settings["uplink"]["status_port"])
+    if talk:
+        asyncio.create_task(console(guarded, clock, uplink))
+    steps = loop(settings, clock, wiring.devices, wiring.actuators, store, uplink, guarded.seen)
+    try:
+        await control(steps, clock)
+    finally:
+        steps.close()
+        await asyncio.sleep(0.5)  # the last zero still has to reach the wire
+
+
+def read_settings(path):
+    """The checked settings of the JSON file at path."""
+    with open(path) as file:
+        return check(json.load(file))
+
+
+def main():
+    """Run /settings.json on this board, under its watchdog."""
+    import machine
+
+    settings = read_settings("/settings.json")
+    watchdog = machine.WDT(timeout=WATCHDOG_MS)
+    asyncio.run(run(settings, "", TickClock(), watchdog.feed, True, None))
