@@ -15,15 +15,11 @@ STRICT = os.environ.get("REUSE_EDGE_CI") == "1"
 SBIN = os.pathsep + os.pathsep.join(("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"))
 
 
-def find_vm():
-    """Path of the MicroPython VM: $MICROPYTHON, the one beside this Python, one on PATH; or None."""
-    beside = os.path.join(os.path.dirname(sys.executable), "micropython")
-    return os.environ.get("MICROPYTHON") or (beside if os.path.exists(beside) else shutil.which("micropython"))
-
-
 @pytest.fixture(scope="session")
 def micropython():
     """Path of the MicroPython VM, or a skip."""
+    from simulator.lockstep import find_vm
+
     path = find_vm()
     if not path:
         pytest.skip("no MicroPython VM (set MICROPYTHON=/path/to/micropython)")

@@ -9,8 +9,9 @@ import subprocess
 import sys
 import tomllib
 
-import bootstrap
 import pytest
+
+import bootstrap
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
@@ -82,7 +83,7 @@ def test_python_without_venv_is_one_line(monkeypatch):
 def test_too_old_python_is_one_line(monkeypatch):
     monkeypatch.setattr(bootstrap, "candidates", lambda: [sys.executable])
     monkeypatch.setattr(bootstrap, "runs", lambda path, code: "3 9")
-    with pytest.raises(bootstrap.Problem, match="no Python 3.11 to 3.14"):
+    with pytest.raises(bootstrap.Problem, match=r"no Python 3\.11 to 3\.14"):
         bootstrap.find_python(None)
 
 
