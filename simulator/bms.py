@@ -7,6 +7,7 @@ controller never sees the plant, only the bytes that this Sample is encoded to.
 """
 
 from collections import namedtuple
+from itertools import pairwise
 
 import numpy as np
 
@@ -31,7 +32,7 @@ Vices = namedtuple(
     ),
 )
 GOOD = Vices(20, 500, 10, 1, 100, 8.0, 0.3, 50, 5000, 100)
-DEMO = Vices(-400, 1000, 10, 1, 100, 12.0, 0.4, 500, -45000, 100)
+DEMO = Vices(-400, 1000, 10, 1, 100, 12.0, 0.4, 500, -20000, 100)
 
 # Taper of the BMS's own limits: (mV of the highest cell, ppm), (mV of the lowest cell, ppm).
 _TAPER = {
@@ -54,7 +55,7 @@ def _line(curve, x):
     """y of a short curve at x, straight between points, end values outside."""
     if x <= curve[0][0]:
         return curve[0][1]
-    for (x0, y0), (x1, y1) in zip(curve, curve[1:]):
+    for (x0, y0), (x1, y1) in pairwise(curve):
         if x <= x1:
             return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
     return curve[-1][1]

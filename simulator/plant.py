@@ -32,6 +32,9 @@ Truth = namedtuple(
     ),
 )
 
+# The part of the truth that is looked at in every step.
+Brief = namedtuple("Brief", ("soc_ppm", "current_ma", "cell_max_mv", "cell_min_mv"))
+
 _SCALE = (POINTS - 1) / (SOC_HIGH - SOC_LOW)
 _AGE_EVERY_S = 3600.0
 # Share of capacity lost per full cycle and per year at 25 °C; resistance grows twice as fast.
@@ -203,6 +206,15 @@ class Plant:
         left = float(self.charge_ah.min())
         room = float((self.capacity_ah - self.charge_ah).min())
         return left / (left + room), left + room
+
+    def brief(self):
+        """The Brief of this moment, integers."""
+        return Brief(
+            round(self.mean_soc() * 1e6),
+            round(self.current_a * 1000.0),
+            round(float(self.cell_v.max()) * 1000.0),
+            round(float(self.cell_v.min()) * 1000.0),
+        )
 
     def truth(self):
         """The Truth of this moment, integers."""

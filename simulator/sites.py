@@ -74,12 +74,14 @@ def _periods(table):
 
 def settings(kind="lfp16", packs=1, mode="control", period_ms=1000):
     """Settings dict of a simulated site: kind "lfp16" (Seplos V3) or "nmc96" (SunSpec 802/805)."""
-    base, profile, power_w = (_LFP16, "seplos_v3", 10000) if kind == "lfp16" else (_NMC96, "sunspec_805", 40000)
-    lines = [{"kind": "tcp", "host": "127.0.0.1", "port": 15021 + k, "uart": 0, "baud": 0, "parity": "N"} for k in range(3)]
+    base, profile, power_w = (_LFP16, "seplos_v3", 10000) if kind == "lfp16" else (_NMC96, "sunspec_802_805", 40000)
+    lines = [
+        {"kind": "tcp", "host": "127.0.0.1", "port": 15021 + k, "uart": 0, "baud": 0, "parity": "N"} for k in range(3)
+    ]
     many = []
     for index in range(packs):
         pack = {key: dict(value) if isinstance(value, dict) else value for key, value in base.items()}
-        pack.update(id="pack-%d" % (index + 1), serial="SIM%04d" % index, profile=profile, link=0, unit=index)
+        pack.update(id="pack-%d" % (index + 1), serial="SIM%04d" % index, profile=profile, link=0, unit=index + 1)
         pack["facts"] = _facts(load(profile))
         many.append(pack)
     return {

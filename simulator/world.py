@@ -4,7 +4,7 @@
 
     world = World(settings, seed)            # plants, BMSs, PCS, meter, weather, mishaps
     world.advance(to_ms)                     # physics and devices up to that monotonic time
-    world.answer(device, function, address, count, index)   # what a device answers to a read: bytes
+    world.answer(device, function, address, count)   # what a device answers to a read: bytes
     world.write(device, address, data)       # what a device does with an FC16 write
 
 Devices are numbered as in the settings: packs, PCS, meter. What devices answer is what they measured at
@@ -15,11 +15,11 @@ sockets by simulator.serve.
 
 from math import sin, tau
 
-from bms_bridge.encode import encode_block
+from bms_bridge.encode import encode_block, served
 from bms_bridge.tables import load
 from simulator.bms import GOOD, SimBms
 from simulator.mishaps import Mishaps
-from simulator.pcs import FactoryDay, SimMeter, SimPcs
+from simulator.pcs import STORCTL, FactoryDay, SimMeter, SimPcs
 from simulator.plant import Plant
 
 # 2026-11-19 00:00:00 KST
@@ -157,7 +157,39 @@ class World:
 
     def block(self, device, index):
         """Bytes of block `index` of device's table, as it answers now."""
-        return encode_block(self.tables[device], index, self.samples[device])
+        data = encode_block(self.tables[device], index, self.samples[device], self.pcs.power_w)
+        if device == len(self.bms) and self.pcs.registers[STORCTL] != 3:
+            data = self._control_bits(device, index, data)
+        return data
+
+    def _control_bits(self, device, index, data):
+        """Put the true control bits of the PCS into its storage block: a table can only say what is right."""
+        _, address, count = self.tables[device].BLOCKS[index][:3]
+        at = 2 * (STORCTL - address)
+        if not 0 <= at < 2 * count:
+            return data
+        return data[:at] + self.pcs.registers[STORCTL].to_bytes(2, "big") + data[at + 2 :]
+
+    def answer(self, device, function, address, count):
+        """Data bytes of a read of count registers, or (count None) of the coils from address on, as device
+        answers now; None when it has no such place (exception 2). A read may span blocks."""
+        table = self.tables[device]
+        if count is None:
+            for index, row in enumerate(table.BLOCKS):
+                if row[0] == function and row[1] == address:
+                    return self.block(device, index)
+            return None
+        parts = [(row[1], row[2], index) for index, row in enumerate(table.BLOCKS) if row[0] == function]
+        parts += [(row[1], len(row[2]), row[2]) for row in served(table) if row[0] == function]
+        data = b""
+        at = address
+        for first, size, what in sorted(parts, key=_first):
+            if first <= at < first + size and at < address + count:
+                whole = self.block(device, what) if isinstance(what, int) else _bytes(what)
+                end = min(first + size, address + count)
+                data += whole[2 * (at - first) : 2 * (end - first)]
+                at = end
+        return data if len(data) == 2 * count else None
 
     def write(self, device, address, data):
         """An FC16 write of data (bytes) at address; True when the device takes it. Only the PCS does."""
@@ -166,6 +198,14 @@ class World:
     def truth(self, pack=0):
         """The Truth of one pack now."""
         return self.plants[pack].truth()
+
+
+def _first(part):
+    return part[0]
+
+
+def _bytes(registers):
+    return b"".join(value.to_bytes(2, "big") for value in registers)
 
 
 def _hurt(plant, name, row):
