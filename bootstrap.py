@@ -165,22 +165,31 @@ class Progress:
 
 def install(command, total):
     """Run an installer, show its progress, keep its talk in the log; raise Problem when it fails."""
-    progress = Progress(total)
+    if command[0].endswith(("uv", "uv.exe")):  # shows its own progress
+        failed = subprocess.call(command, stdout=sys.stderr, env=environment(), cwd=ROOT)
+    else:
+        failed = follow(command, Progress(total))
+    if failed:
+        raise Problem("install failed (pip's talk: .cache/bootstrap.log): mend and run again, it resumes where it was")
+
+
+def follow(command, progress):
+    """Run pip, count what it says, show its last lines when it fails; its exit code."""
+    tail = []
     with open(LOG, "a", encoding="utf-8") as log:
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment(), cwd=ROOT
         )
-        tail = []
         for raw in process.stdout:
             text = raw.decode("utf-8", "replace").rstrip()
             log.write(text + "\n")
             tail = [*tail[-5:], text]
             progress.line(text)
     progress.close()
-    if process.wait():
-        for text in tail:
-            sys.stderr.write("    %s\n" % text)
-        raise Problem("install failed (all of it: .cache/bootstrap.log): mend and run again, it resumes where it was")
+    failed = process.wait()
+    if failed:
+        sys.stderr.write("".join("    %s\n" % text for text in tail))
+    return failed
 
 
 def has_pip():
@@ -203,7 +212,7 @@ def make_venv(uv):
         shutil.rmtree(VENV)
     say("making .venv with %s" % python)
     if uv:
-        install([uv, "venv", "--python", python, VENV], 0)
+        install([uv, "venv", "--quiet", "--python", python, VENV], 0)
     else:
         install([python, "-m", "venv", VENV], 0)
 
@@ -215,7 +224,8 @@ def fill(group, uv):
     say("installing up to %d packages of %s (once; with %s)" % (total, os.path.relpath(path, ROOT), uv or "pip"))
     typings = os.path.join(VENV, "typings")
     if uv:
-        both = [uv, "pip", "install", "--python", VENV_PYTHON, "--require-hashes", "--no-deps"]
+        talk = [] if sys.stderr.isatty() else ["--quiet"]
+        both = [uv, "pip", "install", *talk, "--python", VENV_PYTHON, "--require-hashes", "--no-deps"]
     else:
         both = [VENV_PYTHON, "-m", "pip", "install", "--require-hashes", "--no-deps", "--progress-bar", "off"]
     install([*both, "-r", path], total)

@@ -48,6 +48,8 @@ EXTRAS = {
     "matplotlib": "host",
 }
 
+OURS = ("edge", "bms_bridge", "simulator", "host_tools")
+
 EXIT_CODES = """exit codes:
   0    done
   1    the thing tested is not well (a fault is active, a check failed), or a bug of ours
@@ -100,7 +102,7 @@ def refuse_foreign():
     """Raise ForeignPackage when one of our import names belongs to somebody else (docs/decisions/0001)."""
     import importlib.util
 
-    for name in ("edge", "bms_bridge", "simulator"):
+    for name in OURS:
         spec = importlib.util.find_spec(name)
         places = list(spec.submodule_search_locations or ()) if spec else []
         if not any(os.path.realpath(place) == os.path.realpath(os.path.join(home(), name)) for place in places[:1]):
@@ -183,13 +185,11 @@ def run_verb(verb, argv, debug):
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
-    except ModuleNotFoundError as error:
-        if debug:
-            raise
-        return missing_module(verb, error)
     except Exception as error:
         if debug:
             raise
+        if isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] not in OURS:
+            return missing_module(verb, error)
         return explain(verb, error)
 
 
