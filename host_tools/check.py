@@ -10,7 +10,8 @@ import argparse
 import datetime
 import json
 
-from edge.core.records import G_ALARMS, G_CURRENT, G_EXTREMES, G_LIMITS, G_PACK, GROUPS
+from edge.core.records import G_ALARMS, G_CURRENT, G_EXTREMES, G_LIMITS, G_PACK, GROUPS, PcsSample
+from edge.core.tx_gate import WATCHDOG_MS
 from edge.core.validate import stale_after_ms
 from host_tools.places import SiteError
 from host_tools.site import SOURCES, human, read_site, tables_of
@@ -132,8 +133,10 @@ def pcs_problems(settings, entries, table):
 
 
 def has_watchdog(table):
-    """True when the PCS's table both writes and reads its watchdog."""
-    return "watchdog_ms" in repr(table.WRITES) and "watchdog_ms" in repr(table.FIELDS)
+    """True when the PCS's table both writes its watchdog and reads it back."""
+    writes = any(field[1] == WATCHDOG_MS for row in table.WRITES for field in row[2])
+    slot = PcsSample._fields.index("watchdog_ms")
+    return writes and any(field[0] == slot for block in table.FIELDS if block for field in block[1])
 
 
 def examine(path):

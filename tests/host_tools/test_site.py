@@ -125,7 +125,7 @@ WRONG = (
     ("tcp:192.0.2.10:502", "tcp:192.0.2.10", "tcp:192.0.2.10 ", "is not a connection"),
     ("tcp:192.0.2.10:502", "tcp:192.0.2.10:99999", "99999", "is not a connection"),
     ("watchdog_s: 5", "watchdog_s: 0", "watchdog_s: 0", "0 is outside 2 s to 60 s"),
-    ("date: 2026-03-02", "date: March 26", "date: March 26", "is not a date"),
+    ("date: 2026-03-02", "date: 2026-13-02", "date: 2026-13-02", "is not a date"),
     ("    grade:  ", "    grading:", "grading:", "packs[0].grading: unknown key"),
     ("unit: 0", "unit: 0\n    unit: 1", "unit: 1", "is given twice"),
     ("cells: 16", "cells: [16]", "cells: [16]", "needs one value"),
@@ -229,6 +229,50 @@ def test_check_warns_of_a_name_that_changes(tmp_path):
     assert warning["place"] == "packs[0].connection"
     assert warning["line"] == line_of("ttyUSB0", text)
     assert "/dev/serial/by-id" in warning["mend"]
+
+
+CONTROL = changed("mode: observe", "mode: control")
+
+
+def altered(monkeypatch, **values):
+    """tables_of and facts as if the Seplos profile said something else."""
+    real = check.read_site
+
+    def read(path):
+        settings, entries = real(path)
+        settings["packs"][0]["facts"].update(values)
+        return settings, entries
+
+    monkeypatch.setattr(check, "read_site", read)
+
+
+@pytest.mark.parametrize(
+    ("facts", "part"),
+    [
+        ({"protection": "requests_only"}, "does not open by itself (requests_only)"),
+        ({"periods_ms": [1000, 1000, 1000, 1000, 1000, 1000, None, 1000]}, "does not tell its limits"),
+        ({"periods_ms": [1000, 5000, 1000, 1000, 1000, 1000, 1000, 1000]}, "tells its current only every 5 s"),
+    ],
+)
+def test_control_is_refused_and_observe_warned(facts, part, tmp_path, monkeypatch):
+    altered(monkeypatch, **facts)
+    (warning,) = check.examine(write(tmp_path, TEXT))["warnings"]
+    assert part in warning["problem"]
+    with pytest.raises(SiteError, match="mode control is refused"):
+        check.examine(write(tmp_path, CONTROL))
+
+
+def test_control_needs_a_watchdog_that_can_be_read_back(tmp_path, monkeypatch):
+    assert check.examine(write(tmp_path, CONTROL))["warnings"] == []
+    monkeypatch.setattr(check, "has_watchdog", lambda table: False)
+    with pytest.raises(SiteError, match="no watchdog that can be read back"):
+        check.examine(write(tmp_path, CONTROL))
+
+
+def test_a_named_opening_path_satisfies_control(tmp_path, monkeypatch):
+    altered(monkeypatch, protection="none")
+    text = changed("    cells: 16", "    opening_path: fuse F1 and dead-man contactor K1\n    cells: 16", CONTROL)
+    assert check.examine(write(tmp_path, text))["warnings"] == []
 
 
 def run(*arguments):
