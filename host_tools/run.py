@@ -4,9 +4,12 @@
 
 import argparse
 import asyncio
+import json
 import os
 import sys
 
+from bms_bridge.tables import load as load_table
+from edge.core.settings import check
 from edge.shell import gateway
 from host_tools.site import load_site, tables_of
 
@@ -14,20 +17,32 @@ from host_tools.site import load_site, tables_of
 def main(argv):
     """Run the site of site.yaml until Ctrl-C; exit codes 0 ended, 1 the loop failed, 2 wrong input."""
     parser = argparse.ArgumentParser(prog="reuse-edge run", description="Control the site of a settings file.")
-    parser.add_argument("site", help="site.yaml")
+    parser.add_argument("site", help="site.yaml, or settings.json made from one")
     parser.add_argument("--state", default="state", metavar="DIR", help="folder of the saved state (default: state)")
     parser.add_argument("--trace", metavar="FILE", help="write one line of integers per step")
     args = parser.parse_args(argv)
-    settings = load_site(args.site)
-    tables = tables_of(settings, args.site)
+    settings, load = _settings(args.site)
     os.makedirs(args.state, exist_ok=True)
     trace = open(args.trace, "w", encoding="utf-8") if args.trace else None
     try:
-        return asyncio.run(gateway.run(settings, args.state, tables.__getitem__, trace, _say))
+        return asyncio.run(gateway.run(settings, args.state, load, trace, _say))
     finally:
         if trace:
             trace.close()
 
 
+def _settings(path):
+    """(checked settings, function that gives a profile's table) of a site.yaml or a settings.json."""
+    if path.endswith(".json"):
+        with open(path, encoding="utf-8") as file:
+            return check(json.load(file)), load_table
+    settings = load_site(path)
+    return check(settings), tables_of(settings, path).__getitem__
+
+
 def _say(text):
     print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -72,7 +72,7 @@ async def run(settings, folder, clock, feed, talk, trace):
     folder: where the state lives. feed(): watchdog, called after each guarded step, or None. talk: True
     for the console's status lines. trace: file for one line per step, or None.
     """
-    wiring = Wiring(settings, load)
+    wiring = Wiring(settings, load, clock)
     store = FileStore(folder, sync)
     boot = ((store.load() or {}).get("boot") or 0) + 1
     uplink = Silent()

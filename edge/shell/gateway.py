@@ -80,7 +80,7 @@ async def run(settings, folder, load, trace=None, said=None):
     said(text): one line for the operator.
     """
     clock = GatewayClock()
-    wiring = Wiring(settings, load)
+    wiring = Wiring(settings, load, clock)
     store = LateStore(FileStore(folder, sync))
     boot = (store.load() or {}).get("boot") or 0
     uplink = Silent()
