@@ -109,7 +109,7 @@ class Rig:
         self.clock = Clock()
         self.uplink = ListUplink(keep)
         self.store = DictStore(state)
-        wiring = Wiring(settings, load)
+        wiring = Wiring(settings, load, self.clock)
         self.devices = wiring.devices
         self.actuators = wiring.actuators
         self.gate = wiring.pcs.gate

@@ -9,16 +9,17 @@ from edge.core.tx_gate import CONTROL, READ, TxGate
 
 class Wiring:
     """devices: in the order that edge.loop wants (packs, PCS, meter). actuators: (PCS,). lines: list of
-    (link settings, devices on it, gate). settings: checked; load(name): gives the table of a profile.
+    (link settings, devices on it, gate). settings: checked; load(name): gives the table of a profile;
+    clock: Clock port.
     """
 
-    def __init__(self, settings, load):
+    def __init__(self, settings, load, clock):
         per_line = [[] for _ in settings["links"]]
         self.devices = []
         for pack in settings["packs"]:
             self._add(per_line, Bms(load(pack["profile"]), pack["unit"], pack), pack)
         pcs = settings["pcs"]
-        self.pcs = Pcs(load(pcs["profile"]), pcs["unit"], pcs)
+        self.pcs = Pcs(load(pcs["profile"]), pcs["unit"], pcs, clock)
         self._add(per_line, self.pcs, pcs)
         meter = settings.get("meter")
         if meter:
