@@ -42,7 +42,7 @@ def limits_of(pack):
         rows.append(limit_row(key, sources[binds], binds, why, sources))
     for key in ABSOLUTE:
         value = pack["maker"][key]
-        rows.append(limit_row(key, value, "maker", "the manufacturer's absolute value", {"maker": value}))
+        rows.append(limit_row(key, value, "maker", "absolute value", {"maker": value}))
     return rows
 
 

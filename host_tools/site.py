@@ -241,27 +241,23 @@ def facts_of(table):
 
 def refuse_looser(sources):
     """Raise SiteError when a narrower source allows more. sources: {name: (values, entries)}."""
-    for narrow, wide in NARROWER:
-        if narrow not in sources or wide not in sources:
-            continue
-        values, entries = sources[narrow]
-        above, above_entries = sources[wide]
+    for narrow in ("grade", "contract"):
+        values, entries = sources.get(narrow, ({}, {}))
         for key in ("charge_ma", "discharge_ma", "capacity_mah"):
-            if key not in above or key not in values or values[key] <= above[key]:
+            above = [wide for name, wide in NARROWER if name == narrow and wide in sources and key in sources[wide][0]]
+            if key not in values or not above:
                 continue
-            name = human_key(key)
-            limit = human(key, above[key])
-            mend = "set it to %s or less%s." % (
-                limit.split()[0],
-                ", or remove it" if narrow == "contract" else "",
-            )
-            problem = "%s is above the %s's %s (line %d)" % (
-                human(key, values[key]).split()[0],
-                SOURCES[wide],
-                limit,
-                above_entries[name].line,
-            )
-            raise entries[name].wrong(problem, mend, SMALLEST_WINS)
+            wide = min(above, key=lambda name: sources[name][0][key])
+            if values[key] > sources[wide][0][key]:
+                raise looser(entries[human_key(key)], key, narrow, wide, sources[wide])
+
+
+def looser(spot, key, narrow, wide, source):
+    """The SiteError for a limit above the one of the source wide."""
+    limit = human(key, source[0][key])
+    problem = "%s is above the %s's %s (line %d)" % (spot.text(), SOURCES[wide], limit, source[1][human_key(key)].line)
+    mend = "set it to %s or less%s." % (limit.split()[0], ", or remove it" if narrow == "contract" else "")
+    return spot.wrong(problem, mend, SMALLEST_WINS)
 
 
 def read_pack(spot, links, base):

@@ -93,7 +93,7 @@ WRONG = (
         "charge_a: 80",
         "charge_a: 220",
         "charge_a: 220",
-        "packs[0].contract.charge_a: 220 is above the manufacturer's 140 A",
+        "packs[0].contract.charge_a: 220 is above the test centre's 90 A",
     ),
     ("charge_a: 80", "charge_a: 220", "charge_a: 220", "  The smallest source always wins; a looser value is refused"),
     ("charge_a: 80", "charge_a: 95", "charge_a: 95", "95 is above the test centre's 90 A"),
@@ -156,12 +156,12 @@ def test_message_is_written_as_documented(tmp_path):
     text = changed("charge_a: 80", "charge_a: 220")
     with pytest.raises(SiteError) as caught:
         site.load_site(write(tmp_path, text))
-    wide = line_of("charge_a: 140", text)
+    wide = line_of("charge_a: 90", text)
     assert str(caught.value).splitlines() == [
-        "site.yaml:%d: packs[0].contract.charge_a: 220 is above the manufacturer's 140 A (line %d)"
+        "site.yaml:%d: packs[0].contract.charge_a: 220 is above the test centre's 90 A (line %d)"
         % (line_of("charge_a: 220", text), wide),
         "  The smallest source always wins; a looser value is refused, not clamped.",
-        "  → set it to 140 or less, or remove it.",
+        "  → set it to 90 or less, or remove it.",
     ]
 
 
