@@ -43,6 +43,7 @@ ROOMS = (
         ("bms_bridge/*.py",),
         ("edge.core.records", "edge.core.tx_gate", "struct", "collections", "bms_bridge"),
     ),
+    ("start-up", ("edge/shell/wiring.py",), ("edge", "bms_bridge")),
     ("shell", ("edge/shell/*.py",), ("micropython stdlib", "edge.core", "edge.shell")),
     ("board shim", ("simulator/vboard_shim/*.py", "simulator/shim/*.py"), ("*",)),
     (
@@ -54,7 +55,7 @@ ROOMS = (
     ("both", ("tests/both/*.py",), ("micropython stdlib", "edge", "bms_bridge")),
     ("tests", ("tests/*.py", "benchmarks/*.py", "bootstrap.py", "docs/*.py"), ("*",)),
 )
-SHARED = ("core", "loop", "bridge", "shell", "both")  # run unchanged on both runtimes
+SHARED = ("core", "loop", "bridge", "start-up", "shell", "both")  # run unchanged on both runtimes
 AT_MOST_TWO = ("pymodbus", "paho", "can")
 
 CORE_CALLS = {
