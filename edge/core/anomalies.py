@@ -15,6 +15,8 @@ from edge.core.soc import W_ANCHOR
 MAX_HALF_PPM = 30000  # a wider band at the anchor: the curve is too flat here to compare cells
 REGION_PPM = 100000  # anchors are comparable when their SoC differs by less than this
 READ_STD_MV = 2  # noise and LSB of one relaxed cell reading
+# What balancing and the table's shape may do to one deviation between two anchors.
+BALANCE_STD_PPM = 4000
 MIN_SPAN_MS = 12 * 3600000  # self-discharge needs at least half a day between two anchors
 SIGNIFICANT = 3  # sigmas before a leak is reported
 ALARM_C = 5000  # and more than capacity per this many hours
@@ -63,10 +65,10 @@ class Cells:
                 worst = i
         # ppm of capacity per span -> mA
         leak_ma = (lost[worst] - middle) * capacity_mah // 1000000 * 3600000 // span_ms
-        # one reading's deviation in ppm: voltage noise over the local slope; two readings; the
-        # spread of capacities (5 %) acts on the difference of the two anchors' SoC
+        # one reading's deviation in ppm: voltage noise over the local slope; two readings; the spread of
+        # capacities (5 %) acts on the difference of the two anchors' SoC; balancing is not known
         from_mv = half_ppm * READ_STD_MV // 8
-        std_ppm = from_mv * 3 // 2 + abs(now[1] - then[1]) // 20 + 500
+        std_ppm = from_mv * 3 // 2 + abs(now[1] - then[1]) // 20 + BALANCE_STD_PPM
         std_ma = std_ppm * capacity_mah // 1000000 * 3600000 // span_ms + 1
         if leak_ma > SIGNIFICANT * std_ma and leak_ma * ALARM_C > capacity_mah:
             self.leak = (worst, leak_ma, std_ma, now[0])
