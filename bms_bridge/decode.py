@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""Bytes of a device become a normalised record, by table. Pure: time is an argument.
+
+A table (bms_bridge/tables) tells where each signal lies; nothing here knows a device. A value that
+the device marks as unknown, or that lies outside its physical range, becomes None, and the quality of
+its group says why. A block of the wrong length changes nothing.
+
+Slots: a list with one place per field of the record (same position as in the record, place 0 is not
+used) and behind them scratch places for parts of long lists and for factors of derived values.
+"""
+
+from struct import unpack_from
+
+from edge.core.records import (
+    IMPLAUSIBLE,
+    NEVER,
+    OK,
+    SENTINEL,
+    Group,
+    MeterSample,
+    PcsSample,
+    Sample,
+)
+
+# kind of table -> (record, position of its groups, number of groups)
+RECORDS = {"bms": (Sample, 15, 8), "pcs": (PcsSample, 8, 2), "meter": (MeterSample, 4, 2)}
+
+# Rows of table.DERIVED
+SIGN_OF = 0  # target = a with the sign of b
+PRODUCT = 1  # target = a * b * mul // div
+
+
+def decode_block(table, index, data, slots):
+    """Decode data (bytes: registers as sent, or coils packed LSB first) of block index into slots.
+
+    Returns None when the length is wrong (slots untouched), else (quality, void): quality is a list
+    with one code per group (OK where this block has nothing against the group), void a bit mask of the
+    groups that this block forbids as a whole, because a register that must hold a fixed value (model
+    number, scale factor) holds another.
+    """
+    if len(data) != table.SIZES[index]:
+        return None
+    quality = [OK] * 9  # the last for signals that may be missing
+    void = 0
+    check = table.CHECKS[index]
+    if check is not None:
+        form, expected, masks = check
+        found = unpack_from(form, data, 0)
+        if found != expected:
+            for i in range(len(masks)):
+                if found[i] != expected[i]:
+                    void |= masks[i]
+    fields = table.FIELDS[index]
+    if fields is not None:
+        form, rows = fields
+        for raw, row in zip(unpack_from(form, data, 0), rows):
+            slot, mul, div, add, low, high, unknown, group = row
+            if low <= raw <= high and raw not in unknown:
+                slots[slot] = (raw * mul + add) if div == 1 else (raw * mul // div + add)
+            else:
+                slots[slot] = None
+                _worse(quality, group, SENTINEL if raw in unknown else IMPLAUSIBLE)
+    for row in table.ARRAYS[index]:
+        _decode_array(row, data, slots, quality)
+    for row in table.ENUMS[index]:
+        _decode_enum(row, data, slots, quality)
+    bits = table.BITS[index]
+    if bits is not None:
+        _decode_bits(bits, data, slots, quality)
+    for row in table.DERIVED[index]:
+        _derive(row, slots)
+    return quality, void
+
+
+def _worse(quality, group, code):
+    if code > quality[group]:
+        quality[group] = code
+
+
+def _decode_array(row, data, slots, quality):
+    """One list of equal signals; the common case (all plausible) makes no step per value."""
+    slot, form, mul, div, add, low, high, unknown, group = row
+    raws = unpack_from(form, data, 0)
+    if not raws:
+        slots[slot] = ()
+        return
+    good = min(raws) >= low and max(raws) <= high
+    for code in unknown:
+        if code in raws:
+            good = False
+    if good:
+        if div != 1:
+            raws = tuple([raw * mul // div + add for raw in raws])
+        elif mul != 1 or add:
+            raws = tuple([raw * mul + add for raw in raws])
+        slots[slot] = raws
+        return
+    values = []
+    for raw in raws:
+        if low <= raw <= high and raw not in unknown:
+            values.append(raw * mul // div + add)
+        else:
+            values.append(None)
+            _worse(quality, group, SENTINEL if raw in unknown else IMPLAUSIBLE)
+    slots[slot] = tuple(values)
+
+
+def _decode_enum(row, data, slots, quality):
+    slot, form, offset, pairs, group = row
+    raw = unpack_from(form, data, offset)[0]
+    for code, value in pairs:
+        if code == raw:
+            slots[slot] = value
+            return
+    slots[slot] = None
+    _worse(quality, group, IMPLAUSIBLE)
+
+
+def _decode_bits(bits, data, slots, quality):
+    """Alarm bytes to bits of Evt1. A set bit without a meaning in the table is an alarm too."""
+    slot, group, unknown, stray, rows = bits
+    if unknown is not None:
+        first, last, code = unknown
+        if data[first:last] == code:
+            slots[slot] = None
+            _worse(quality, group, SENTINEL)
+            return
+    alarms = 0
+    for place, known, pairs in rows:
+        byte = data[place]
+        if byte:
+            for mask, alarm in pairs:
+                if byte & mask:
+                    alarms |= alarm
+            if byte & ~known:
+                alarms |= stray
+    slots[slot] = alarms
+
+
+def _derive(row, slots):
+    kind, target, a, b, mul, div = row
+    left = slots[a]
+    right = slots[b]
+    if left is None or right is None:
+        slots[target] = None
+    elif kind == SIGN_OF:
+        slots[target] = -left if right < 0 else left
+    else:
+        slots[target] = left * right * mul // div
+
+
+def list_form(offset, code, stride, count):
+    """Format for struct that takes count values from offset (bytes), one every stride bytes.
+    code: format letter of one value."""
+    width = 4 if code in "Ii" else 2
+    lead = ">%dx" % offset if offset else ">"
+    if stride == width:
+        return lead + "%d%s" % (count, code)
+    return lead + (code + "%dx" % (stride - width)) * (count - 1) + code
+
+
+class Narrow:
+    """A table as it looks to a pack with fewer cells or temperature sensors than the device has
+    places for. cells, temps: how many there are, counted from the first place."""
+
+    def __init__(self, table, cells, temps):
+        for name in _NAMES:
+            setattr(self, name, getattr(table, name))
+        lengths = {7: cells, 8: temps}
+        self.LISTS = tuple([(slot, min(length, lengths[slot])) for slot, length in table.LISTS])
+        arrays = []
+        for index, rows in enumerate(table.ARRAYS):
+            kept = []
+            for row, shape in zip(rows, table.SHAPES[index]):
+                target, offset, code, stride, first, count = shape
+                count = min(count, lengths[target] - first)
+                form = list_form(offset, code, stride, count) if count > 0 else ">"
+                kept.append((row[0], form) + row[2:])
+            arrays.append(tuple(kept))
+        self.ARRAYS = tuple(arrays)
+
+
+_NAMES = (
+    "KIND BLOCKS SIZES CHECKS FIELDS ENUMS BITS DERIVED RATED SLOTS GROUPS_OF BLOCKS_OF SLOTS_OF SHAPES NAME"
+).split()
+
+
+class Assembler:
+    """Collects the blocks of one device into its newest record.
+
+    A group becomes fresh when every block that carries it, or a scale factor of it, has arrived:
+    its count is the smallest count of these blocks, its at_ms the oldest arrival, its quality the
+    worst. Values of a group that is not complete, or void, are None.
+
+    rated: (slot, value, tolerance, group) or None: the named slot must hold value +- tolerance
+    (a PCS's rating against the site's), else the group is void.
+    """
+
+    def __init__(self, table, rated=None):
+        self.table = table
+        self.rated = rated
+        self.slots = [None] * table.SLOTS
+        self.arrivals = 0
+        blocks = len(table.BLOCKS)
+        self._at_ms = [None] * blocks
+        self._count = [0] * blocks
+        self._quality = [None] * blocks
+        self._void = [0] * blocks
+        self._make, end, groups = RECORDS[table.KIND]
+        self._groups = [NEVER] * groups
+        self._values = [None] * end
+        for slot, length in table.LISTS:
+            self._values[slot] = (None,) * length
+        self._blank = tuple(self._values)
+        self._newest = None
+
+    def take(self, now_ms, index, data):
+        """Enter the data (bytes) of block index that arrived at now_ms; False when its length is wrong."""
+        table = self.table
+        result = decode_block(table, index, data, self.slots)
+        if result is None:
+            return False
+        self._quality[index], self._void[index] = result
+        if self.rated is not None:
+            self._judge_rating(index)
+        self._at_ms[index] = now_ms
+        self._count[index] += 1
+        self.arrivals += 1
+        for group in table.GROUPS_OF[index]:
+            self._enter_group(group)
+        self._values[0] = now_ms
+        self._newest = None
+        return True
+
+    def _judge_rating(self, index):
+        slot, value, tolerance, group = self.rated
+        found = self.slots[slot]
+        if self.table.BLOCKS[index][4] & (1 << group):
+            if found is None or abs(found - value) > tolerance:
+                self._void[index] |= 1 << group
+
+    def _enter_group(self, group):
+        table = self.table
+        members = table.BLOCKS_OF[group]
+        mask = 1 << group
+        void = 0
+        if len(members) == 1:
+            index = members[0]
+            quality = self._quality[index][group]
+            at_ms = self._at_ms[index]
+            count = self._count[index]
+            void = self._void[index] & mask
+        else:
+            quality, at_ms, count = OK, None, None
+            for index in members:
+                if not self._count[index]:
+                    return
+                if count is None or self._count[index] < count:
+                    count = self._count[index]
+                if at_ms is None or self._at_ms[index] < at_ms:
+                    at_ms = self._at_ms[index]
+                quality = max(quality, self._quality[index][group])
+                void |= self._void[index] & mask
+        self._groups[group] = Group(IMPLAUSIBLE if void else quality, at_ms, count)
+        self._copy(group, void)
+
+    def _copy(self, group, void):
+        values = self._values
+        slots = self.slots
+        for slot, parts in self.table.SLOTS_OF[group]:
+            if void:
+                values[slot] = self._blank[slot]
+            elif parts:
+                joined = slots[parts[0]]
+                for part in parts[1:]:
+                    joined = joined + slots[part]
+                values[slot] = joined
+            else:
+                values[slot] = slots[slot]
+
+    def record(self):
+        """The newest record (Sample, PcsSample or MeterSample by the table's kind), None before the
+        first block. The same object until the next block arrives."""
+        if self._newest is None and self.arrivals:
+            self._newest = self._make(*(self._values + [tuple(self._groups)]))
+        return self._newest

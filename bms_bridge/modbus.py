@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""Modbus framing without I/O: Modbus Application Protocol V1.1b3, Modbus over Serial Line V1.02.
+
+A PDU is function code and data. The master's side only: reads FC01-FC04 and the write FC16.
+"""
+
+from struct import pack, unpack_from
+
+TCP_MAX = 260  # largest frame on TCP: 7 bytes of header and 253 of PDU
+RTU_MAX = 256
+
+# Why an exchange failed. From EXCEPTION on: the device's exception code added.
+TIMEOUT = 1
+LINK_DOWN = 2
+REFUSED = 3  # by the gate
+BAD_REPLY = 4
+EXCEPTION = 0x100
+
+
+def _crc_table():
+    table = []
+    for value in range(256):
+        for _ in range(8):
+            value = (value >> 1) ^ 0xA001 if value & 1 else value >> 1
+        table.append(value)
+    return tuple(table)
+
+
+_CRC = _crc_table()
+
+
+def crc16(data):
+    """CRC-16 of data (bytes) as an integer; it travels low byte first."""
+    crc = 0xFFFF
+    for byte in data:
+        crc = crc >> 8 ^ _CRC[(crc ^ byte) & 0xFF]
+    return crc
+
+
+def read_pdu(function, address, count):
+    """Request PDU that reads count coils or registers from address. function: 1 to 4."""
+    return pack(">BHH", function, address, count)
+
+
+def write_pdu(address, data):
+    """Request PDU that writes the registers in data (bytes, two per register) from address: FC16."""
+    return pack(">BHHB", 16, address, len(data) // 2, len(data)) + data
+
+
+def request_pdu(request):
+    """Request PDU of a bms_bridge.poll.Request."""
+    if request.function == 16:
+        return write_pdu(request.address, request.data)
+    return read_pdu(request.function, request.address, request.count)
+
+
+def tcp_frame(transaction, unit, pdu):
+    """Frame for Modbus TCP. transaction: 0 to 65535."""
+    return pack(">HHHB", transaction, 0, len(pdu) + 1, unit) + pdu
+
+
+def tcp_parse(buffer):
+    """First frame in buffer (bytes from a stream).
+
+    None when more bytes are needed; else (transaction, unit, pdu, used). used: how many bytes the
+    frame took; 0 means that this is not Modbus TCP and the connection must be given up.
+    """
+    if len(buffer) < 8:
+        return None
+    transaction, protocol, length, unit = unpack_from(">HHHB", buffer, 0)
+    if protocol or length < 3 or length > TCP_MAX - 6:
+        return 0, 0, b"", 0
+    if len(buffer) < 6 + length:
+        return None
+    return transaction, unit, bytes(buffer[7 : 6 + length]), 6 + length
+
+
+def rtu_frame(unit, pdu):
+    """Frame for a serial line, CRC included."""
+    frame = bytes((unit,)) + pdu
+    crc = crc16(frame)
+    return frame + bytes((crc & 0xFF, crc >> 8))
+
+
+def rtu_parse(buffer, unit, function):
+    """The answer of unit to a request with function, anywhere in buffer (bytes from a serial line).
+
+    None when none is complete; else (pdu, used). Noise in front (a line driver that turns around
+    often leaves a zero byte), answers of other units and frames with a wrong CRC are passed over.
+    """
+    for start in range(len(buffer) - 4):
+        if buffer[start] != unit:
+            continue
+        code = buffer[start + 1]
+        if code == function | 0x80:
+            end = start + 5
+        elif code != function:
+            continue
+        elif function == 16:
+            end = start + 8
+        else:
+            end = start + 5 + buffer[start + 2]
+        if end > len(buffer):
+            continue
+        crc = crc16(buffer[start : end - 2])
+        if buffer[end - 2] == crc & 0xFF and buffer[end - 1] == crc >> 8:
+            return bytes(buffer[start + 1 : end - 2]), end
+    return None
+
+
+def data_size(function, count):
+    """Bytes of data in a good answer to a read of count coils (FC01, FC02) or registers (FC03, FC04)."""
+    return (count + 7) // 8 if function <= 2 else 2 * count
+
+
+def reply_data(request, pdu):
+    """Data of the reply pdu (bytes) to request (bms_bridge.poll.Request): (data, 0), or (None, reason).
+
+    A write gives (b"", 0). Every length and echo is checked; a wrong one is BAD_REPLY.
+    """
+    if len(pdu) < 2:
+        return None, BAD_REPLY
+    function = pdu[0]
+    if function == request.function | 0x80:
+        return None, EXCEPTION + pdu[1]
+    if function != request.function:
+        return None, BAD_REPLY
+    if function == 16:
+        if pdu != pack(">BHH", 16, request.address, request.count):
+            return None, BAD_REPLY
+        return b"", 0
+    size = data_size(function, request.count)
+    if pdu[1] != size or len(pdu) != size + 2:
+        return None, BAD_REPLY
+    return pdu[2:], 0
+
+
+def reason_text(reason):
+    """A failure reason in words for a log line."""
+    if reason >= EXCEPTION:
+        return "exception %d" % (reason - EXCEPTION)
+    return ("ok", "time-out", "link down", "refused by the gate", "bad reply")[reason]

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""The power conversion system: a polled device that also takes limits. Device port and Actuator port.
+
+Limits are written when they change and refreshed three times per watchdog period. They live as long as
+the command that brought them: after its valid_until_ms this class writes zero by itself, and when it
+cannot (the line is down, the controller is dead), the PCS's own watchdog brings them to zero.
+"""
+
+from bms_bridge.bms import read_rules
+from bms_bridge.decode import Assembler
+from bms_bridge.modbus import BAD_REPLY, REFUSED
+from bms_bridge.poll import Plan, Request
+from edge.core.tx_gate import CHARGE_MA, CHARGE_MW, CONTROL, DISCHARGE_MA, DISCHARGE_MW, WATCHDOG_MS
+
+# What apply answers.
+OK = 0
+FAULT_REFUSED = 1  # the gate did not take the command
+FAULT_RATING = 2  # the device's own rating is not (or not yet) the site's: only zero is written
+FAULT_WRITE = 3  # the last write did not succeed
+
+MARGIN_PERCENT = 98  # of the permitted power, for the PCS's own inaccuracy
+RAISE_MS = 500  # a limit is raised at most this often; lowering never waits
+RETRY_MS = 200  # before a failed write is repeated; twice as long each time, up to a third of the watchdog
+AGAIN_MS = 50  # after the gate refused one (the command expired on the way: zero follows)
+
+_CHARGE = (CHARGE_MW, CHARGE_MA)
+_POWER = (CHARGE_MW, DISCHARGE_MW)
+_LIMITS = (CHARGE_MW, DISCHARGE_MW, CHARGE_MA, DISCHARGE_MA)
+
+
+class Pcs:
+    """Device and Actuator over a profile table of kind pcs. settings: the site's "pcs" dict ("id",
+    "power_w", "watchdog_ms"). clock: Clock port.
+
+    gate: the TxGate of its line, set by the start-up file; without one, or below CONTROL, nothing is
+    ever written.
+    """
+
+    def __init__(self, table, unit, settings, clock):
+        self.table = table
+        self.unit = unit
+        self.name = settings["id"]
+        self.power_w = settings["power_w"]
+        self.watchdog_ms = settings["watchdog_ms"]
+        self.gate = None
+        self.clock = clock
+        self.plan = Plan(table)
+        self.last_failure = 0
+        self.writes = 0
+        rated = None
+        if table.RATED is not None:
+            slot, step = table.RATED
+            rated = (slot, self.power_w, step - 1, 1)
+        self._state = Assembler(table, rated)
+        self._want_mw = (0, 0)  # charge, discharge
+        self._want_ma = (0, 0)
+        self._until_ms = None
+        self._held = [None] * len(table.WRITES)  # data last acknowledged, per write
+        self._sent_ms = [None] * len(table.WRITES)
+        self._retry_ms = [None] * len(table.WRITES)
+        self._pause_ms = [0] * len(table.WRITES)
+        self._raised_ms = None
+
+    # ---- Device ------------------------------------------------------------------------------
+
+    def read(self, now_ms):
+        """The newest PcsSample, None before the first answer. Never blocks."""
+        return self._state.record()
+
+    # ---- Actuator ----------------------------------------------------------------------------
+
+    def apply(self, command):
+        """Take command (edge.core.records.Command) as what may flow from now on. Never raises.
+
+        Power limit = current limit x battery voltage, rounded toward zero, less 2 %; a limit or voltage
+        that is None is zero. Returns OK or a FAULT code; whatever it returns, no more than the command
+        allows is ever written.
+        """
+        now_ms = self.clock.now_ms()
+        if self.gate is None or not self.gate.permit(now_ms, command):
+            self.zero()
+            return FAULT_REFUSED
+        self._want_ma = (_magnitude(command.charge_ma), _magnitude(command.discharge_ma))
+        pack_mv = _magnitude(command.pack_mv)
+        self._want_mw = (
+            self._want_ma[0] * pack_mv // 1000 * MARGIN_PERCENT // 100,
+            self._want_ma[1] * pack_mv // 1000 * MARGIN_PERCENT // 100,
+        )
+        if not pack_mv:
+            self._want_ma = (0, 0)
+        self._until_ms = command.valid_until_ms
+        if not self._rating_agrees():
+            return FAULT_RATING
+        return FAULT_WRITE if any([retry_ms is not None for retry_ms in self._retry_ms]) else OK
+
+    def zero(self):
+        """Nothing may flow, from now on."""
+        self._want_mw = (0, 0)
+        self._want_ma = (0, 0)
+        self._until_ms = None
+
+    # ---- requests -----------------------------------------------------------------------------
+
+    def due_ms(self, now_ms):
+        """When the next request is due; a write that is waiting is due before any read."""
+        if self._next_write(now_ms) is not None:
+            return now_ms - self.watchdog_ms
+        return self.plan.due_ms(now_ms)
+
+    def next_request(self, now_ms):
+        """The Request that is due now, or None: writes first, then reads."""
+        index = self._next_write(now_ms)
+        if index is not None:
+            address, count, _ = self.table.WRITES[index]
+            return Request(self.unit, 16, address, count, self._write_data(now_ms, index), -1 - index)
+        index = self.plan.next_block(now_ms)
+        if index is None:
+            return None
+        function, address, count, _, _ = self.table.BLOCKS[index]
+        return Request(self.unit, function, address, count, None, index)
+
+    def reply(self, now_ms, request, data):
+        """Take the answer to request. False (and counted as a failure) when its length is wrong."""
+        if request.index < 0:
+            index = -1 - request.index
+            if self._rises(index, request.data):
+                self._raised_ms = now_ms
+            self._held[index] = request.data
+            self._sent_ms[index] = now_ms
+            self._retry_ms[index] = None
+            self._pause_ms[index] = 0
+            self.writes += 1
+            return True
+        if not self._state.take(now_ms, request.index, data):
+            self.failed(now_ms, request, BAD_REPLY)
+            return False
+        self.last_failure = 0
+        self.plan.answered(now_ms, request.index)
+        return True
+
+    def failed(self, now_ms, request, reason):
+        """request was not answered; reason: a code of bms_bridge.modbus."""
+        self.last_failure = reason
+        if request.index < 0:
+            self._write_failed(now_ms, -1 - request.index, reason)
+        else:
+            self.plan.failed(now_ms, request.index, reason)
+
+    def gate_rules(self):
+        """What the gate may let out for this device: (reads, writes) as TxGate wants them."""
+        writes = []
+        for address, count, fields in self.table.WRITES:
+            rules = []
+            for offset, what, num, den, rated in fields:
+                if what == WATCHDOG_MS:
+                    steps = self.watchdog_ms * den // num
+                    rules.append((offset, what, steps, steps))
+                else:
+                    rules.append((offset, what, num * self.power_w if rated else num, den))
+            writes.append((self.unit, 16, address, count, tuple(rules)))
+        return read_rules(self.table, self.unit), tuple(writes)
+
+    # ---- writes ---------------------------------------------------------------------------------
+
+    def _write_failed(self, now_ms, index, reason):
+        self._held[index] = None
+        pause_ms = AGAIN_MS
+        if reason != REFUSED:
+            pause_ms = min(max(2 * self._pause_ms[index], RETRY_MS), self.watchdog_ms // 3)
+            self._pause_ms[index] = pause_ms
+        self._retry_ms[index] = now_ms + pause_ms
+
+    def _next_write(self, now_ms):
+        """Index of the write that is due now: a change, a refresh, or the repeat of a failed one."""
+        if self.gate is None or self.gate.mode != CONTROL:
+            return None
+        for index in range(len(self._held)):
+            if self._retry_ms[index] is not None and now_ms < self._retry_ms[index]:
+                continue
+            held = self._held[index]
+            if held is None or now_ms - self._sent_ms[index] >= self.watchdog_ms // 3:
+                return index
+            data = self._write_data(now_ms, index)
+            if data != held:
+                waits = self._raised_ms is not None and now_ms - self._raised_ms < RAISE_MS
+                if not waits or not self._rises(index, data):
+                    return index
+        return None
+
+    def _rises(self, index, data):
+        """True when data would loosen any limit against what the PCS holds."""
+        held = self._held[index]
+        if held is None:
+            return True
+        for offset, what, _, _, _ in self.table.WRITES[index][2]:
+            if what in _LIMITS:
+                place = 2 * offset
+                if data[place : place + 2] > held[place : place + 2]:
+                    return True
+        return False
+
+    def _rating_agrees(self):
+        if self.table.RATED is None:
+            return True
+        found = self._state.slots[self.table.RATED[0]]
+        return found is not None and abs(found - self.power_w) < self.table.RATED[1]
+
+    def _write_data(self, now_ms, index):
+        """Register bytes of write index for this moment. Zero after the command has expired."""
+        live = self._until_ms is not None and now_ms <= self._until_ms and self._rating_agrees()
+        data = bytearray(2 * self.table.WRITES[index][1])
+        for offset, what, num, den, rated in self.table.WRITES[index][2]:
+            if what == WATCHDOG_MS:
+                raw = self.watchdog_ms * den // num
+            elif what in _LIMITS:
+                want = self._want_mw if what in _POWER else self._want_ma
+                value = want[0 if what in _CHARGE else 1] if live else 0
+                raw = min(value * den // (num * self.power_w if rated else num), 0x7FFF)
+                if rated:
+                    raw = min(raw, 1000 * den // num)  # 100 % of the rating, in mW
+            else:
+                raw = num
+            data[2 * offset] = raw >> 8 & 0xFF
+            data[2 * offset + 1] = raw & 0xFF
+        return bytes(data)
+
+
+def _magnitude(value):
+    """value when it is positive, else 0: unknown and negative limits allow nothing."""
+    return value if value is not None and value > 0 else 0

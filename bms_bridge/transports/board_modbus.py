@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""Modbus on a board: TCP over asyncio streams, RTU over machine.UART. Runs on both runtimes.
+
+One task per line. It asks the device whose request has waited longest, waits for its answer at most
+REPLY_MS and goes on: a dead unit costs the others its own time-out and no more, and less and less often.
+"""
+
+import asyncio
+
+from bms_bridge.modbus import (
+    LINK_DOWN,
+    REFUSED,
+    TIMEOUT,
+    reply_data,
+    request_pdu,
+    rtu_frame,
+    rtu_parse,
+    tcp_frame,
+    tcp_parse,
+)
+from bms_bridge.poll import pick
+
+REPLY_MS = 800
+CONNECT_MS = 3000
+RECONNECT_MIN_MS = 100
+RECONNECT_MAX_MS = 5000
+IDLE_MS = 20  # a write that comes while nothing is due waits at most this long
+TIMEOUTS_MAX = 3  # so many in a row: the TCP connection is given up
+QUIET_MS = 20  # silence that ends a late answer on a serial line
+
+# What goes wrong on a wire. A time-out is no OSError on MicroPython, an early end is an EOFError.
+WIRE_ERRORS = (OSError, ValueError, EOFError, asyncio.TimeoutError)
+
+
+async def run_link(link, devices, clock, gate, open_serial=None):
+    """Serve one line for ever. link: its settings dict. devices: Bms and Pcs on it. gate: its TxGate.
+
+    open_serial: opens a serial stream from link (default: machine.UART number link["uart"]). Nothing is
+    raised but CancelledError.
+    """
+    line = TcpLine(link, clock, gate) if link["kind"] == "tcp" else RtuLine(link, clock, gate, open_serial)
+    await serve(line, devices, clock)
+
+
+async def serve(line, devices, clock):
+    """The task of a line, for any object with is_open, open(), close() and exchange(request)."""
+    pause_ms = RECONNECT_MIN_MS
+    try:
+        while True:
+            if not line.is_open and not await line.open():
+                await asyncio.sleep(pause_ms / 1000)
+                pause_ms = min(2 * pause_ms, RECONNECT_MAX_MS)
+                continue
+            if await _serve_next(line, devices, clock):
+                pause_ms = RECONNECT_MIN_MS
+            elif not line.is_open:
+                await asyncio.sleep(pause_ms / 1000)
+                pause_ms = min(2 * pause_ms, RECONNECT_MAX_MS)
+    finally:
+        await line.close()
+
+
+async def _serve_next(line, devices, clock):
+    """One request of the device that has waited longest, or a short rest. True after a good answer."""
+    now_ms = clock.now_ms()
+    device, due_ms = pick(devices, now_ms)
+    request = None
+    if device is not None and due_ms <= now_ms:
+        request = device.next_request(now_ms)
+    if request is None:
+        wait_ms = IDLE_MS if device is None else min(max(due_ms - now_ms, 1), IDLE_MS)
+        await asyncio.sleep(wait_ms / 1000)
+        return False
+    data, reason = await line.exchange(request)
+    now_ms = clock.now_ms()
+    if reason:
+        device.failed(now_ms, request, reason)
+        return False
+    return device.reply(now_ms, request, data)
+
+
+class TcpLine:
+    """One Modbus TCP connection. Late answers are told by their transaction number and dropped."""
+
+    def __init__(self, link, clock, gate):
+        self.is_open = False
+        self._host = link["host"]
+        self._port = link["port"]
+        self._clock = clock
+        self._gate = gate
+        self._reader = None
+        self._writer = None
+        self._transaction = 0
+        self._timeouts = 0
+        self._buffer = b""
+
+    async def open(self):
+        """Connect; True when connected. A refused connection may show only at the first exchange."""
+        try:
+            self._reader, self._writer = await asyncio.wait_for(
+                asyncio.open_connection(self._host, self._port), CONNECT_MS / 1000
+            )
+        except WIRE_ERRORS:
+            return False
+        self._buffer = b""
+        self._timeouts = 0
+        self.is_open = True
+        return True
+
+    async def close(self):
+        """Give the connection up."""
+        self.is_open = False
+        writer, self._writer, self._reader = self._writer, None, None
+        if writer is not None:
+            await _close(writer)
+
+    async def exchange(self, request):
+        """Send request and wait for its answer: (data, 0) or (None, reason)."""
+        self._transaction = self._transaction + 1 & 0xFFFF
+        frame = tcp_frame(self._transaction, request.unit, request_pdu(request))
+        try:
+            # the one way to the wire
+            if self._gate.send(self._clock.now_ms(), frame, self._writer.write):
+                return None, REFUSED
+            deadline_ms = self._clock.now_ms() + REPLY_MS
+            await asyncio.wait_for(_drain(self._writer), REPLY_MS / 1000)
+            pdu = await self._answer(request, deadline_ms)
+        except WIRE_ERRORS:
+            pdu = b""
+        if pdu == b"":
+            await self.close()
+            return None, LINK_DOWN
+        if pdu is None:
+            self._timeouts += 1
+            if self._timeouts >= TIMEOUTS_MAX:
+                await self.close()
+            return None, TIMEOUT
+        self._timeouts = 0
+        return reply_data(request, pdu)
+
+    async def _answer(self, request, deadline_ms):
+        """PDU of the answer; None when the deadline passes, b"" when the connection is of no use."""
+        while True:
+            found = tcp_parse(self._buffer)
+            if found is not None:
+                transaction, unit, pdu, used = found
+                if not used:
+                    return b""
+                self._buffer = self._buffer[used:]
+                if transaction == self._transaction and unit == request.unit:
+                    return pdu
+                continue
+            left_ms = deadline_ms - self._clock.now_ms()
+            if left_ms <= 0:
+                return None
+            try:
+                chunk = await asyncio.wait_for(self._reader.read(300), left_ms / 1000)
+            except asyncio.TimeoutError:
+                return None
+            if not chunk:
+                return b""
+            self._buffer += chunk
+
+
+class RtuLine:
+    """One serial line. After a failure the line is read empty before the next request."""
+
+    def __init__(self, link, clock, gate, open_serial=None):
+        self.is_open = False
+        self._link = link
+        self._clock = clock
+        self._gate = gate
+        self._open_serial = open_serial or open_uart
+        self._stream = None
+        self._dirty = False
+        # 3.5 characters of 11 bits, at least 1.75 ms (Modbus over Serial Line V1.02, 2.5.1.1)
+        self._gap_s = max(2, 38500 // link["baud"] + 1) / 1000
+
+    async def open(self):
+        """Open the port; True when open."""
+        try:
+            self._stream = self._open_serial(self._link)
+        except (OSError, ValueError, ImportError):
+            return False
+        self._dirty = True
+        self.is_open = True
+        return True
+
+    async def close(self):
+        """Let the port go."""
+        self.is_open = False
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            await _close(stream)
+
+    async def exchange(self, request):
+        """Send request and wait for its answer: (data, 0) or (None, reason)."""
+        frame = rtu_frame(request.unit, request_pdu(request))
+        try:
+            await asyncio.sleep(self._gap_s)
+            if self._dirty:
+                await self._empty()
+            # the one way to the wire
+            if self._gate.send(self._clock.now_ms(), frame, self._stream.write):
+                return None, REFUSED
+            self._dirty = True
+            deadline_ms = self._clock.now_ms() + REPLY_MS
+            await asyncio.wait_for(_drain(self._stream), REPLY_MS / 1000)
+            pdu = await self._answer(request, deadline_ms)
+        except WIRE_ERRORS:
+            await self.close()
+            return None, LINK_DOWN
+        if pdu is None:
+            return None, TIMEOUT
+        self._dirty = False
+        return reply_data(request, pdu)
+
+    async def _answer(self, request, deadline_ms):
+        buffer = b""
+        while True:
+            left_ms = deadline_ms - self._clock.now_ms()
+            if left_ms <= 0:
+                return None
+            try:
+                chunk = await asyncio.wait_for(self._stream.read(256), left_ms / 1000)
+            except asyncio.TimeoutError:
+                return None
+            if not chunk:
+                await asyncio.sleep(0.002)
+                continue
+            buffer += chunk
+            found = rtu_parse(buffer, request.unit, request.function)
+            if found is not None:
+                return found[0]
+            buffer = buffer[-512:]
+
+    async def _empty(self):
+        """Read and drop until the line has been silent for a moment, at most REPLY_MS."""
+        deadline_ms = self._clock.now_ms() + REPLY_MS
+        while self._clock.now_ms() < deadline_ms:
+            try:
+                await asyncio.wait_for(self._stream.read(256), QUIET_MS / 1000)
+            except asyncio.TimeoutError:
+                return
+
+
+def open_uart(link):
+    """An asyncio stream on UART number link["uart"] with the baud rate and parity of link, 8 data bits."""
+    from machine import UART
+
+    parity = {"N": None, "E": 0, "O": 1}[link["parity"]]
+    uart = UART(link["uart"], link["baud"], bits=8, parity=parity, stop=1, timeout=0, rxbuf=512)
+    return asyncio.StreamReader(uart)
+
+
+async def _drain(writer):
+    await writer.drain()
+
+
+async def _close(writer):
+    writer.close()
+    try:
+        await asyncio.wait_for(_wait_closed(writer), CONNECT_MS / 1000)
+    except WIRE_ERRORS:
+        pass
+
+
+async def _wait_closed(writer):
+    await writer.wait_closed()
