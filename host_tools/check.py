@@ -7,19 +7,15 @@ nothing may raise them.
 """
 
 import argparse
-import datetime
 import json
 
-from edge.core.records import G_ALARMS, G_CURRENT, G_EXTREMES, G_LIMITS, G_PACK, GROUPS, PcsSample
-from edge.core.tx_gate import WATCHDOG_MS
 from edge.core.validate import stale_after_ms
+from host_tools import cautions
 from host_tools.places import SiteError
-from host_tools.site import SOURCES, human, read_site, tables_of
+from host_tools.site import SOURCES, read_site, tables_of
+from host_tools.units import human
 
 ABSOLUTE = ("cell_max_mv", "cell_min_mv", "temp_max_mc", "temp_min_mc", "temp_min_charge_mc")
-REQUIRED_GROUPS = (G_PACK, G_CURRENT, G_EXTREMES, G_LIMITS, G_ALARMS)
-SLOWEST_MS = 2000  # slower than this the site would need a cap of its own (LIMITS 3.4)
-OLD_GRADE_DAYS = 3 * 365
 NAMES = {
     "charge_ma": "charge",
     "discharge_ma": "discharge",
@@ -58,118 +54,28 @@ def limit_row(key, value, source, why, sources):
     }
 
 
-def pack_problems(settings, pack, spot):
-    """[(Spot, problem, mend, forbids control)] of one pack."""
-    facts = pack["facts"]
-    found = []
-    entries = spot.entries()
-    if facts["protection"] != "self_opening" and "opening_path" not in entries:
-        found.append(
-            (
-                entries["bms"],
-                "the BMS of %s does not open by itself (%s)" % (pack["profile"], facts["protection"]),
-                "name the independent opening path: opening_path: fuse and dead-man contactor K1",
-                True,
-            )
-        )
-    for group in REQUIRED_GROUPS:
-        period = facts["periods_ms"][group]
-        if period is None or period > SLOWEST_MS:
-            what = "does not tell its %s" % GROUPS[group]
-            if period is not None:
-                what = "tells its %s only every %s" % (GROUPS[group], human("_ms", period))
-            mend = "without it the current stays 0: use a profile that reads it within %s" % human("_ms", SLOWEST_MS)
-            found.append((entries["bms"], "the BMS of %s %s" % (pack["profile"], what), mend, True))
-    return found + grade_problems(pack, entries)
-
-
-def grade_problems(pack, entries):
-    """Remarks on the certificate."""
-    spot = entries["grade"].entries()["date"]
-    try:
-        date = datetime.date.fromisoformat(pack["grade"]["date"])
-    except ValueError:
-        raise spot.wrong("'%s' is not a date" % pack["grade"]["date"], "write YYYY-MM-DD") from None
-    days = (datetime.date.today() - date).days
-    if days < 0:
-        return [(spot, "%s is in the future" % date, "look at the certificate", False)]
-    if days > OLD_GRADE_DAYS:
-        return [(spot, "the test is %d years old" % (days // 365), "have the pack graded again", False)]
-    return []
-
-
-def line_problems(settings, entries):
-    """Remarks on connections: a name that changes with the socket, a record that travels in clear text."""
-    found = []
-    devices = [*entries["packs"].items(), entries["pcs"], *([entries["meter"]] if settings["meter"] else [])]
-    for device in devices:
-        spot = device.entries()["connection"]
-        if "/dev/ttyUSB" in spot.text() or "/dev/ttyACM" in spot.text():
-            mend = "use its name in /dev/serial/by-id"
-            found.append((spot, "%s may be another device after the next boot" % spot.text(), mend, False))
-    uplink = settings["uplink"]
-    if uplink and uplink["host"] not in ("127.0.0.1", "localhost", "::1"):
-        spot = entries["uplink"].entries()["host"]
-        found.append(
-            (
-                spot,
-                "records travel to %s in clear text" % uplink["host"],
-                "use a broker on this machine",
-                False,
-            )
-        )
-    if not uplink:
-        found.append((entries["site"], "there is no uplink: records stay in memory", "add the section uplink", False))
-    return found
-
-
-def pcs_problems(settings, entries, table):
-    """Remarks on the PCS: control needs a watchdog that can be verified (LIMITS 3.6)."""
-    if has_watchdog(table):
-        return []
-    spot = entries["pcs"].entries()["profile"]
-    problem = "%s has no watchdog that can be read back" % settings["pcs"]["profile"]
-    return [(spot, problem, "use a PCS that falls to zero by itself", True)]
-
-
-def has_watchdog(table):
-    """True when the PCS's table both writes its watchdog and reads it back."""
-    writes = any(field[1] == WATCHDOG_MS for row in table.WRITES for field in row[2])
-    slot = PcsSample._fields.index("watchdog_ms")
-    return writes and any(field[0] == slot for block in table.FIELDS if block for field in block[1])
-
-
 def examine(path):
     """The whole answer as a dict. Raises SiteError when the site may not run like this."""
     settings, entries = read_site(path)
     tables = tables_of(settings, path)
-    problems = line_problems(settings, entries) + pcs_problems(settings, entries, tables[settings["pcs"]["profile"]])
-    packs = []
-    for pack, spot in zip(settings["packs"], entries["packs"].items(), strict=True):
-        problems += pack_problems(settings, pack, spot)
-        table = tables[pack["profile"]]
-        slowest = max((pack["facts"]["periods_ms"][group] or 0) for group in REQUIRED_GROUPS)
-        packs.append(
-            {
-                "id": pack["id"],
-                "profile": pack["profile"],
-                "title": table.INFO.get("title", pack["profile"]),
-                "cells": pack["cells"],
-                "chemistry": pack["chemistry"],
-                "zero_after_ms": stale_after_ms(slowest) + settings["period_ms"],
-                "limits": limits_of(pack),
-            }
-        )
-    if settings["mode"] == "control":
-        for spot, problem, mend, forbids in problems:
-            if forbids:
-                raise spot.wrong("mode control is refused: " + problem, mend)
+    found = cautions.remarks(settings, entries, tables)
+    cautions.refuse(settings, found)
+    packs = [describe(pack, tables[pack["profile"]], settings["period_ms"]) for pack in settings["packs"]]
     warnings = [
-        {"line": spot.line, "place": spot.place, "problem": problem, "mend": mend}
-        for spot, problem, mend, _ in problems
+        {"line": spot.line, "place": spot.place, "problem": problem, "mend": mend} for spot, problem, mend, _ in found
     ]
     top = {key: settings[key] for key in ("site", "org", "device", "mode", "period_ms")}
     return {"ok": True, **top, "packs": packs, "warnings": warnings}
+
+
+def describe(pack, table, period_ms):
+    """One pack of the answer."""
+    slowest = max((pack["facts"]["periods_ms"][group] or 0) for group in cautions.REQUIRED_GROUPS)
+    row = {key: pack[key] for key in ("id", "profile", "cells", "chemistry")}
+    row["title"] = table.INFO.get("title", pack["profile"])
+    row["zero_after_ms"] = stale_after_ms(slowest) + period_ms
+    row["limits"] = limits_of(pack)
+    return row
 
 
 def show(answer, file):

@@ -81,16 +81,10 @@ def usage():
 
 
 def version():
-    """The version of the installed distribution, or of the checkout."""
-    from importlib import metadata
+    """The version, as the controller itself reports it."""
+    from edge.core.report import VERSION_TEXT
 
-    try:
-        return metadata.version("reuse-edge")
-    except metadata.PackageNotFoundError:
-        import tomllib
-
-        with open(os.path.join(home(), "pyproject.toml"), "rb") as file:
-            return tomllib.load(file)["project"]["version"]
+    return VERSION_TEXT
 
 
 def home():

@@ -12,19 +12,9 @@ import os
 from decimal import Decimal, InvalidOperation
 
 from edge.core import settings as core
+from host_tools import cautions
 from host_tools.places import SiteError, parse
-
-# unit at the end of a settings key: (unit at the end of the site.yaml key, factor, how people write it)
-UNITS = {
-    "ma": ("a", 1000, "A"),
-    "mv": ("v", 1000, "V"),
-    "mc": ("c", 1000, "°C"),
-    "mah": ("ah", 1000, "Ah"),
-    "ms": ("s", 1000, "s"),
-    "s": ("s", 1, "s"),
-    "w": ("w", 1, "W"),
-    "wh": ("wh", 1, "Wh"),
-}
+from host_tools.units import human, human_key, unit_of
 
 # Keys that only site.yaml has: `connection` becomes link, `bms` the profile of a pack, `opening_path`
 # is for `check` alone.
@@ -36,25 +26,6 @@ SOURCES = {"maker": "manufacturer", "grade": "test centre", "contract": "contrac
 # (narrower, wider): the core's pairs, and a contract may not pass the test centre either (LIMITS 3.2).
 NARROWER = (*core.NARROWER, ("contract", "grade"))
 SMALLEST_WINS = "The smallest source always wins; a looser value is refused, not clamped."
-
-
-def unit_of(key):
-    """(site.yaml unit, factor, how people write it) of a settings key."""
-    return UNITS.get(key.rpartition("_")[2], ("", 1, ""))
-
-
-def human_key(key):
-    """charge_ma -> charge_a: the key of site.yaml for a settings key."""
-    stem, _, last = key.rpartition("_")
-    return "%s_%s" % (stem, UNITS[last][0]) if last in UNITS else key
-
-
-def human(key, value):
-    """150000 of charge_ma -> '150 A'."""
-    _, factor, sign = unit_of(key)
-    number = Decimal(value) / factor
-    text = format(number.normalize(), "f") if number else "0"
-    return ("%s %s" % (text, sign)).strip()
 
 
 def number_of(spot, row):
@@ -347,7 +318,9 @@ def load_site(path):
 
     Raises SiteError (its text is the whole message, exit code 2) or bms_bridge's ProfileError.
     """
-    return read_site(path)[0]
+    settings, entries = read_site(path)
+    cautions.refuse(settings, cautions.remarks(settings, entries, tables_of(settings, path)))
+    return settings
 
 
 def tables_of(settings, path):

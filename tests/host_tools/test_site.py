@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from edge.core import settings as core
-from host_tools import check, site
+from host_tools import cautions, check, site
 from host_tools.places import SiteError
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -264,9 +264,10 @@ def test_control_is_refused_and_observe_warned(facts, part, tmp_path, monkeypatc
 
 def test_control_needs_a_watchdog_that_can_be_read_back(tmp_path, monkeypatch):
     assert check.examine(write(tmp_path, CONTROL))["warnings"] == []
-    monkeypatch.setattr(check, "has_watchdog", lambda table: False)
-    with pytest.raises(SiteError, match="no watchdog that can be read back"):
-        check.examine(write(tmp_path, CONTROL))
+    monkeypatch.setattr(cautions, "has_watchdog", lambda table: False)
+    for read in (check.examine, site.load_site):
+        with pytest.raises(SiteError, match="no watchdog that can be read back"):
+            read(write(tmp_path, CONTROL))
 
 
 def test_a_named_opening_path_satisfies_control(tmp_path, monkeypatch):

@@ -9,6 +9,8 @@ import zipfile
 
 import pytest
 
+from edge.core.report import VERSION_TEXT
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PACKAGES = ("edge", "bms_bridge", "simulator", "host_tools")
 
@@ -41,6 +43,10 @@ def test_wheel_holds_every_module_and_profile(names):
         missing = [path for path in missing if path not in names]
         assert files
         assert not missing
+
+
+def test_version_is_the_one_that_the_controller_reports(names):
+    assert any(name.startswith("reuse_edge-%s.dist-info/" % VERSION_TEXT) for name in names)
 
 
 def test_wheel_holds_no_tests_caches_or_boards_files(names):
