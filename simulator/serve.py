@@ -42,13 +42,10 @@ class Server:
         async def act(function, first, address, count, registers, values):
             return self._act(unit, device, function, first, address, count, registers, values)
 
-        whole = {"count": 65536, "values": 0, "datatype": DataType.REGISTERS}
-        bits = {"count": 65536, "values": False, "datatype": DataType.BITS}
-        return SimDevice(
-            unit,
-            simdata=([SimData(0, **bits)], [SimData(0, **bits)], [SimData(0, **whole)], [SimData(0, **whole)]),
-            action=act,
-        )
+        # one entry of many values: pymodbus checks an entry with a count as count x count places
+        words = [SimData(0, values=[0] * 65536, datatype=DataType.REGISTERS)]
+        bits = [SimData(0, values=[False] * 65536, datatype=DataType.BITS)]
+        return SimDevice(unit, simdata=(bits, bits, words, words), action=act)
 
     def _act(self, unit, device, function, first, address, count, registers, values):
         """Fill in or take registers just before pymodbus answers; an exception code refuses."""
