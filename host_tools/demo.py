@@ -23,8 +23,8 @@ KEYS = {
 }
 DAYS = 3
 LEAST_S = 15
-SILENT_S = 5.5
-IGNORES_S = 3.7
+SILENT_S = 5.3
+IGNORES_S = 4.3
 REFRESH_S = 0.5
 
 
@@ -32,8 +32,8 @@ def timeline(seconds):
     """((second, mishap), ...): each named mishap is switched on or off then. seconds: length of the play."""
     spare = seconds - LEAST_S
     broker = 2.6 + 0.25 * spare
-    back = broker + 2.4 + 0.2 * spare
-    silent = back + 0.3 + 0.05 * spare
+    back = broker + 2.2 + 0.2 * spare
+    silent = back + 0.2 + 0.05 * spare
     heard = silent + SILENT_S
     ignores = heard + 0.2 + 0.05 * spare
     return (

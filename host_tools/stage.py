@@ -34,7 +34,7 @@ def demo_settings(period_ms, watchdog_ms):
     site = settings("lfp16", period_ms=period_ms)
     site.update(site="gumi-014", org="demo", device="gumi-014")
     site["packs"][0].update(id="LFP16-0231", serial="SP05B2312190075")
-    site["pcs"]["watchdog_ms"] = watchdog_ms
+    site["pcs"].update(watchdog_ms=watchdog_ms, obey_ms=max(1000, period_ms))
     return site
 
 

@@ -3,6 +3,7 @@
 """Start-up of a controller on a Linux gateway (CPython): the same loop, pymodbus and paho around it."""
 
 import asyncio
+import logging
 import os
 import queue
 import signal
@@ -79,6 +80,7 @@ async def run(settings, folder, load, trace=None, said=None):
     folder: state and status.port. load(name): table of a profile. trace: text file for one line per step.
     said(text): one line for the operator.
     """
+    logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # a silent device is a fault, not a page of log
     clock = GatewayClock()
     wiring = Wiring(settings, load, clock)
     store = LateStore(FileStore(folder, sync))
