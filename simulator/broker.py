@@ -47,6 +47,17 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def taken(port):
+    """True when somebody listens on that port of 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
 class Broker:
     """One broker on one port of 127.0.0.1; the port stays the same over kill() and start().
 
@@ -70,6 +81,8 @@ class Broker:
         for _ in range(1 if fixed else 3):
             if not fixed:
                 self.port = free_port()
+            elif taken(self.port):
+                raise BrokerError(f"{self.kind} did not start: 127.0.0.1:{self.port} is taken")
             self._spawn()
             if self._answers():
                 return self
@@ -124,9 +137,7 @@ class Broker:
             raise BrokerError(f"{self.kind}: {error}") from error
         # `read` ends when the pipe closes: when this process is gone.
         script = 'read _; kill -KILL "$0" 2>/dev/null'
-        self._watch = subprocess.Popen(
-            ["/bin/sh", "-c", script, str(self._child.pid)], stdin=subprocess.PIPE, **quiet
-        )
+        self._watch = subprocess.Popen(["/bin/sh", "-c", script, str(self._child.pid)], stdin=subprocess.PIPE, **quiet)
 
     def _answers(self):
         """Wait until it accepts a connection; False when it ended or the time is over."""
@@ -171,9 +182,7 @@ async def serve(port):
 
 def main(argv=None):
     """`python -m simulator.broker PORT`: run until killed; returns 3 when the port is taken."""
-    parser = argparse.ArgumentParser(
-        prog="python -m simulator.broker", description="An MQTT broker for tests."
-    )
+    parser = argparse.ArgumentParser(prog="python -m simulator.broker", description="An MQTT broker for tests.")
     parser.add_argument("port", type=int)
     port = parser.parse_args(argv).port
     logging.disable(logging.CRITICAL)

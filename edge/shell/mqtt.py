@@ -88,7 +88,7 @@ class Dialer:
         except (OSError, ValueError) as error:  # ValueError: TLS on MicroPython
             self._error = error
 
-    async def open(self, timeout_ms=CONNECT_MS):
+    async def open(self, timeout_ms):
         """Return (reader, writer); MqttError when refused or not ready after about timeout_ms."""
         if self._task is None:
             self._streams = self._error = None
@@ -136,7 +136,7 @@ class Client:
 
     async def connect(self, now_ms):
         """Connect and await the broker's yes; MqttError when refused or late."""
-        self._reader, self._writer = await self._dialer.open()
+        self._reader, self._writer = await self._dialer.open(CONNECT_MS)
         await self._send(self._connect, now_ms, CONNECT_MS)
         first, body = await self._timed(self._packet(), CONNECT_MS)
         if first != _CONNACK or len(body) != 2:
