@@ -32,9 +32,11 @@ DISCHARGE_MA = 4
 WATCHDOG_MS = 5  # raw must lie in num..den
 
 # Rate: at most this many frames in any one window. A line at 115 200 baud carries fewer; a fault in
-# our own scheduling must not flood a bus that others share.
+# our own scheduling must not flood a bus that others share. Writes have their own count: however wrong
+# the polling goes, a zero still leaves.
 RATE_WINDOW_MS = 1000
 RATE_FRAMES = 100
+RATE_WRITES = 20
 
 _READ_FUNCTIONS = (1, 2, 3, 4)
 
@@ -74,6 +76,7 @@ class TxGate:
         self._until_ms = None
         self._window_ms = None
         self._window_frames = 0
+        self._window_writes = 0
 
     def permit(self, now_ms, command):
         """Take command (edge.core.records.Command) as what may be written from now on; True if taken.
@@ -88,8 +91,9 @@ class TxGate:
             return False
         self._decision = decision
         known = command.pack_mv is not None
-        self._charge_ma = command.charge_ma if known and command.charge_ma is not None else 0
-        self._discharge_ma = command.discharge_ma if known and command.discharge_ma is not None else 0
+        # never below zero: a write of zero must always fit
+        self._charge_ma = max(command.charge_ma or 0, 0) if known else 0
+        self._discharge_ma = max(command.discharge_ma or 0, 0) if known else 0
         self._pack_mv = command.pack_mv if known else 0
         self._until_ms = command.valid_until_ms
         return True
@@ -128,7 +132,7 @@ class TxGate:
             verdict = REFUSED_ADDRESS
         if verdict != SENT:
             return verdict
-        return self._rate(now_ms)
+        return self._rate(now_ms, function == 16)
 
     def _pdu_start(self, frame):
         """Index of the function code, or None when the frame is not well formed."""
@@ -193,14 +197,16 @@ class TxGate:
             return self._discharge_ma * self._pack_mv // 1000
         return 0
 
-    def _rate(self, now_ms):
+    def _rate(self, now_ms, is_write):
         if self._window_ms is None or now_ms - self._window_ms >= RATE_WINDOW_MS:
             self._window_ms = now_ms
             self._window_frames = 0
-        if self._window_frames >= RATE_FRAMES:
-            return REFUSED_RATE
+            self._window_writes = 0
+        if is_write:
+            self._window_writes += 1
+            return SENT if self._window_writes <= RATE_WRITES else REFUSED_RATE
         self._window_frames += 1
-        return SENT
+        return SENT if self._window_frames <= RATE_FRAMES else REFUSED_RATE
 
 
 def approved_sum(total, frame):
