@@ -52,7 +52,7 @@ ROOMS = (
         ("stdlib", "edge", "bms_bridge", "simulator", "numpy", "pymodbus", "can", "amqtt"),
     ),
     ("host_tools", ("host_tools/*.py",), ("*",)),
-    ("both", ("tests/both/*.py",), ("micropython stdlib", "edge", "bms_bridge")),
+    ("both", ("tests/both/*.py",), ("micropython stdlib", "edge", "bms_bridge", "tests.both")),
     ("tests", ("tests/*.py", "benchmarks/*.py", "bootstrap.py", "docs/*.py"), ("*",)),
 )
 SHARED = ("core", "loop", "bridge", "start-up", "shell", "both")  # run unchanged on both runtimes

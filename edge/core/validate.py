@@ -32,12 +32,16 @@ _ALL = 8
 STALE_PERIODS = 3
 STALE_MIN_MS = 1000
 
-# Frozen: content unchanged over this many fresh reads and this long while current flows.
+# Frozen: content unchanged over this many fresh reads and this long while current flows; on a slow bus
+# the longer time alone. Only reads with current count, and only a changed content ends it: a page frozen
+# at rest would otherwise be believed again each time the current has been stopped because of it.
 FROZEN_READS = 30
 FROZEN_MS = 30000
+FROZEN_MOST_MS = 60000
 # "Current flows" above this share of the nameplate capacity per hour (BMS offsets stay below it).
 FLOW_PPM = 20000
-# One frozen cell: looked for in windows of this many fresh reads in which its peers moved this much.
+# Frozen cells: looked for in windows of this many fresh reads in which the middle cell, or the pack
+# voltage per cell, moved this much.
 CELL_WINDOW_READS = 60
 CELL_MOVE_LSB = 8
 
@@ -71,7 +75,7 @@ Believed = namedtuple(
         "quality",  # one code per group
         "worst",  # worst code of the required groups
         "age_ms",  # age of the oldest required group, None when one never came
-        "fresh",  # total count of fresh reads of the current group
+        "fresh",  # count of fresh reads of the current group since the start; never goes back
         "cells_wrong",  # True: more or fewer cells answer than were commissioned
     ),
 )
@@ -95,14 +99,17 @@ class Validator:
             None if p is None else stale_after_ms(max(p, period_ms)) for p in pack["facts"]["periods_ms"]
         )
         self._count = None
+        self._fresh = 0
+        self._oldest_ms = None
         self._content = None
         self._same_reads = 0
-        self._same_since_ms = None
+        self._same_ms = 0
+        self._judged_ms = None
         self._disagree = 0
         self._sum_bad = 0
         self._window = None
         self._window_reads = 0
-        self._frozen_cell = False
+        self._dead = []
         self._previous = None
         self._extremes = None
         self._held = None
@@ -115,29 +122,57 @@ class Validator:
         other_ma: the pack's current by a second source (PCS, + charges), or None when there is none.
         """
         if sample is None:
-            return _nothing()
+            return self._nothing(now_ms)
         count = sample.groups[G_CURRENT].count
         if count != self._count:
             self._count = count
+            self._fresh += 1
             self._marks = self._judge_content(now_ms, sample, other_ma)
             self._jump_reads = max(0, self._jump_reads - 1)
+        lacking = self._lacking(sample)
         quality = []
-        age_ms = 0
+        oldest_ms = now_ms
         worst = OK
         for g in range(_ALL):
             group = sample.groups[g]
             code = self._judge_age(g, now_ms, group)
             if code == OK:
                 code = self._marks[g]
+                if code == OK and lacking[g]:
+                    code = MISSING
             quality.append(code)
             if g != G_STATE:
                 if code > worst:
                     worst = code
+                if self.stale_ms[g] is None:
+                    continue
                 if group.at_ms is None:
-                    age_ms = None
-                elif age_ms is not None and now_ms - group.at_ms > age_ms:
-                    age_ms = now_ms - group.at_ms
+                    oldest_ms = None
+                elif oldest_ms is not None and group.at_ms < oldest_ms:
+                    oldest_ms = group.at_ms
+        self._oldest_ms = oldest_ms
+        age_ms = None if oldest_ms is None else now_ms - oldest_ms
         return self._believe(sample, tuple(quality), worst, age_ms)
+
+    def _lacking(self, sample):
+        """Per group: True when a value that must be there is None, whatever the group's quality says."""
+        cells = sample.cell_mv[: self.cells]
+        temps = sample.temp_mc[: self.temps]
+        return (
+            sample.pack_mv is None,
+            sample.current_ma is None,
+            False,
+            len(cells) < self.cells or None in cells,
+            len(temps) < self.temps or None in temps,
+            False,
+            sample.bms_charge_ma is None or sample.bms_discharge_ma is None,
+            sample.alarms is None,
+        )
+
+    def _nothing(self, now_ms):
+        """Nothing came at all: everything unknown; the age goes on from what was known last."""
+        age_ms = None if self._oldest_ms is None else now_ms - self._oldest_ms
+        return Believed(*((None,) * 13 + ((MISSING,) * _ALL, MISSING, age_ms, self._fresh, False)))
 
     def _judge_age(self, g, now_ms, group):
         limit_ms = self.stale_ms[g]
@@ -162,12 +197,8 @@ class Validator:
             for g in range(_ALL):
                 marks[g] = FROZEN
         cells = sample.cell_mv[: self.cells]
-        if None in cells or len(cells) < self.cells:
-            marks[G_CELLS] = MISSING
-        else:
-            self._judge_cells(sample, cells, flow_ma, marks)
-        if None in sample.temp_mc[: self.temps] or len(sample.temp_mc) < self.temps:
-            marks[G_TEMPS] = MISSING
+        if len(cells) == self.cells and None not in cells:
+            self._judge_cells(sample, cells, marks)
         if current_ma is not None and other_ma is not None:
             apart = abs(current_ma - other_ma) > self.capacity_mah * DISAGREE_PPM // 1000000
             self._disagree = self._disagree + 1 if apart else 0
@@ -177,46 +208,57 @@ class Validator:
 
     def _is_frozen(self, now_ms, sample, flow_ma):
         content = (sample.cell_mv, sample.pack_mv, sample.current_ma, sample.cell_max_mv, sample.cell_min_mv)
-        if content != self._content or flow_ma <= self.flow_ma:
+        span_ms = 0 if self._judged_ms is None else now_ms - self._judged_ms
+        self._judged_ms = now_ms
+        if content != self._content:
             self._content = content
             self._same_reads = 0
-            self._same_since_ms = now_ms
+            self._same_ms = 0
             return False
-        self._same_reads += 1
-        return self._same_reads >= FROZEN_READS and now_ms - self._same_since_ms >= FROZEN_MS
+        if flow_ma > self.flow_ma:
+            self._same_reads += 1
+            if span_ms <= self.stale_ms[G_CURRENT]:  # a gap in the reads proves nothing
+                self._same_ms += span_ms
+        if self._same_ms >= FROZEN_MOST_MS:
+            return True
+        return self._same_reads >= FROZEN_READS and self._same_ms >= FROZEN_MS
 
-    def _judge_cells(self, sample, cells, flow_ma, marks):
+    def _judge_cells(self, sample, cells, marks):
         if sample.pack_mv is not None:
             apart = abs(sum(cells) - sample.pack_mv) > max(sample.pack_mv * SUM_PPM // 1000000, SUM_MV)
             self._sum_bad = self._sum_bad + 1 if apart else 0
             if self._sum_bad >= SUM_READS:
                 marks[G_CELLS] = IMPLAUSIBLE
                 marks[G_PACK] = IMPLAUSIBLE
-        self._watch_cells(cells)
-        if self._frozen_cell and marks[G_CELLS] == OK:
+        self._watch_cells(cells, sample.pack_mv)
+        if self._dead and marks[G_CELLS] == OK:
             marks[G_CELLS] = FROZEN
 
-    def _watch_cells(self, cells):
-        """One dead reading among living ones: after a window in which the middle cell moved by
-        CELL_MOVE_LSB, a cell that did not move at all is frozen until a window says otherwise."""
-        if self._window is None:
-            self._window = (list(cells), list(cells))
+    def _watch_cells(self, cells, pack_mv):
+        """Dead readings among living ones: after a window in which the middle cell or the pack voltage
+        moved, a cell that did not move at all is frozen until it moves again."""
+        values = cells if pack_mv is None else cells + (pack_mv,)
+        if self._window is None or len(self._window[0]) != len(values):
+            self._window = (list(values), list(values))
             self._window_reads = 0
             return
         low, high = self._window
         self._window_reads += 1
-        if cells != self._previous:
-            for i in range(len(cells)):
-                if cells[i] < low[i]:
-                    low[i] = cells[i]
-                elif cells[i] > high[i]:
-                    high[i] = cells[i]
-            self._previous = cells
-        if self._window_reads >= CELL_WINDOW_READS:
-            moved = sorted([high[i] - low[i] for i in range(len(cells))])
-            if moved[len(moved) // 2] >= CELL_MOVE_LSB * self.lsb_mv:
-                self._frozen_cell = moved[0] == 0
-            self._window = None
+        if values != self._previous:
+            self._previous = values
+            for i in range(len(values)):
+                value = values[i]
+                if value < low[i]:
+                    low[i] = value
+                elif value > high[i]:
+                    high[i] = value
+        if self._window_reads < CELL_WINDOW_READS:
+            return
+        self._window = None
+        moved = [high[i] - low[i] for i in range(len(values))]
+        per_cell = moved.pop() // self.cells if pack_mv is not None else 0
+        quiet = max(sorted(moved)[len(moved) // 2], per_cell) < CELL_MOVE_LSB * self.lsb_mv
+        self._dead = [i for i in range(self.cells) if moved[i] == 0 and (not quiet or i in self._dead)]
 
     def _believe(self, sample, quality, worst, age_ms):
         cells_ok = quality[G_CELLS] == OK
@@ -228,7 +270,7 @@ class Validator:
             lows.append(min(cells))
         hot = cold = None
         if quality[G_TEMPS] == OK:
-            temps = [t for t in sample.temp_mc[: self.temps] if t is not None]
+            temps = list(sample.temp_mc[: self.temps])
             if sample.temp_max_mc is not None and quality[G_EXTREMES] == OK:
                 temps.append(sample.temp_max_mc)
             if sample.temp_min_mc is not None and quality[G_EXTREMES] == OK:
@@ -255,10 +297,9 @@ class Validator:
             quality,
             worst,
             age_ms,
-            self._count,
+            self._fresh,
             wrong,
         )
-
 
     def _hold_jump(self, high, low):
         """(high, low) to be compared with limits: after a jump of an extreme the worse of old and new
@@ -271,7 +312,3 @@ class Validator:
         if self._jump_reads:
             return max(high, self._held[0]), min(low, self._held[1])
         return high, low
-
-
-def _nothing():
-    return Believed(*((None,) * 13 + ((MISSING,) * _ALL, MISSING, None, 0, False)))
