@@ -5,6 +5,9 @@
 import asyncio
 import gc
 
+# Polls and steps have the same period: steps follow the polls by this much instead of preceding them.
+FIRST_STEP_S = 0.4
+
 
 class Guarded:
     """Called after each step: checks that the guard really ran, feeds what must be fed, notes the trace.
@@ -36,8 +39,10 @@ class Guarded:
 async def control(steps, clock):
     """Resume the generator steps (edge.loop.loop) at the times it yields, for ever.
 
-    Memory is collected right after a step, where the longest time is left until the next one.
+    The first step waits for the first answers, and so every later one finds them fresh. Memory is collected
+    right after a step, where the longest time is left until the next one.
     """
+    await asyncio.sleep(FIRST_STEP_S)
     wake_ms = next(steps)
     while True:
         gc.collect()
