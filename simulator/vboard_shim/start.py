@@ -54,7 +54,7 @@ def _run(name):
     except KeyboardInterrupt as stop:
         sys.print_exception(stop)
         return False
-    except BaseException as error:  # noqa: BLE001 (a board shows whatever its program raises)
+    except BaseException as error:
         sys.print_exception(error)
     return True
 
