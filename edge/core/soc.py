@@ -35,6 +35,9 @@ REST_PPM = 20000  # "no current": below this share of C (covers sensor offsets)
 # the charge and the discharge branch (A123 C/30 branches: 24..58 mV apart).
 STD_MV = {"lfp": 8, "nmc": 8}
 HYSTERESIS_MV = {"lfp": 15, "nmc": 0}
+# From the middle to either branch takes this share of the nominal capacity in one direction; in between
+# the branch is taken as linear, and what is not known of it widens the band.
+BRANCH_PPM = 100000
 STD_MODEL = 0.012  # the table is not this pack's: never trust an anchor to better than 1.2 %
 FIRST_MV = 60  # first voltage under unknown load
 STD_BIAS_C = 0.005  # prior of the sensor's offset, share of C (typical BMS shunts and Hall sensors)
@@ -70,8 +73,8 @@ class Soc:
         self._unknown_ms = 0
         self._rest_ms = 0
         self._anchored = False
-        self._branch = 0  # +1 after charging, -1 after discharging
-        self._last_ma = None
+        self._branch_most = pack["capacity_mah"] * 36 * (BRANCH_PPM // 10)  # mA ms from the middle to a branch
+        self._branch = 0  # mA ms: +most on the charge branch, -most on the discharge branch, 0 not known
         self._seen_ms = None
         if state:
             self._load(state)
@@ -88,6 +91,8 @@ class Soc:
         self._span_ms += known_ms
         self._unknown_ms += unknown_ms
         self._seen_ms = now_ms
+        if abs(charge_ma_ms) > self.rest_ma * known_ms:  # not the sensor's offset
+            self._branch = min(max(self._branch + charge_ma_ms, -self._branch_most), self._branch_most)
         if current_ma is None or pack_mv is None:
             self._rest_ms = 0
             return False
@@ -138,8 +143,6 @@ class Soc:
         if abs(current_ma) > self.rest_ma or unknown_ms:
             self._rest_ms = 0
             self._anchored = False
-            if abs(current_ma) > self.rest_ma:
-                self._branch = 1 if current_ma > 0 else -1
             return False
         self._rest_ms += known_ms
         if self._anchored or self._rest_ms < REST_MS:
@@ -151,8 +154,10 @@ class Soc:
 
     def relaxed(self, mv):
         """(z in ppm, half-width of its one-sigma band in ppm) of a cell at rest at mv, from the table."""
-        mv -= HYSTERESIS_MV[self.chemistry] * self._branch
-        std = STD_MV[self.chemistry] + (HYSTERESIS_MV[self.chemistry] if self._branch == 0 else 0)
+        gap_mv = HYSTERESIS_MV[self.chemistry]
+        known_mv = gap_mv * abs(self._branch) // self._branch_most
+        mv -= known_mv if self._branch > 0 else -known_mv
+        std = STD_MV[self.chemistry] + gap_mv - known_mv
         low = inverse(self.curve, mv - std)
         high = inverse(self.curve, mv + std)
         return (low + high) // 2, (high - low) // 2
