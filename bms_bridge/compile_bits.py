@@ -18,17 +18,19 @@ def compile_alarms(layout, spot):
         stray = 1 << ALARMS.index(cells["unmapped"].word(_WORDS[:-1]))
     coils = layout.blocks[index][1] <= 2
     unknown = None
+    whole = ()
     if coils:
         places = _coil_bits(layout, index, cells["bits"])
     else:
         first, size = _word(layout, index, cells, spot)
         places = _register_bits(cells["bits"], first, size)
+        whole = range(first, first + size)
         if "unknown" in cells:
             code = cells["unknown"].integer(0, 256**size - 1)
             unknown = (first, first + size, code.to_bytes(size, "big"))
     layout.masks[index] |= 1 << G_ALARMS
     layout.slots_of.setdefault(G_ALARMS, []).append((_ALARM_SLOT, ()))
-    return index, (_ALARM_SLOT, G_ALARMS, unknown, stray, _rows(places))
+    return index, (_ALARM_SLOT, G_ALARMS, unknown, stray, _rows(places, whole))
 
 
 def _word(layout, index, cells, spot):
@@ -86,12 +88,12 @@ def _alarm(word):
     return 0 if name == "ignored" else 1 << ALARMS.index(name)
 
 
-def _rows(places):
+def _rows(places, whole):
     """((byte, known bits, ((mask, alarm), ...)), ...) in the order of the profile: encode takes the
-    first bit that stands for an alarm."""
-    order = []
-    known = {}
-    pairs = {}
+    first bit that stands for an alarm. whole: bytes that are alarm bytes even when no bit is named."""
+    order = list(whole)
+    known = {byte: 0 for byte in whole}
+    pairs = {byte: [] for byte in whole}
     for byte, mask, alarm in places:
         if byte not in known:
             order.append(byte)

@@ -189,9 +189,10 @@ _NAMES = (
 class Assembler:
     """Collects the blocks of one device into its newest record.
 
-    A group becomes fresh when every block that carries it, or a scale factor of it, has arrived:
-    its count is the smallest count of these blocks, its at_ms the oldest arrival, its quality the
-    worst. Values of a group that is not complete, or void, are None.
+    A group becomes fresh when every block that carries it, or a scale factor of it, has arrived once
+    more: its count is the smallest count of these blocks, its at_ms the oldest arrival, its quality
+    the worst; until then it stays what it was, so that a list is never half old and half new. Values
+    of a group that was never complete, or is void, are None.
 
     rated: (slot, value, tolerance, group) or None: the named slot must hold value +- tolerance
     (a PCS's rating against the site's), else the group is void.
@@ -241,28 +242,27 @@ class Assembler:
                 self._void[index] |= 1 << group
 
     def _enter_group(self, group):
-        table = self.table
-        members = table.BLOCKS_OF[group]
+        """Make the group fresh when the block that has just arrived was the last one missing."""
+        members = self.table.BLOCKS_OF[group]
+        counts = self._count
         mask = 1 << group
-        void = 0
         if len(members) == 1:
             index = members[0]
-            quality = self._quality[index][group]
-            at_ms = self._at_ms[index]
-            count = self._count[index]
             void = self._void[index] & mask
+            fresh = Group(IMPLAUSIBLE if void else self._quality[index][group], self._at_ms[index], counts[index])
         else:
-            quality, at_ms, count = OK, None, None
+            before = self._groups[group].count
             for index in members:
-                if not self._count[index]:
+                if counts[index] == before:
                     return
-                if count is None or self._count[index] < count:
-                    count = self._count[index]
-                if at_ms is None or self._at_ms[index] < at_ms:
-                    at_ms = self._at_ms[index]
-                quality = max(quality, self._quality[index][group])
+            quality = max([self._quality[index][group] for index in members])
+            at_ms = min([self._at_ms[index] for index in members])
+            count = min([counts[index] for index in members])
+            void = 0
+            for index in members:
                 void |= self._void[index] & mask
-        self._groups[group] = Group(IMPLAUSIBLE if void else quality, at_ms, count)
+            fresh = Group(IMPLAUSIBLE if void else quality, at_ms, count)
+        self._groups[group] = fresh
         self._copy(group, void)
 
     def _copy(self, group, void):

@@ -143,8 +143,8 @@ def _encode_enum(row, slots, registers):
 def _encode_bits(bits, slots, data):
     slot, _, unknown, stray, rows = bits
     alarms = slots[slot]
-    for place, known, _ in rows:
-        data[place] &= ~known & 0xFF
+    for place, _, _ in rows:
+        data[place] = 0
     if alarms is None and unknown is not None:
         data[unknown[0] : unknown[1]] = unknown[2]
     elif alarms is None:

@@ -181,18 +181,15 @@ class Pcs:
             held = self._held[index]
             if held is None or now_ms - self._sent_ms[index] >= self.watchdog_ms // 3:
                 return index
-            data = self._write_data(now_ms, index)
-            if data != held:
-                waits = self._raised_ms is not None and now_ms - self._raised_ms < RAISE_MS
-                if not waits or not self._rises(index, data):
-                    return index
+            if self._write_data(now_ms, index) != held:
+                return index
         return None
 
     def _rises(self, index, data):
-        """True when data would loosen any limit against what the PCS holds."""
+        """True when data loosens any limit against what the PCS holds."""
         held = self._held[index]
         if held is None:
-            return True
+            return False
         for offset, what, _, _, _ in self.table.WRITES[index][2]:
             if what in _LIMITS:
                 place = 2 * offset
@@ -207,7 +204,11 @@ class Pcs:
         return found is not None and abs(found - self.power_w) < self.table.RATED[1]
 
     def _write_data(self, now_ms, index):
-        """Register bytes of write index for this moment. Zero after the command has expired."""
+        """Register bytes of write index for this moment. Zero after the command has expired; no limit
+        above the held one for RAISE_MS after the last rise."""
+        held = self._held[index]
+        if self._raised_ms is None or now_ms - self._raised_ms >= RAISE_MS:
+            held = None
         live = self._until_ms is not None and now_ms <= self._until_ms and self._rating_agrees()
         data = bytearray(2 * self.table.WRITES[index][1])
         for offset, what, num, den, rated in self.table.WRITES[index][2]:
@@ -219,6 +220,8 @@ class Pcs:
                 raw = min(value * den // (num * self.power_w if rated else num), 0x7FFF)
                 if rated:
                     raw = min(raw, 1000 * den // num)  # 100 % of the rating, in mW
+                if held is not None:
+                    raw = min(raw, held[2 * offset] << 8 | held[2 * offset + 1])
             else:
                 raw = num
             data[2 * offset] = raw >> 8 & 0xFF

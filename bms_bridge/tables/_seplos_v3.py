@@ -5,7 +5,7 @@
 CAVEATS = (
     "0x0AAB (0.0 °C) is what a place without a sensor answers; a sensor at exactly 0.0 °C is unknown for as long.",
     "Boards of 300 A and more send the current in 0.1 A (V0.2 of the document): they need a profile of their own.",
-    "Firmware of SG16S200A answers FC01 0x1200 with exception 2 (recorded): without alarms there is no permit.",
+    "PIC counts coils (0x0090), not bytes: a recorded master that asked for 0x0900 got exception 2.",
     "Address 0x1011 (precharge) is not read: the recorded masters ask for 17 registers, not 18.",
 )
 
