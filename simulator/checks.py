@@ -125,9 +125,10 @@ def invalid_is_zero(moment, memory):
 
 
 def commands_expire(moment, memory):
-    """Every command ends within three periods (1 s to 3 s), and the PCS holds no limit after the last one
-    ended plus one refresh and its watchdog."""
-    lease_ms = min(max(3 * moment.settings["period_ms"], 1000), 3000)
+    """Every command ends within three periods, 1 s at least and 3 s at most (with periods of more than two
+    seconds, as only fast days have: one period + 1 s)."""
+    period_ms = moment.settings["period_ms"]
+    lease_ms = min(max(3 * period_ms, 1000), max(3000, period_ms + 1000))
     for command in moment.commands:
         if not moment.now_ms <= command.valid_until_ms <= moment.now_ms + lease_ms:
             return "command valid until %d at %d" % (command.valid_until_ms, moment.now_ms)

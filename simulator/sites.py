@@ -4,6 +4,7 @@
 
 from bms_bridge.tables import load
 from simulator.bms import DEMO, GOOD
+from simulator.world import START_UTC_S
 
 # 16 cells LFP 280 Ah: a retired rack module; 96 cells NMC 150 Ah: a retired car pack.
 _LFP16 = {
@@ -115,9 +116,11 @@ def settings(kind="lfp16", packs=1, mode="control", period_ms=1000):
     }
 
 
-# How the truth behind a site is: keyword arguments of World beside settings and seed.
+# How the truth behind a site is: keyword arguments of World beside settings and seed. The demo's world
+# begins at ten in the morning, so that after whole days the sun shines and current flows.
 DEMO_TRUTH = {
-    "plants": [{"soc": 0.14, "health": 0.84, "leaks_ma": {11: 120.0}}],
+    "start_utc_s": START_UTC_S + 36000,
+    "plants": [{"soc": 0.43, "health": 0.84, "leaks_ma": {11: 120.0}}],
     "vices": DEMO,
     "sunny": 1.0,
 }

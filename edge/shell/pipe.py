@@ -113,6 +113,7 @@ class Rig:
         self.devices = wiring.devices
         self.actuators = wiring.actuators
         self.gate = wiring.pcs.gate
+        self.pcs_index = len(settings["packs"])
         self.tid = 0
         self.site = None
         self.outcome = None
@@ -128,17 +129,26 @@ class Rig:
         self.clock.wall = (utc_s, quality)
 
     def poll(self):
-        """Do every request that is due now; a device that hangs is left alone, as a hung line would."""
+        """Do every request that is due now, on every device."""
+        for index in range(len(self.devices)):
+            self._serve(index)
+
+    def flush(self):
+        """Do what is due at the PCS alone: the writes that the last step caused."""
+        self._serve(self.pcs_index)
+
+    def _serve(self, index):
+        """Every request of one device; one that hangs is left alone, as a hung line would."""
         now_ms = self.clock.at_ms
-        for index, device in enumerate(self.devices):
-            status = self.wires.status(index)
-            if status == HANGS:
-                continue
-            for _ in range(MOST_REQUESTS):
-                request = device.next_request(now_ms)
-                if request is None:
-                    break
-                self._exchange(now_ms, index, device, request, status)
+        device = self.devices[index]
+        status = self.wires.status(index)
+        if status == HANGS:
+            return
+        for _ in range(MOST_REQUESTS):
+            request = device.next_request(now_ms)
+            if request is None:
+                return
+            self._exchange(now_ms, index, device, request, status)
 
     def _exchange(self, now_ms, index, device, request, status):
         if request.data is not None:
@@ -168,13 +178,13 @@ class Rig:
         """Poll, step the loop once at the time that was set, send what it commanded; returns wake_ms."""
         self.poll()
         wake_ms = next(self.generator)
-        self.poll()
+        self.flush()
         return wake_ms
 
     def close(self):
         """End the loop as a stop would: zero to every actuator, state saved, and the zero sent."""
         self.generator.close()
-        self.poll()
+        self.flush()
 
 
 def _row(values):
