@@ -20,8 +20,9 @@ def loop(settings, clock, devices, actuators, store, uplink, seen=None):
     Whatever goes wrong inside, every actuator is told zero before the error leaves; a port that raises
     does not keep the others from it. State is saved when the loop is closed in peace.
     """
-    site = Site(settings, store.load())
+    site = None
     try:
+        site = Site(settings, store.load())
         while True:
             now_ms = clock.now_ms()
             reads = [device.read(now_ms) for device in devices]

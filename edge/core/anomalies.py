@@ -12,11 +12,12 @@ Idea of delta estimation against a reference cell: G. Plett, Battery Management 
 from edge.core.records import Est
 from edge.core.soc import W_ANCHOR
 
-MAX_HALF_PPM = 30000  # a wider band at the anchor: the curve is too flat here to compare cells
+MAX_HALF_PPM = 30000  # a wider band of the middle cell at the anchor: too flat here to compare cells
+CELL_HALF_PPM = 16000  # a cell whose own band is wider is left out: its voltage says too little
 REGION_PPM = 100000  # anchors are comparable when their SoC differs by less than this
-READ_STD_MV = 2  # noise and LSB of one relaxed cell reading
-# What balancing and the table's shape may do to one deviation between two anchors.
-BALANCE_STD_PPM = 4000
+READ_SHARE = 4  # noise and LSB of a reading (2 mV) are this part of the band's half width (8 mV)
+SLOPE_PERCENT = 20  # the table's slope is not this cell's: relative deviation of every difference
+BALANCE_STD_PPM = 2000  # what balancing may do to one deviation between two anchors
 MIN_SPAN_MS = 12 * 3600000  # self-discharge needs at least half a day between two anchors
 SIGNIFICANT = 3  # sigmas before a leak is reported
 ALARM_C = 5000  # and more than capacity per this many hours
@@ -27,13 +28,19 @@ class Cells:
 
     def __init__(self, pack, state=None):
         self.cells = pack["cells"]
-        self.last = None  # (clock_ms, soc_ppm, deviations ppm tuple) of the newest usable anchor
+        self.last = None  # newest usable anchor: (clock_ms, soc_ppm, deviations ppm, half widths ppm)
         self.first = []  # oldest usable anchor of each region, same shape
         self.leak = None  # (cell, ma, std_ma, clock_ms)
         if state:
-            self.last = _tuple(state["last"])
-            self.first = [_tuple(a) for a in state["first"]]
-            self.leak = tuple(state["leak"]) if state["leak"] else None
+            self.last = self._anchor_of(state["last"]) if state["last"] is not None else None
+            self.first = [self._anchor_of(saved) for saved in state["first"]]
+            self.leak = tuple([int(state["leak"][i]) for i in range(4)]) if state["leak"] is not None else None
+
+    def _anchor_of(self, saved):
+        deviations = tuple([int(ppm) for ppm in saved[2]])
+        if len(deviations) != self.cells:
+            raise ValueError(saved)
+        return (int(saved[0]), int(saved[1]), deviations)
 
     def anchor(self, soc, cell_mv):
         """Take the relaxed cell voltages (tuple of mV) of an anchor of soc (edge.core.soc.Soc)."""
@@ -41,38 +48,45 @@ class Cells:
         z_ppm, half_ppm = soc.relaxed(mean_mv)
         if half_ppm > MAX_HALF_PPM:
             return
-        each = [soc.relaxed(mv)[0] for mv in cell_mv]
-        middle = sorted(each)[len(each) // 2]
-        now = (soc.clock_ms, z_ppm, tuple([z - middle for z in each]))
+        bands = [soc.relaxed(mv) for mv in cell_mv]
+        middle = sorted([band[0] for band in bands])[len(bands) // 2]
+        each = tuple([band[0] - middle for band in bands])
+        halves = tuple([band[1] for band in bands])
+        now = (soc.clock_ms, z_ppm, each, halves)
         self.last = now
-        for index in range(len(self.first)):
-            then = self.first[index]
+        for then in self.first:
             if abs(then[1] - z_ppm) < REGION_PPM:
-                self._compare(soc, then, now, half_ppm)
+                self._compare(soc, then, now)
                 return
         self.first.append(now)
 
-    def _compare(self, soc, then, now, half_ppm):
+    def _compare(self, soc, then, now):
+        """Look for the cell that lost most against its peers between two anchors of one region."""
         span_ms = now[0] - then[0]
         if span_ms < MIN_SPAN_MS:
             return
-        lost = [then[2][i] - now[2][i] for i in range(self.cells)]
-        capacity_mah = soc.capacity().value
+        clear = [i for i in range(self.cells) if max(then[3][i], now[3][i]) <= CELL_HALF_PPM]
+        if len(clear) < 2:
+            return
+        lost = [then[2][i] - now[2][i] for i in clear]
         middle = sorted(lost)[len(lost) // 2]
-        worst = 0
-        for i in range(1, self.cells):
-            if lost[i] > lost[worst]:
-                worst = i
-        # ppm of capacity per span -> mA
-        leak_ma = (lost[worst] - middle) * capacity_mah // 1000000 * 3600000 // span_ms
-        # one reading's deviation in ppm: voltage noise over the local slope; two readings; the spread of
-        # capacities (5 %) acts on the difference of the two anchors' SoC; balancing is not known
-        from_mv = half_ppm * READ_STD_MV // 8
-        std_ppm = from_mv * 3 // 2 + abs(now[1] - then[1]) // 20 + BALANCE_STD_PPM
+        most = max(lost)
+        cell = clear[lost.index(most)]
+        # spread of capacities (5 %) acts on the difference of the two anchors' SoC
+        std_ppm = (
+            (then[3][cell] + now[3][cell]) // READ_SHARE
+            + abs(most - middle) * SLOPE_PERCENT // 100
+            + abs(now[1] - then[1]) // 20
+            + BALANCE_STD_PPM
+        )
+        capacity_mah = soc.capacity().value
+        leak_ma = (most - middle) * capacity_mah // 1000000 * 3600000 // span_ms
         std_ma = std_ppm * capacity_mah // 1000000 * 3600000 // span_ms + 1
+        known = self.leak
         if leak_ma > SIGNIFICANT * std_ma and leak_ma * ALARM_C > capacity_mah:
-            self.leak = (worst, leak_ma, std_ma, now[0])
-        elif self.leak is not None and self.leak[0] == worst and leak_ma < std_ma:
+            if known is None or std_ma <= known[2] or cell == known[0]:
+                self.leak = (cell, leak_ma, std_ma, now[0])
+        elif known is not None and known[0] == cell and leak_ma < std_ma:
             self.leak = None
 
     def extremes(self, soc):
@@ -104,7 +118,3 @@ class Cells:
     def state(self):
         """Dict of integers for the store."""
         return {"last": self.last, "first": self.first, "leak": self.leak}
-
-
-def _tuple(anchor):
-    return (anchor[0], anchor[1], tuple(anchor[2])) if anchor else None

@@ -8,8 +8,8 @@ from edge.core.anomalies import Cells
 from edge.core.faults import Faults
 from edge.core.guard import guard, stale_limits
 from edge.core.limits import Ramp, combine
-from edge.core.metering import Metering
-from edge.core.records import G_CURRENT, OK, UNKNOWN, Command, Est, Estimates
+from edge.core.metering import FIELDS, Metering
+from edge.core.records import G_CURRENT, OK, UNKNOWN, Command, Est, Estimates, Limits
 from edge.core.soc import Soc
 from edge.core.validate import Validator, stale_after_ms
 
@@ -27,25 +27,25 @@ class Controller:
         self.pack = pack
         self.period_ms = period_ms
         self.obey_ms = obey_ms
-        if state is not None and not _same_pack(pack, state):
-            state = None
+        state = _usable(pack, state)
         periods = [p for p in pack["facts"]["periods_ms"] if p is not None]
         self.silent_ms = max(f.SILENT_MIN_MS, f.SILENT_PERIODS * max(max(periods), period_ms))
         self.current_stale_ms = stale_after_ms(max(pack["facts"]["periods_ms"][G_CURRENT], period_ms))
         self.validator = Validator(pack, period_ms)
-        self.metering = Metering(self.current_stale_ms, state and state["metering"])
-        self.soc = Soc(pack, state and state["soc"])
-        self.cells = Cells(pack, state and state["cells"])
-        self.faults = Faults(state and state["faults"])
+        self.metering = Metering(self.current_stale_ms, _part(_metering_state, state, "metering"))
+        self.soc = _restored(Soc, pack, state, "soc")
+        self.cells = _restored(Cells, pack, state, "cells")
+        self.faults = _faults(state)
         self.ramp = Ramp(pack["maker"])
         self.guard_ms = stale_limits(pack, period_ms)
         self.mode = f.LOCKED if self.faults.level() == f.LOCK else f.STARTING
         self.believed = None
         self.limits = None
         self.reason = 0
-        self.disobeyed_ms = None
-        self.zero_ms = None
+        self.flow_fresh = 0  # steps so far that brought a fresh current, by the BMS or by the PCS
+        self._permits = []  # (since_ms, charge_ma, discharge_ma) of the last obey_ms, oldest first
         self._fresh = None
+        self._pcs_count = None
 
     # ---- first half of the step: what is true -----------------------------------------------
 
@@ -59,13 +59,12 @@ class Controller:
         if sample is None or believed.fresh == self._fresh:
             return False
         self._fresh = believed.fresh
+        self.flow_fresh += 1
         at_ms = sample.groups[G_CURRENT].at_ms
         if at_ms is None:
             return False
         charge, known_ms, unknown_ms = self.metering.step(at_ms, believed.current_ma, believed.pack_mv)
-        anchored = self.soc.step(
-            now_ms, charge, known_ms, unknown_ms, believed.current_ma, believed.pack_mv
-        )
+        anchored = self.soc.step(now_ms, charge, known_ms, unknown_ms, believed.current_ma, believed.pack_mv)
         if anchored and believed.cell_mv is not None:
             self.cells.anchor(self.soc, believed.cell_mv)
         return anchored
@@ -77,8 +76,11 @@ class Controller:
 
         site: edge.core.site.SiteView with what concerns every pack in this step.
         """
+        if site.pcs_count != self._pcs_count:
+            self._pcs_count = site.pcs_count
+            self.flow_fresh += 1
         conditions = self._conditions(now_ms, site)
-        events = self.faults.step(now_ms, self.believed.fresh, conditions)
+        events = self.faults.step(now_ms, self.believed.fresh, self.flow_fresh, conditions)
         valid = self.believed.worst == OK
         before = self.mode
         self.mode = f.MODES[before][f.effect(self.faults, valid)]
@@ -98,6 +100,8 @@ class Controller:
             None,
         )
         command, self.reason = guard(now_ms, self.pack, self.guard_ms, sample, wanted, site.decision)
+        self.limits = _enforced(self.limits, command)
+        self._permitted(now_ms, command)
         self.ramp.took(now_ms, command.charge_ma, command.discharge_ma)
         if before != self.mode:
             events.append((f.E_MODE, self.mode))
@@ -107,7 +111,7 @@ class Controller:
         """Per direction: None or (source, 0) when something forces it to zero."""
         if site.late:
             return (lim.S_LATE, 0), (lim.S_LATE, 0)
-        if self.believed.worst != OK:
+        if self.believed.worst != OK or site.inputs_missing:
             return (lim.S_INPUT, 0), (lim.S_INPUT, 0)
         if self.mode != f.RUNNING:
             source = lim.S_FAULT if self.faults.level() else lim.S_MODE
@@ -130,7 +134,7 @@ class Controller:
         age_ms = believed.age_ms
         since_ms = site.started_ms if age_ms is None else now_ms - age_ms
         c[f.F_BMS_SILENT] = now_ms - since_ms > self.silent_ms and believed.worst != OK
-        c[f.F_INPUT_INVALID] = believed.worst != OK
+        c[f.F_INPUT_INVALID] = believed.worst != OK or site.inputs_missing
         c[f.F_CELLS_WRONG] = believed.cells_wrong
         alarms = believed.alarms or 0
         c[f.F_BMS_BLOCKS_CHARGE] = bool(alarms & f.BLOCK_CHARGE_MASK)
@@ -171,12 +175,11 @@ class Controller:
         """Currents that should not be there: above the maker, beyond the permit, through an open contactor.
 
         The larger of BMS and PCS current counts. What was permitted is the largest permit within the time
-        to obey, so that a limit that has just fallen is not held against the PCS at once.
+        to obey, so that a limit that is falling is not held against a PCS that follows it.
         """
         slack_ma = self.pack["capacity_mah"] * f.DISOBEY_PPM // lim.PPM
         readings = [ma for ma in (self.believed.current_ma, site.shares[self.index]) if ma is not None]
         if not readings:
-            self.disobeyed_ms = self.zero_ms = None
             return
         charge_ma = max(readings)
         discharge_ma = -min(readings)
@@ -188,17 +191,25 @@ class Controller:
         open_ma = self.pack["capacity_mah"] * f.FLOW_OPEN_PPM // lim.PPM
         if site.inputs is not None and site.inputs.contactor is False:
             c[f.F_FLOW_WHILE_OPEN] = max(charge_ma, discharge_ma) > open_ma
-        permit = self.limits
-        if not site.controls or permit is None:
+        if not site.controls or not self._permits:
             return
-        beyond = charge_ma > permit.charge_ma + slack_ma or discharge_ma > permit.discharge_ma + slack_ma
-        zero = permit.charge_ma == 0 and permit.discharge_ma == 0
-        self.disobeyed_ms = _since(self.disobeyed_ms, beyond, now_ms)
-        self.zero_ms = _since(self.zero_ms, zero, now_ms)
-        over_ms = 0 if self.disobeyed_ms is None else now_ms - self.disobeyed_ms
-        zero_for_ms = 0 if self.zero_ms is None else now_ms - self.zero_ms
-        c[f.F_PCS_DISOBEYS] = beyond and over_ms > self.obey_ms
-        c[f.F_PCS_IGNORES_ZERO] = beyond and zero and zero_for_ms > self.obey_ms
+        most_charge_ma, most_discharge_ma = self._owed(now_ms)
+        beyond = charge_ma > most_charge_ma + slack_ma or discharge_ma > most_discharge_ma + slack_ma
+        c[f.F_PCS_DISOBEYS] = beyond
+        c[f.F_PCS_IGNORES_ZERO] = beyond and most_charge_ma == 0 and most_discharge_ma == 0
+
+    def _permitted(self, now_ms, command):
+        """Remember what this step permits, when it differs from the step before."""
+        permits = self._permits
+        if not permits or permits[-1][1] != command.charge_ma or permits[-1][2] != command.discharge_ma:
+            permits.append((now_ms, command.charge_ma, command.discharge_ma))
+
+    def _owed(self, now_ms):
+        """(charge_ma, discharge_ma): the largest permit that was in force within the time to obey."""
+        permits = self._permits
+        while len(permits) > 1 and permits[1][0] <= now_ms - self.obey_ms:
+            permits.pop(0)
+        return max([p[1] for p in permits]), max([p[2] for p in permits])
 
     # ---- what others see ------------------------------------------------------------------------
 
@@ -234,14 +245,63 @@ class Controller:
         }
 
 
-def _since(since_ms, holds, now_ms):
-    """Time since when holds is true: since_ms, now_ms, or None."""
-    if not holds:
+def _enforced(limits, command):
+    """limits as the guard left them: what is published is what is enforced."""
+    if command.charge_ma >= limits.charge_ma and command.discharge_ma >= limits.discharge_ma:
+        return limits
+    return Limits(
+        command.charge_ma,
+        limits.charge_why if command.charge_ma >= limits.charge_ma else lim.S_GUARD,
+        command.discharge_ma,
+        limits.discharge_why if command.discharge_ma >= limits.discharge_ma else lim.S_GUARD,
+        limits.charge_mv,
+        limits.sources,
+    )
+
+
+# ---- saved state: another pack, another version or a damaged part starts afresh ---------------------
+
+_DAMAGED = (KeyError, TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError)
+
+
+def _usable(pack, state):
+    """state when it belongs to this pack and version, else None."""
+    if not isinstance(state, dict) or state.get("version") != STATE_VERSION:
         return None
-    return now_ms if since_ms is None else since_ms
+    same = [pack["id"], pack.get("serial"), pack["cells"], pack["chemistry"]]
+    return state if list(state.get("pack") or ()) == same else None
 
 
-def _same_pack(pack, state):
-    if state.get("version") != STATE_VERSION:
-        return False
-    return list(state["pack"]) == [pack["id"], pack.get("serial"), pack["cells"], pack["chemistry"]]
+def _part(make, state, name):
+    """make(state[name]), or None when there is none or it is damaged."""
+    if state is None:
+        return None
+    try:
+        return make(state[name])
+    except _DAMAGED:
+        return None
+
+
+def _metering_state(saved):
+    totals = [int(value) for value in saved]
+    if len(totals) != len(FIELDS) or min(totals) < 0:
+        raise ValueError(totals)
+    return totals
+
+
+def _restored(kind, pack, state, name):
+    """kind(pack, saved), or a fresh one when the saved part is damaged."""
+    restored = _part(lambda saved: kind(pack, saved), state, name)
+    return kind(pack) if restored is None else restored
+
+
+def _faults(state):
+    """Faults as saved. A damaged part of this pack's own state hides locks and spent restarts: then the
+    budget counts as used, and the next trip locks."""
+    if state is None:
+        return Faults()
+    restored = _part(Faults, state, "faults") if state.get("faults") else None
+    if restored is None:
+        restored = Faults()
+        restored.restarts = [0] * f.RESTARTS
+    return restored

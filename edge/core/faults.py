@@ -86,6 +86,9 @@ BLOCK_CHARGE_MASK = sum([1 << b for b in _BLOCK_CHARGE_BITS])
 BLOCK_DISCHARGE_MASK = sum([1 << b for b in _BLOCK_DISCHARGE_BITS])
 ALARM_MASK = sum([1 << b for b in _ALARM_BITS])
 
+# Faults that any reading of the current shows, the PCS's as well as the BMS's.
+FLOW_FAULTS = (F_OVER_CURRENT, F_PCS_DISOBEYS, F_PCS_IGNORES_ZERO, F_FLOW_WHILE_OPEN)
+
 SILENT_MIN_MS = 10000
 SILENT_PERIODS = 5
 FLOW_OPEN_PPM = 20000
@@ -127,7 +130,7 @@ RESTART_WINDOW_MS = 24 * 3600000
 
 
 class Faults:
-    """Debounce, latches and restart budget of one pack. state: list as state() gave it, or None."""
+    """Debounce, latches and restart budget of one pack. state: dict as state() gave it, or None."""
 
     def __init__(self, state=None):
         count = len(FAULTS)
@@ -136,28 +139,39 @@ class Faults:
         self._clear_ms = [None] * count
         self.active = [False] * count
         self.raised_ms = [None] * count
-        self.restarts = list(state["restarts"]) if state else []
-        self.silent_restarts = list(state["silent"]) if state else []
-        self.uptime_ms = state["uptime_ms"] if state else 0
+        self.restarts = [int(at) for at in state["restarts"]] if state else []
+        self.silent_restarts = [int(at) for at in state["silent"]] if state else []
+        self.uptime_ms = int(state["uptime_ms"]) if state else 0
         self._last_ms = None
         if state:
-            for fault in state["locked"]:
+            for fault in state["locked"] + state["tripped"]:
                 self.active[fault] = True
 
-    def step(self, now_ms, fresh, conditions):
-        """Take the conditions (list of bool by fault code); return [(event, fault), ...] that changed."""
+    def step(self, now_ms, fresh, flow_fresh, conditions):
+        """Take the conditions (list of bool by fault code); return [(event, fault), ...] that changed.
+
+        fresh: count of fresh reads of the BMS; flow_fresh: the same for faults seen in any current (BMS or
+        PCS). Both only grow.
+        """
         if self._last_ms is not None:
             self.uptime_ms += max(0, now_ms - self._last_ms)
         self._last_ms = now_ms
         changes = []
+        due = []
         for fault in range(1, len(FAULTS)):
             if conditions[fault]:
-                if self._raise(fault, now_ms, fresh):
+                if self._raise(fault, now_ms, flow_fresh if fault in FLOW_FAULTS else fresh):
                     changes.append((E_RAISED, fault))
-            else:
-                self._since_ms[fault] = None
-                if self.active[fault] and self._clear(fault, now_ms):
+                continue
+            self._since_ms[fault] = None
+            if self.active[fault] and self._is_over(fault, now_ms):
+                if FAULTS[fault][1] == TRIP:
+                    due.append(fault)
+                else:
+                    self.active[fault] = False
                     changes.append((E_CLEARED, fault))
+        if due:
+            changes.extend(self._restart(now_ms, due))
         return changes
 
     def _raise(self, fault, now_ms, fresh):
@@ -176,28 +190,36 @@ class Faults:
         self.raised_ms[fault] = now_ms
         return True
 
-    def _clear(self, fault, now_ms):
-        row = FAULTS[fault]
-        if row[1] == LOCK:
+    def _is_over(self, fault, now_ms):
+        """True when the condition has been away for the fault's time; a LOCK is never over by itself."""
+        if FAULTS[fault][1] == LOCK:
             return False
         if self._clear_ms[fault] is None:
             self._clear_ms[fault] = now_ms
-        if now_ms - self._clear_ms[fault] < row[5]:
-            return False
-        if row[1] == TRIP and not self._spend(fault):
-            return False
-        self.active[fault] = False
-        self._clear_ms[fault] = None
-        return True
+        return now_ms - self._clear_ms[fault] >= FAULTS[fault][5]
 
-    def _spend(self, fault):
-        """Take one restart from the budget; a used budget locks (never for a silent BMS)."""
-        silent = fault == F_BMS_SILENT
+    def _restart(self, now_ms, due):
+        """All trips clear together, as one restart, once the time of each has passed: several faults of
+        one event cost one restart. Returns the changes."""
+        for fault in range(1, len(FAULTS)):
+            if self.active[fault] and FAULTS[fault][1] == TRIP and fault not in due:
+                return []
+        silent = due == [F_BMS_SILENT]
+        if not self._spend(silent):
+            if silent or self.active[F_BUDGET_USED]:
+                return []
+            self.active[F_BUDGET_USED] = True
+            self.raised_ms[F_BUDGET_USED] = now_ms
+            return [(E_RAISED, F_BUDGET_USED)]
+        for fault in due:
+            self.active[fault] = False
+        return [(E_CLEARED, fault) for fault in due]
+
+    def _spend(self, silent):
+        """Take one restart from the budget; False when it is used (a silent BMS has its own)."""
         used = self.silent_restarts if silent else self.restarts
         used[:] = [at for at in used if self.uptime_ms - at < RESTART_WINDOW_MS]
         if len(used) >= (SILENT_RESTARTS if silent else RESTARTS):
-            if not silent:
-                self.active[F_BUDGET_USED] = True
             return False
         used.append(self.uptime_ms)
         return True
@@ -233,11 +255,12 @@ class Faults:
         return [fault for fault in range(1, len(FAULTS)) if self.active[fault]]
 
     def state(self):
-        """What must survive a restart: locks and spent restarts."""
+        """What must survive a restart: locks, trips (their time starts again) and spent restarts."""
         return {
             "locked": [f for f in self.names() if FAULTS[f][1] == LOCK],
-            "restarts": self.restarts,
-            "silent": self.silent_restarts,
+            "tripped": [f for f in self.names() if FAULTS[f][1] == TRIP],
+            "restarts": list(self.restarts),
+            "silent": list(self.silent_restarts),
             "uptime_ms": self.uptime_ms,
         }
 

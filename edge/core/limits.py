@@ -154,9 +154,7 @@ def discharge_sources(pack, believed, soc):
         (S_VOLTAGE, _share(full, volts)),
         (
             S_TEMPERATURE,
-            _by_temperature(
-                DISCHARGE_BY_TEMPERATURE[kind], believed, maker["temp_min_mc"], maker["temp_max_mc"], full
-            ),
+            _by_temperature(DISCHARGE_BY_TEMPERATURE[kind], believed, maker["temp_min_mc"], maker["temp_max_mc"], full),
         ),
         (S_SOC, _by_soc(pack, DISCHARGE_BY_SOC, soc, full)),
     )

@@ -48,7 +48,8 @@ class Reporter:
         self._burst = {}
         self._burst_ms = None
         self.recent = []  # newest events for the view: (now_ms, pack, event, fault, detail)
-        self.dropped_events = (state or {}).get("dropped") or 0
+        dropped = state.get("dropped") if isinstance(state, dict) else 0
+        self.dropped_events = dropped if isinstance(dropped, int) else 0
 
     def step(self, now_ms, utc, site, view, command, events, orders):
         """Records of this step (list of Record)."""

@@ -7,7 +7,7 @@ from collections import namedtuple
 from edge.core import faults as f
 from edge.core import limits as lim
 from edge.core.controller import Controller
-from edge.core.records import G_MEASURE, OK, Command, Inputs, Outcome
+from edge.core.records import G_CURRENT, G_MEASURE, OK, Command, Inputs, Outcome
 from edge.core.report import Reporter
 from edge.core.validate import stale_after_ms
 
@@ -15,18 +15,33 @@ from edge.core.validate import stale_after_ms
 LEASE_PERIODS = 3
 LEASE_MIN_MS = 1000
 LEASE_MAX_MS = 3000
-SAVE_EVERY_MS = 600000  # flash wear: on events, and at most every 10 minutes
+SAVE_EVERY_MS = 600000  # flash wear: every 10 minutes, and on events
+SAVE_EVENT_MS = 10000  # but those not more often than this
 # Parallel reused packs share unequally: until measured, one pack may have half the resistance of the
 # others (declared range 1 : 2), so it may carry 2/(N+1) of the site's current.
 SHARE_WORST_RATIO = 2
 SHARE_MARGIN_PPM = 50000
 SHARE_FLOW_PPM = 50000
+SHARE_READS = 60  # one look may catch packs at different moments: this many before the worst case ends
 
 # What concerns every pack in one step. shares: each pack's current by the PCS or None. late: the step
-# came too late. controls: this site writes. started_ms: first step.
+# came too late. controls: this site writes. started_ms: first step. pcs_count: fresh reads of the PCS.
+# inputs: Inputs or None when there are none; inputs_missing: there are, but nothing recent came.
 SiteView = namedtuple(
     "SiteView",
-    ("lease_ms", "decision", "late", "late_ms", "controls", "started_ms", "pcs_silent", "shares", "inputs"),
+    (
+        "lease_ms",
+        "decision",
+        "late",
+        "late_ms",
+        "controls",
+        "started_ms",
+        "pcs_silent",
+        "pcs_count",
+        "shares",
+        "inputs",
+        "inputs_missing",
+    ),
 )
 
 
@@ -37,26 +52,31 @@ class Site:
         self.settings = settings
         period_ms = settings["period_ms"]
         packs = settings["packs"]
-        saved = (state or {}).get("packs") or [None] * len(packs)
-        if len(saved) != len(packs):
+        state = state if isinstance(state, dict) else {}
+        saved = state.get("packs")
+        if not isinstance(saved, list) or len(saved) != len(packs):
             saved = [None] * len(packs)
         obey_ms = settings["pcs"]["obey_ms"]
         self.packs = [Controller(i, packs[i], period_ms, obey_ms, saved[i]) for i in range(len(packs))]
         self.lease_ms = min(max(LEASE_PERIODS * period_ms, LEASE_MIN_MS), max(LEASE_MAX_MS, period_ms + 1000))
-        self.boot = ((state or {}).get("boot") or 0) + 1
+        boot = state.get("boot")
+        self.boot = boot + 1 if isinstance(boot, int) else 1
         self.decision = 0
         self.started_ms = None
         self.wake_ms = None
         self.late_ms = 0
         self.late_max_ms = 0
-        self.peak_share_ppm = [None] * len(packs)
+        self.peak_share_ppm = [0] * len(packs)
+        self.share_reads = 0
         pcs_periods = [p for p in settings["pcs"]["facts"]["periods_ms"] if p is not None]
         self.pcs_stale_ms = stale_after_ms(max(max(pcs_periods), period_ms))
         self.pcs = None
         self.meter = None
         self.site_limits = (0, lim.S_MODE, 0, lim.S_MODE)
-        self.reporter = Reporter(settings, (state or {}).get("report"))
+        self.reporter = Reporter(settings, state.get("report"))
         self._saved_ms = None
+        self._unsaved = False
+        self.inputs_ms = stale_after_ms(period_ms)
 
     def step(self, now_ms, utc, reads, orders):
         """One control step.
@@ -71,23 +91,25 @@ class Site:
         self.pcs = reads[count]
         rest = list(reads[count + 1 :])
         self.meter = rest.pop(0) if self.settings.get("meter") else None
-        inputs = _inputs(self.settings, rest)
-        pcs_ma = self._pcs_current(now_ms)
-        shares = self._shares(reads, pcs_ma)
+        inputs, inputs_missing = self._inputs(now_ms, rest)
+        pcs_here = self._pcs_answers(now_ms)
+        pcs_ma = self.pcs.dc_ma if pcs_here else None
+        shares = self._shares(now_ms, reads, pcs_ma)
         for i in range(count):
             self.packs[i].sense(now_ms, reads[i], shares[i])
         self.decision += 1
-        late = self.late_ms > self.settings["late_ms"]
         view = SiteView(
             self.lease_ms,
             self.decision,
-            late,
+            self.late_ms > self.settings["late_ms"],
             self.late_ms,
             self.settings["mode"] == "control",
             self.started_ms,
-            pcs_ma is None and self.pcs_was_seen(now_ms),
+            not pcs_here and self.pcs_was_seen(now_ms),
+            self.pcs.groups[G_MEASURE].count if pcs_here else None,
             shares,
             inputs,
+            inputs_missing,
         )
         guarded = []
         events = []
@@ -120,48 +142,72 @@ class Site:
         planned = now_ms if self.wake_ms is None else self.wake_ms
         return planned + ((now_ms - planned) // period_ms + 1) * period_ms
 
-    def _pcs_current(self, now_ms):
-        """DC current by the PCS in mA (+ charges), or None when it is not known now."""
+    def _pcs_answers(self, now_ms):
+        """True when the PCS's measurements are good and recent. Its DC current may still be None: a PCS
+        that does not measure it."""
         if self.pcs is None:
-            return None
+            return False
         group = self.pcs.groups[G_MEASURE]
         if group.quality != OK or group.at_ms is None:
-            return None
-        age_ms = now_ms - group.at_ms
-        return self.pcs.dc_ma if 0 <= age_ms <= self.pcs_stale_ms else None
+            return False
+        return 0 <= now_ms - group.at_ms <= self.pcs_stale_ms
 
-    def _shares(self, reads, pcs_ma):
+    def _inputs(self, now_ms, rest):
+        """(Inputs or None, missing). A record that is absent or old permits nothing; after SILENT_MIN_MS
+        without one every input counts as active, as an open wire does."""
+        if not self.settings.get("inputs"):
+            return None, False
+        inputs = rest[0] if rest else None
+        at_ms = None if inputs is None else inputs.at_ms
+        if at_ms is not None and 0 <= now_ms - at_ms <= self.inputs_ms:
+            return inputs, False
+        since_ms = self.started_ms if at_ms is None else at_ms
+        if now_ms - since_ms > f.SILENT_MIN_MS:
+            return Inputs(None, None, None, None, None, None), True
+        return None, True
+
+    def _shares(self, now_ms, reads, pcs_ma):
         """Each pack's current as the PCS sees it: the whole for one pack; for several the PCS's current
-        less what the other packs report, None when one of them does not report."""
+        less what the other packs report, None when one of them does not report now."""
         if pcs_ma is None:
             return (None,) * len(self.packs)
         if len(self.packs) == 1:
             return (pcs_ma,)
-        currents = [None if read is None else read.current_ma for read in reads[: len(self.packs)]]
+        currents = [self._reported(now_ms, i, reads[i]) for i in range(len(self.packs))]
         if None in currents:
             return (None,) * len(self.packs)
         total = sum(currents)
         self._learn_shares(currents, total)
         return tuple([pcs_ma - (total - ma) for ma in currents])
 
+    def _reported(self, now_ms, i, read):
+        """Current of pack i in mA when it is fresh and good, else None."""
+        if read is None:
+            return None
+        group = read.groups[G_CURRENT]
+        if group.quality != OK or group.at_ms is None:
+            return None
+        return read.current_ma if 0 <= now_ms - group.at_ms <= self.packs[i].current_stale_ms else None
+
     def _learn_shares(self, currents, total_ma):
         capacity_mah = sum([p.pack["capacity_mah"] for p in self.packs])
         if abs(total_ma) * lim.PPM < capacity_mah * SHARE_FLOW_PPM:
             return
+        self.share_reads += 1
         for i in range(len(currents)):
             share = max(0, currents[i] * lim.PPM // total_ma) + SHARE_MARGIN_PPM
-            if self.peak_share_ppm[i] is None or share > self.peak_share_ppm[i]:
+            if share > self.peak_share_ppm[i]:
                 self.peak_share_ppm[i] = share
 
     def _share_ppm(self, i):
         """Largest share of the site's current that pack i may carry: the measured peak with margin, never
-        less than 1/N; the worst of the declared resistance range until measured."""
+        less than 1/N; never less than the worst of the declared resistance range until measured."""
         count = len(self.packs)
         if count == 1:
             return lim.PPM
         peak = self.peak_share_ppm[i]
-        if peak is None:
-            peak = SHARE_WORST_RATIO * lim.PPM // (SHARE_WORST_RATIO + count - 1) + 1
+        if self.share_reads < SHARE_READS:
+            peak = max(peak, SHARE_WORST_RATIO * lim.PPM // (SHARE_WORST_RATIO + count - 1) + 1)
         return min(max(peak, -(-lim.PPM // count)), lim.PPM)
 
     def _together(self, now_ms, guarded, shares):
@@ -196,13 +242,19 @@ class Site:
         )
 
     def _state(self, now_ms, events):
-        """The state to save now, or None."""
-        due = self._saved_ms is None or now_ms - self._saved_ms >= SAVE_EVERY_MS
-        if not due and not [e for e in events if e[1] in (f.E_RAISED, f.E_MODE)]:
-            return None
-        if not due and now_ms - self._saved_ms < 10000:
-            return None
+        """The state to save now, or None: a lock at once, other events at most every 10 s."""
+        locking = False
+        for _, event, fault in events:
+            if event in (f.E_RAISED, f.E_MODE):
+                self._unsaved = True
+            if event == f.E_RAISED and f.FAULTS[fault][1] == f.LOCK:
+                locking = True
+        if self._saved_ms is not None and not locking:
+            wait_ms = SAVE_EVENT_MS if self._unsaved else SAVE_EVERY_MS
+            if now_ms - self._saved_ms < wait_ms:
+                return None
         self._saved_ms = now_ms
+        self._unsaved = False
         return self.state()
 
     def state(self):
@@ -226,10 +278,3 @@ class Site:
             trace.append(pack.limits.discharge_why)
             trace.append(pack.believed.worst)
         return tuple(trace)
-
-
-def _inputs(settings, rest):
-    """The newest Inputs; configured but never read counts as every input unknown."""
-    if not settings.get("inputs"):
-        return None
-    return rest[0] if rest and rest[0] is not None else Inputs(None, None, None, None, None, None)

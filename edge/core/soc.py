@@ -230,6 +230,13 @@ class Soc:
         self.z = values[0] if values[0] >= -0.5 else None
         self.b, self.q = values[1], values[2]
         self.p = values[3:9]
+        if len(values) != 9 or not 0.2 < self.q * self.nominal_ah < 20.0:
+            raise ValueError(state["x"])
+        if self.p[0] < 0.0 or self.p[3] < 0.0 or self.p[5] < 0.0 or values[0] > 1.1:
+            raise ValueError(state["x"])
+        for key in ("clock_ms", "charge", "span_ms", "branch", "why", "anchor_ms"):
+            if not isinstance(state[key], int) and not (key == "anchor_ms" and state[key] is None):
+                raise ValueError(key)
         self.clock_ms = state["clock_ms"]
         self.anchor_ms = state["anchor_ms"]
         self._charge = state["charge"]
