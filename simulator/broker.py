@@ -126,7 +126,7 @@ class Broker:
             command = [sys.executable, "-m", "simulator.broker", str(self.port)]
         root = str(Path(__file__).resolve().parent.parent)
         environment = dict(os.environ, PYTHONPATH=os.pathsep.join([root, os.environ.get("PYTHONPATH", "")]))
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in _end
+        self._log = tempfile.TemporaryFile()
         # An own session: Ctrl-C reaches the parent only.
         quiet = {"stdout": subprocess.DEVNULL, "start_new_session": True}
         try:

@@ -20,6 +20,7 @@ WINDOW = 64
 RESEND_MS = 10000  # without a new acknowledgement the window is sent again
 MAX_EPOCH = (1 << 63) - 1  # fits the signed integers of databases
 VALUE_ORDER = "TMIXBE"  # dropped from the left
+_RANKS = {"T": 0, "M": 1, "I": 2, "X": 3, "B": 4, "E": 5}
 REASON_BUDGET = 1  # registry metric gap_reason
 REASON_ENCODING = 2
 
@@ -137,7 +138,7 @@ class Outbox:
         A record that has no encoding (a float, unordered keys), or no memory, becomes a declared gap.
         """
         self.seq += 1
-        rank = VALUE_ORDER.find(record.cls)
+        rank = _RANKS.get(record.cls, 5)  # an unknown class is kept like an event
         try:
             payload = encode_record(self._head, self.boot, self.seq, record)
         except (ValueError, TypeError, AttributeError, MemoryError):

@@ -247,6 +247,14 @@ def test_record_without_encoding_becomes_a_declared_gap():
     assert sorted(arrived) == [1, 4] and declared == [2, 3] and box.dropped == 2
 
 
+def test_unknown_class_is_kept_like_an_event():
+    box = outbox(limit_bytes=2000)
+    for i in range(100):
+        box.append(record(i, ("T", "?", None)[i % 3]))
+    arrived, declared = covered(drain(box))
+    assert sorted(arrived + declared) == list(range(1, 101))
+
+
 def test_epoch_fits_a_signed_database_integer():
     assert Outbox("d", (1 << 64) - 1, 0, 1000).epoch == MAX_EPOCH
 

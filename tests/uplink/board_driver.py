@@ -10,6 +10,7 @@ late it was. ANSWER_MS replaces the client's deadlines and the resend time, so t
 import asyncio
 import gc
 import json
+import os
 import sys
 import time
 
@@ -28,6 +29,14 @@ class Clock:
 
     def now_ms(self):
         return now_us() // 1000
+
+
+def open_files():
+    """Number of open files and sockets of this process, None where /proc does not tell."""
+    try:
+        return len([0 for _ in (os.ilistdir if hasattr(os, "ilistdir") else os.listdir)("/proc/self/fd")])
+    except OSError:
+        return None
 
 
 class Histogram:
@@ -106,6 +115,7 @@ async def control(uplink, count, period_ms, limit_s):
         "late_max_us": late.maximum,
         "offer_p50_us": cost.share(50),
         "log": uplink.log,
+        "open_files": open_files(),
     }
 
 

@@ -24,8 +24,17 @@ BOARD_BYTES = 131072  # room for all records of a test in a heap of 512 KB
 class BoardRun:
     """The board uplink in a process of its own, under the VM or under this Python."""
 
-    def __init__(self, vm, port, count, period_ms=10, limit_bytes=BOARD_BYTES):
-        numbers = (port, count, period_ms, PATIENCE_S, EPOCH, ANSWER_MS, limit_bytes)
+    def __init__(
+        self,
+        vm,
+        port,
+        count,
+        period_ms=10,
+        limit_bytes=BOARD_BYTES,
+        answer_ms=ANSWER_MS,
+        patience_s=PATIENCE_S,
+    ):
+        numbers = (port, count, period_ms, patience_s, EPOCH, answer_ms, limit_bytes)
         command = [vm, "-X", "heapsize=512k"] if vm else [sys.executable]
         self.process = subprocess.Popen(
             [*command, str(DRIVER), "127.0.0.1", *map(str, numbers)],

@@ -5,6 +5,9 @@
 The judge is the receiver's database beside the count of records offered, never what an uplink says.
 """
 
+import contextlib
+import socket
+
 import pytest
 
 from edge.shell import gateway_uplink
@@ -147,6 +150,21 @@ def test_receiver_that_comes_late_gets_everything(begin, tmp_path):
         with Receiver("127.0.0.1", broker.port, path) as again:  # a second start on the same file
             assert rig.until(lambda: again.connected)
         assert completeness(path)[DEVICE].count == 150
+
+
+@pytest.mark.parametrize("runtime", ("vm", "cpython"))
+def test_host_that_swallows_connects_costs_one_socket(runtime, request):
+    vm = request.getfixturevalue("micropython") if runtime == "vm" else None
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, contextlib.ExitStack() as callers:
+        port = full.getsockname()[1]
+        for _ in range(4):  # fill the backlog: from now on the kernel drops what knocks
+            caller = callers.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(("127.0.0.1", port))
+        result = rig.BoardRun(vm, port, 300, answer_ms=100, patience_s=4).result()
+    assert result["reconnects"] >= 3 and result["backlog"] > 0
+    assert result["open_files"] is None or result["open_files"] < 16
+    assert result["late_max_us"] < LATE_US, result
 
 
 def last(time_s):
