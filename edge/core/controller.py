@@ -269,7 +269,8 @@ def _usable(pack, state):
     if not isinstance(state, dict) or state.get("version") != STATE_VERSION:
         return None
     same = [pack["id"], pack.get("serial"), pack["cells"], pack["chemistry"]]
-    return state if list(state.get("pack") or ()) == same else None
+    saved = state.get("pack")
+    return state if isinstance(saved, (list, tuple)) and list(saved) == same else None
 
 
 def _part(make, state, name):

@@ -3,13 +3,14 @@
 """Settings, samples and a bench for the tests of the core. A plain healthy 16-cell LFP pack, 280 Ah."""
 
 from edge.core import settings as settings_table
-from edge.core.records import OK, Group, Inputs, MeterSample, PcsSample, Sample
+from edge.core.records import NEVER, OK, Group, Inputs, MeterSample, Outcome, PcsSample, Sample
 from edge.core.site import Site
 
 SAMPLE_KEYS = (
     "at_ms pack_mv current_ma cell_max_mv cell_min_mv temp_max_mc temp_min_mc cell_mv temp_mc bms_soc_ppm "
     "bms_soh_ppm bms_charge_ma bms_discharge_ma bms_charge_mv alarms groups"
 ).split()
+__all__ = ("NEVER", "Inputs", "Outcome")
 BOUNDS = {
     "lfp": {"cell_max_mv": 3650, "cell_min_mv": 2500},
     "nmc": {"cell_max_mv": 4200, "cell_min_mv": 2700},
@@ -63,6 +64,19 @@ def pack(**changes):
     return made
 
 
+def pcs_settings(watchdog_ms=5000):
+    """Settings of the PCS."""
+    return {
+        "id": "pcs",
+        "profile": "sunspec_pcs",
+        "link": 0,
+        "unit": 1,
+        "power_w": 10000,
+        "watchdog_ms": max(watchdog_ms, 2000),
+        "facts": {"periods_ms": [1000, 1000]},
+    }
+
+
 def site_settings(packs=None, mode="control", **changes):
     """Checked settings of a site with its defaults."""
     made = {
@@ -73,15 +87,7 @@ def site_settings(packs=None, mode="control", **changes):
         "mode": mode,
         "links": [{"kind": "tcp", "host": "127.0.0.1", "port": 1502, "uart": 0, "baud": 0, "parity": "N"}],
         "packs": packs or [pack()],
-        "pcs": {
-            "id": "pcs",
-            "profile": "sunspec_pcs",
-            "link": 0,
-            "unit": 1,
-            "power_w": 10000,
-            "watchdog_ms": 5000,
-            "facts": {"periods_ms": [1000, 1000]},
-        },
+        "pcs": pcs_settings(),
         "meter": None,
         "inputs": None,
         "uplink": None,
