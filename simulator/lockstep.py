@@ -57,21 +57,32 @@ class Lockstep:
             env=environment,
         )
         first = {"settings": with_defaults(settings), "state": state}
-        self._exchange(bytes([INIT]) + json.dumps(first).encode())
+        try:
+            self._exchange(bytes([INIT]) + json.dumps(first).encode())
+        except VmError:
+            self.close()
+            raise
 
     def _exchange(self, payload):
+        stdin, stdout = self.process.stdin, self.process.stdout
         try:
-            self.process.stdin.write(pack(">I", len(payload)) + payload)
-            self.process.stdin.flush()
-            head = self.process.stdout.read(4)
-            body = self.process.stdout.read(unpack(">I", head)[0]) if len(head) == 4 else b""
+            stdin.write(pack(">I", len(payload)) + payload)
+            stdin.flush()
         except BrokenPipeError:
-            head = b""
-        if len(head) < 4:
-            self.process.stdin = None
-            _, errors = self.process.communicate()
-            raise VmError(errors.decode("utf-8", "replace").strip() or "the VM ended")
+            raise VmError(self._last_words(b"")) from None
+        head = stdout.read(4)
+        size = unpack(">I", head)[0] if len(head) == 4 else 0
+        body = stdout.read(size)
+        # an uncaught error of the VM is text on stdout where a frame should be
+        if len(head) < 4 or len(body) < size:
+            raise VmError(self._last_words(head + body))
         return body
+
+    def _last_words(self, text):
+        self.process.kill()
+        self.process.wait()
+        text += self.process.stdout.read() + self.process.stderr.read()
+        return text.decode("utf-8", "replace").strip() or "the VM ended"
 
     def _step_payload(self):
         world = self.world
@@ -108,11 +119,17 @@ class Lockstep:
 
     def close(self):
         """End the VM."""
-        if self.process.poll() is None and self.process.stdin is not None:
+        try:
             self.process.stdin.close()
+        except BrokenPipeError:
+            pass
+        try:
             self.process.wait(10)
-        for stream in (self.process.stdout, self.process.stderr):
-            stream.close()
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+        self.process.stderr.close()
 
 
 def _row(body, at):

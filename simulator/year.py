@@ -25,7 +25,8 @@ DAY_MS = 86400000
 
 
 class Run:
-    """One run: world, controller and checks. rig: Local or Lockstep. plan: rows of mishaps.schedule."""
+    """One run: world, controller and checks. rig: Local or Lockstep. plan: rows of mishaps.schedule.
+    steps: so far. last: the newest Turn."""
 
     def __init__(self, world, rig, plan=(), checks=None):
         self.world = world
@@ -33,6 +34,7 @@ class Run:
         self.plan = list(plan)
         self.checks = Checks() if checks is None else checks
         self.steps = 0
+        self.last = None
         self.valid_until_ms = None
         self.worst_ppm = 0
         self._running = None
@@ -44,7 +46,7 @@ class Run:
         world = self.world
         while world.now_ms < to_ms:
             self._mishaps(world.now_ms)
-            turn = self.rig.turn()
+            self.last = turn = self.rig.turn()
             self.steps += 1
             self._judge(turn)
             world.advance(min(turn.wake_ms, to_ms), self._physical)

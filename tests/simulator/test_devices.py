@@ -77,7 +77,7 @@ def test_full_stays_full_until_the_pack_was_discharged():
 
 def test_hot_and_cold_packs_get_no_charge():
     for temp_c in (-5.0, 53.0):
-        plant, bms = _bms(soc=0.5, temp_c=temp_c)
+        bms = _bms(soc=0.5, temp_c=temp_c)[1]
         assert bms.sample.bms_charge_ma == 0
 
 
