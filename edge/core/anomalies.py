@@ -13,7 +13,7 @@ from edge.core.records import Est
 from edge.core.soc import W_ANCHOR
 
 MAX_HALF_PPM = 30000  # a wider band of the middle cell at the anchor: too flat here to compare cells
-CELL_HALF_PPM = 16000  # a cell whose own band is wider is left out: its voltage says too little
+CELL_HALF_PPM = 22000  # a cell whose own band is wider is left out: its voltage says too little
 REGION_PPM = 100000  # anchors are comparable when their SoC differs by less than this
 READ_SHARE = 4  # noise and LSB of a reading (2 mV) are this part of the band's half width (8 mV)
 SLOPE_PERCENT = 20  # the table's slope is not this cell's: relative deviation of every difference
@@ -37,10 +37,12 @@ class Cells:
             self.leak = tuple([int(state["leak"][i]) for i in range(4)]) if state["leak"] is not None else None
 
     def _anchor_of(self, saved):
-        deviations = tuple([int(ppm) for ppm in saved[2]])
-        if len(deviations) != self.cells:
+        """An anchor as state() gave it; raises when it is not one of this pack."""
+        each = tuple([int(ppm) for ppm in saved[2]])
+        halves = tuple([int(ppm) for ppm in saved[3]])
+        if len(each) != self.cells or len(halves) != self.cells:
             raise ValueError(saved)
-        return (int(saved[0]), int(saved[1]), deviations)
+        return (int(saved[0]), int(saved[1]), each, halves)
 
     def anchor(self, soc, cell_mv):
         """Take the relaxed cell voltages (tuple of mV) of an anchor of soc (edge.core.soc.Soc)."""
@@ -73,17 +75,14 @@ class Cells:
         most = max(lost)
         cell = clear[lost.index(most)]
         # spread of capacities (5 %) acts on the difference of the two anchors' SoC
-        std_ppm = (
-            (then[3][cell] + now[3][cell]) // READ_SHARE
-            + abs(most - middle) * SLOPE_PERCENT // 100
-            + abs(now[1] - then[1]) // 20
-            + BALANCE_STD_PPM
-        )
+        seen_ppm = (then[3][cell] + now[3][cell]) // READ_SHARE + abs(now[1] - then[1]) // 20 + BALANCE_STD_PPM
+        std_ppm = seen_ppm + abs(most - middle) * SLOPE_PERCENT // 100
         capacity_mah = soc.capacity().value
         leak_ma = (most - middle) * capacity_mah // 1000000 * 3600000 // span_ms
         std_ma = std_ppm * capacity_mah // 1000000 * 3600000 // span_ms + 1
         known = self.leak
-        if leak_ma > SIGNIFICANT * std_ma and leak_ma * ALARM_C > capacity_mah:
+        # an unsure slope scales the leak, but does not make one
+        if most - middle > SIGNIFICANT * seen_ppm and leak_ma * ALARM_C > capacity_mah:
             if known is None or std_ma <= known[2] or cell == known[0]:
                 self.leak = (cell, leak_ma, std_ma, now[0])
         elif known is not None and known[0] == cell and leak_ma < std_ma:

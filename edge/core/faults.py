@@ -145,6 +145,8 @@ class Faults:
         self._last_ms = None
         if state:
             for fault in state["locked"] + state["tripped"]:
+                if fault < 1 or FAULTS[fault][1] < TRIP:
+                    raise ValueError(fault)
                 self.active[fault] = True
 
     def step(self, now_ms, fresh, flow_fresh, conditions):

@@ -174,7 +174,7 @@ def anchored_cells(days=2, leak_ppm_per_day=0, leaking=5, mv=3110):
 
 
 def test_a_leaking_cell_is_named_and_a_quiet_pack_is_not_accused():
-    soc, cells = anchored_cells(days=4, leak_ppm_per_day=6000)
+    soc, cells = anchored_cells(days=6, leak_ppm_per_day=6000)
     cell, leak = cells.leak_estimate()
     truth_ma = 238000 * 6000 // 1000000 // 24
     assert cell == 5 and abs(leak.value - truth_ma) <= 3 * leak.std, (leak, truth_ma)
