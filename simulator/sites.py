@@ -120,7 +120,7 @@ def settings(kind="lfp16", packs=1, mode="control", period_ms=1000):
 # begins at ten in the morning, so that after whole days the sun shines and current flows.
 DEMO_TRUTH = {
     "start_utc_s": START_UTC_S + 36000,
-    "plants": [{"soc": 0.43, "health": 0.84, "leaks_ma": {11: 120.0}}],
+    "plants": [{"soc": 0.43, "health": 0.84, "leaks_ma": {11: 240.0}}],
     "vices": DEMO,
     "sunny": 1.0,
 }
