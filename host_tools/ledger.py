@@ -36,9 +36,23 @@ CREATE TABLE IF NOT EXISTS conflicts (
 """
 
 # One row of records. gap_from: first number that this record declares lost (up to its own seq), else None.
-COLUMNS = ("device", "epoch", "seq", "boot", "mono_ms", "wall_ms", "clkq", "cls", "pack", "body", "gap_from",
-           "received_ms")  # fmt: skip
-Row = namedtuple("Row", COLUMNS)
+Row = namedtuple(
+    "Row",
+    (
+        "device",
+        "epoch",
+        "seq",
+        "boot",
+        "mono_ms",
+        "wall_ms",
+        "clkq",
+        "cls",
+        "pack",
+        "body",
+        "gap_from",
+        "received_ms",
+    ),
+)
 
 # counts: stored, duplicates, conflicts, gaps, bad. acks: [(topic root, epoch, cumulative number), ...] of
 # every stream touched. stored: the new rows.
@@ -186,7 +200,7 @@ class Ledger:
             coverage.add(first, row.seq)
             return "stored"
         known = self._db.execute(
-            f"SELECT {','.join(COLUMNS)} FROM records WHERE device = ? AND epoch = ? AND seq = ?", row[:3]
+            f"SELECT {','.join(Row._fields)} FROM records WHERE device = ? AND epoch = ? AND seq = ?", row[:3]
         ).fetchone()
         if known[:-1] == row[:-1]:
             return "duplicates"

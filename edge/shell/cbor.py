@@ -150,12 +150,12 @@ def _string(data, at, size, text):
     if size > len(data) - at:
         raise CborError("cut short")
     value = bytes(data[at : at + size])
-    if text:
-        try:
-            value = value.decode()
-        except ValueError:
-            raise CborError("text is not UTF-8")
-    return value, at + size
+    if not text:
+        return value, at + size
+    try:
+        return value.decode(), at + size
+    except ValueError:
+        raise CborError("text is not UTF-8")
 
 
 def _array(data, at, number, depth):
