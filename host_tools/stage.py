@@ -23,9 +23,6 @@ from simulator.world import World
 
 PAST_STEP_MS = 10000
 HEAP = "384k"
-# The past starts at midnight of the simulated site and the present at ten in the morning: the sun shines.
-PRESENT_S = 10 * 3600
-KST_S = 32400
 STOP_S = 5.0
 
 
@@ -44,8 +41,7 @@ def play_past(seed, days, progress):
     progress(share) is called as the work goes on, share 0..1. The control period is 10 s there.
     """
     site = demo_settings(PAST_STEP_MS, 3 * PAST_STEP_MS)
-    end_s = int(time.time()) // 86400 * 86400 + PRESENT_S - KST_S
-    world = World(site, seed, end_s - days * 86400, step_ms=PAST_STEP_MS, **DEMO_TRUTH)
+    world = World(site, seed, step_ms=PAST_STEP_MS, **DEMO_TRUTH)
     rig = Local(world, site)
     end_ms = days * 86400000
     shown = -1

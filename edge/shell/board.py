@@ -79,7 +79,7 @@ async def run(settings, folder, clock, feed, talk, trace):
     if settings["uplink"]:
         uplink = BoardUplink(settings, int.from_bytes(os.urandom(7), "big"), boot)
         asyncio.create_task(uplink.run(clock))
-    guarded = Guarded(feed, trace)
+    guarded = Guarded("micropython", feed, trace)
     for link, devices, gate in wiring.lines:
         asyncio.create_task(run_link(link, devices, clock, gate))
     if settings["uplink"] and settings["uplink"]["status_port"]:

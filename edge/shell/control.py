@@ -12,10 +12,11 @@ FIRST_STEP_S = 0.4
 class Guarded:
     """Called after each step: checks that the guard really ran, feeds what must be fed, notes the trace.
 
-    feed(): watchdog, or None. trace: file for one line per step, or None.
+    runtime: name for the status. feed(): watchdog, or None. trace: file for one line per step, or None.
     """
 
-    def __init__(self, feed=None, trace=None):
+    def __init__(self, runtime, feed=None, trace=None):
+        self.runtime = runtime
         self.site = None
         self.outcome = None
         self.feed = feed

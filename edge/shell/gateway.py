@@ -89,7 +89,7 @@ async def run(settings, folder, load, trace=None, said=None):
     if settings["uplink"]:
         uplink = GatewayUplink(settings, int.from_bytes(os.urandom(7), "big"), boot + 1, clock)
         uplink.start()
-    guarded = Guarded(None, trace)
+    guarded = Guarded("cpython", None, trace)
     server = await serve(guarded, clock, uplink, settings["uplink"]["status_port"] if settings["uplink"] else 0)
     port = server.sockets[0].getsockname()[1]
     with open(os.path.join(folder, "status.port"), "w", encoding="utf-8") as file:

@@ -7,7 +7,6 @@ Read-only: a connection gets one line of JSON and is closed. Nothing that arrive
 
 import asyncio
 import json
-import sys
 
 from edge.core import faults as f
 from edge.core.limits import SOURCES
@@ -38,7 +37,7 @@ def status(guarded, clock, uplink):
         "mode": settings["mode"],
         "state": f.MODE_NAMES[max([pack.mode for pack in site.packs])],
         "version": VERSION_TEXT,
-        "runtime": sys.implementation.name,
+        "runtime": guarded.runtime,
         "late_ms": site.late_ms,
         "late_max_ms": site.late_max_ms,
         "packs": [_pack(pack, site, now_ms) for pack in site.packs],
