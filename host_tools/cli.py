@@ -34,7 +34,7 @@ VERBS = {
     "sim year": ("simulator.year", "main", "months of operation with faults, from one seed", "sim"),
     "sim serve": ("simulator.serve", "main", "serve a simulated site on Modbus TCP", "sim"),
     "flash": ("host_tools.flash", "main", "put the controller onto a board", "host"),
-    "board": ("host_tools.flash", "board_main", "ls, status, logs: what a board says", "host"),
+    "board": ("host_tools.console", "board_main", "ls, status, logs: what a board says", "host"),
 }
 
 # Which extra brings a module that is missing; what is not here is a base dependency.

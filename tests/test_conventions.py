@@ -5,8 +5,9 @@
 import ast
 import pathlib
 
-import conventions
 import pytest
+
+import conventions
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FOLDERS = ("edge", "bms_bridge", "simulator", "host_tools", "tests", "benchmarks", "docs", "examples")
