@@ -127,17 +127,24 @@ class Broker:
         root = str(Path(__file__).resolve().parent.parent)
         environment = dict(os.environ, PYTHONPATH=os.pathsep.join([root, os.environ.get("PYTHONPATH", "")]))
         self._log = tempfile.TemporaryFile()
-        # An own session: Ctrl-C reaches the parent only.
-        quiet = {"stdout": subprocess.DEVNULL, "start_new_session": True}
         try:
             self._child = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stderr=self._log, env=environment, **quiet
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._log,
+                env=environment,
+                start_new_session=True,  # Ctrl-C reaches the parent only
             )
         except OSError as error:
             raise BrokerError(f"{self.kind}: {error}") from error
-        # `read` ends when the pipe closes: when this process is gone.
-        script = 'read _; kill -KILL "$0" 2>/dev/null'
-        self._watch = subprocess.Popen(["/bin/sh", "-c", script, str(self._child.pid)], stdin=subprocess.PIPE, **quiet)
+        self._watch = subprocess.Popen(
+            # `read` ends when the pipe closes: when this process is gone.
+            ["/bin/sh", "-c", 'read _; kill -KILL "$0" 2>/dev/null', str(self._child.pid)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
     def _answers(self):
         """Wait until it accepts a connection; False when it ended or the time is over."""

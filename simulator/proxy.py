@@ -72,7 +72,12 @@ class Proxy:
     def _call(self, function):
         """Run `function` in the proxy's thread and wait for it."""
         done = threading.Event()
-        self._loop.call_soon_threadsafe(lambda: (function(), done.set()))
+
+        def run():
+            function()
+            done.set()
+
+        self._loop.call_soon_threadsafe(run)
         done.wait()
 
     def _set(self, direction, flows):
