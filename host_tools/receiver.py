@@ -82,7 +82,7 @@ class Receiver:
     def _make_client(self, client_id):
         client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=True)
         client.connect_timeout = 5.0
-        client.reconnect_delay_set(0.2, 5)
+        client.reconnect_delay_set(1, 5)
         client.max_queued_messages_set(1000)  # acknowledgements: the next one says the same
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
@@ -198,7 +198,8 @@ def main(argv=None):
     stdout: completeness per device at the end. Returns the exit code: see --help.
     """
     options = _arguments(argv)
-    receiver = Receiver(*options.broker, options.db, options.org)
+    host, port = options.broker
+    receiver = Receiver(host, port, options.db, options.org)
     try:
         receiver.start()
     except sqlite3.Error as error:
