@@ -36,9 +36,8 @@ class FactoryDay:
         self.seed = seed
         self.power_w = power_w
         self.sunny = sunny
-        self._day = None
-        self._shape = ()
         self._empty = False
+        self._new_day(0)
 
     def _new_day(self, day):
         rng = np.random.default_rng([self.seed, 3, day])

@@ -11,6 +11,7 @@ import asyncio
 import json
 import sys
 import time
+from typing import Any
 
 from pymodbus.constants import ExcCodes
 from pymodbus.exceptions import NoSuchIdException
@@ -77,7 +78,8 @@ class Server:
         """Listen; returns the port."""
         self._server = ModbusTcpServer(self._devices, address=("127.0.0.1", port), ignore_missing_devices=True)
         await self._server.serve_forever(background=True)
-        self.port = self._server.transport.sockets[0].getsockname()[1]
+        listening: Any = self._server.transport
+        self.port = listening.sockets[0].getsockname()[1]
         return self.port
 
     async def stop(self):
