@@ -62,11 +62,8 @@ def _range_reason(pack, sample):
         return G_RANGE
     if len(sample.cell_mv) < pack["cells"] or len(sample.temp_mc) < pack["temps"]:
         return G_RANGE
-    for cell_mv in sample.cell_mv[: pack["cells"]]:
-        if cell_mv is None or not CELL_MV[0] <= cell_mv <= CELL_MV[1]:
-            return G_RANGE
-    for temp_mc in sample.temp_mc[: pack["temps"]]:
-        if not _within(temp_mc, TEMP_MC):
+    for values, bounds in ((sample.cell_mv[: pack["cells"]], CELL_MV), (sample.temp_mc[: pack["temps"]], TEMP_MC)):
+        if None in values or min(values) < bounds[0] or max(values) > bounds[1]:
             return G_RANGE
     if sample.bms_charge_ma is None or sample.bms_discharge_ma is None or sample.alarms is None:
         return G_RANGE
