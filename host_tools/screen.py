@@ -114,7 +114,7 @@ class Keys:
 
     def read(self):
         """What was typed since the last call."""
-        if os.name == "nt":
+        if sys.platform == "win32":
             import msvcrt
 
             pressed = ""

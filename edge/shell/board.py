@@ -77,8 +77,9 @@ async def run(settings, folder, clock, feed, talk, trace):
     boot = ((store.load() or {}).get("boot") or 0) + 1
     uplink = Silent()
     if settings["uplink"]:
-        uplink = BoardUplink(settings, int.from_bytes(os.urandom(7), "big"), boot)
-        asyncio.create_task(uplink.run(clock))
+        mqtt = BoardUplink(settings, int.from_bytes(os.urandom(7), "big"), boot)
+        asyncio.create_task(mqtt.run(clock))
+        uplink = mqtt
     guarded = Guarded("micropython", feed, trace)
     for link, devices, gate in wiring.lines:
         asyncio.create_task(run_link(link, devices, clock, gate))
@@ -96,7 +97,7 @@ async def run(settings, folder, clock, feed, talk, trace):
 
 def read_settings(path):
     """The checked settings of the JSON file at path."""
-    with open(path) as file:
+    with open(path, encoding="utf-8") as file:
         return check(json.load(file))
 
 

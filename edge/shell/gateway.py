@@ -87,8 +87,9 @@ async def run(settings, folder, load, trace=None, said=None):
     boot = (store.load() or {}).get("boot") or 0
     uplink = Silent()
     if settings["uplink"]:
-        uplink = GatewayUplink(settings, int.from_bytes(os.urandom(7), "big"), boot + 1, clock)
-        uplink.start()
+        link = GatewayUplink(settings, int.from_bytes(os.urandom(7), "big"), boot + 1, clock)
+        link.start()
+        uplink = link
     guarded = Guarded("cpython", None, trace)
     server = await serve(guarded, clock, uplink, settings["uplink"]["status_port"] if settings["uplink"] else 0)
     port = server.sockets[0].getsockname()[1]

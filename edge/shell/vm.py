@@ -16,7 +16,7 @@ from edge.shell.board import TickClock, read_settings, run
 def main(folder, traced):
     """Run the site of folder/settings.json for ever."""
     settings = read_settings(folder + "/settings.json")
-    trace = open(folder + "/trace", "w") if traced else None
+    trace = open(folder + "/trace", "w", encoding="utf-8") if traced else None
     asyncio.run(run(settings, folder, TickClock(), None, False, trace))
 
 

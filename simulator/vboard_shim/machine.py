@@ -30,7 +30,7 @@ def tell(line):
 
 def attach(pipe_fd, cause, uart_fds):
     """Wire the module to the supervisor: its pipe, the reset cause, {uart id: file descriptor}."""
-    _board["pipe"] = open(pipe_fd, "w")  # noqa: SIM115
+    _board["pipe"] = open(pipe_fd, "w", encoding="utf-8")
     _board["cause"] = cause
     for number in uart_fds:
         _board["uarts"][number] = open(uart_fds[number], "r+b")  # noqa: SIM115
