@@ -114,13 +114,11 @@ SOMETHING = st.one_of(st.none(), st.integers(-70000, 70000))
     ),
 )
 def test_garbage_never_raises_and_a_gap_is_zero(cells, temps, changes):
-    sample = h.sample(cell_mv=tuple(cells), temp_mc=tuple(temps), **changes)
     gap = len(cells) < 16 or None in cells[:16] or len(temps) < 4 or None in temps[:4]
     gap = gap or None in [changes.get(k, 0) for k in ("pack_mv", "current_ma", "alarms")]
     gap = gap or None in [changes.get(k, 0) for k in ("bms_charge_ma", "bms_discharge_ma")]
     for packs in (1, 2):
         bench = h.Bench(h.site_settings([h.pack(id="p%d" % i) for i in range(packs)]))
-        bench.reads = [lambda now_ms, count: h.regroup(sample, 0, h.groups(now_ms, count)[0])] * packs
         bench.reads = [
             lambda now_ms, count: h.sample(now_ms, count, cell_mv=tuple(cells), temp_mc=tuple(temps), **changes)
         ] * packs
