@@ -13,7 +13,7 @@ from host_tools.texts import word
 UNKNOWN = "–"
 LABEL = 6  # display cells of the label a line starts with
 # Keep numbers: the pieces and lines with the lowest go first when there is no room; ALWAYS never goes.
-ALWAYS, NEEDED, USEFUL, SPARE = 9, 5, 3, 1
+ALWAYS, NEEDED, USEFUL, SPARE, LEAST = 9, 5, 3, 1, 0
 
 # What a terminal without UTF-8 shows instead.
 ASCII = {
@@ -100,7 +100,7 @@ def row(pieces, cells, right=None, gap=3):
         right = clip_line(right, cells // 2)
     room = cells - (line_width(right) + 2 if right else 0)
     while True:
-        for space in range(gap, 0, -1):
+        for space in range(gap, min(gap, 2) - 1, -1):
             line = _joined(pieces, space)
             if line_width(line) <= room:
                 return _with_right(line, right, cells)

@@ -121,6 +121,8 @@ def _fault_verdict(look, faults, pack):
     """First fault, since when, how many more, and what may flow: on a narrow screen the code goes first."""
     name, since_ms = gravest_first(faults)[0]
     meaning = fault_text(look.lang, name)
+    if name == "input_invalid" and pack.get("quality") in QUALITIES:
+        meaning = "BMS %s: %s" % (look.word("q_" + pack["quality"]), meaning)
     pieces = [(ALWAYS, [("✕ %s" % (meaning or name), "bad")])]
     if meaning:
         pieces.append((SPARE, [("[%s]" % name, "bad")]))

@@ -3,7 +3,7 @@
 """The part of the live view that shows the packs: values, limits with their sources, cells."""
 
 from host_tools import display
-from host_tools.display import ALWAYS, LABEL, NEEDED, SPARE, UNKNOWN, USEFUL
+from host_tools.display import ALWAYS, LABEL, LEAST, NEEDED, SPARE, UNKNOWN, USEFUL
 from host_tools.texts import FAULTS
 from host_tools.texts import source as source_text
 
@@ -67,18 +67,17 @@ def _plus_minus(value, std, text, digits):
 def _soc_line(look, pack):
     soc, std, bms = pack.get("soc_ppm"), pack.get("soc_std_ppm"), pack.get("bms_soc_ppm")
     ours = "%s %s%s" % (look.word("ours"), display.percent(soc), _plus_minus(soc, std, 10000, 1))
-    reason = [(" (%s)" % pack["soc_why"], "dim")] if pack.get("soc_why") else []
+    reason = (LEAST, [("(%s)" % pack["soc_why"], "dim")]) if pack.get("soc_why") else None
     theirs = [("BMS %s" % display.percent(bms), "")]
     if soc is not None and bms is not None:
         far = abs(bms - soc) > max(20000, 3 * (std or 0))
         shift = display.scaled(bms - soc, 10000, 1, "", True)
         theirs.append((" (%s)" % (look.word("differs") % shift), "warn" if far else "dim"))
-    pieces = [look.head("soc", [(ours, "head")]), (NEEDED, theirs)]
+    pieces = [look.head("soc", [(ours, "head")]), reason, (NEEDED, theirs)]
     for key, keep in (("weakest", USEFUL), ("strongest", SPARE)):
         if pack.get(key):
             number, value = pack[key][0] + 1, display.percent(pack[key][1])
             pieces.append((keep, [("%s #%d %s" % (look.word(key), number, value), "")]))
-    pieces[0][1].extend(reason if look.width >= 90 else [])
     return look.row(pieces)
 
 

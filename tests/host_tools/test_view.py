@@ -92,6 +92,9 @@ def test_what_is_wrong_and_what_is_done_is_in_the_second_line():
     silent = text_of(draw("bms_silent", (80, 24))).splitlines()[1]
     assert "the BMS does not answer" in silent and "charge 0 A, discharge 0 A" in silent
     assert "the PCS does not obey" in text_of(draw("disobedience", (80, 24))).splitlines()[1]
+    stale = VIEWS.bms_silent()
+    stale["faults"] = [["input_invalid", 900]]
+    assert "✕ BMS stale: a required value is not valid" in text_of(render(stale, 100, 30)).splitlines()[1]
     assert "231 records wait" in text_of(draw("two_packs", (80, 24))).splitlines()[1]
 
 
