@@ -2,9 +2,9 @@
 # Copyright 2026 The reuse-edge authors
 """Compiler of device profiles (host only): profiles/*.yaml become tables/*.py. docs/PROFILES.md.
 
-    python -m bms_bridge.compile            write the tables
-    python -m bms_bridge.compile --check    exit 1 when a table is not what its profile says
-    python -m bms_bridge.compile my.yaml    compile one file anywhere and say what it holds
+python -m bms_bridge.compile            write the tables
+python -m bms_bridge.compile --check    exit 1 when a table is not what its profile says
+python -m bms_bridge.compile my.yaml    compile one file anywhere and say what it holds
 """
 
 import argparse

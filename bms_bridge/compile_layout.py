@@ -73,7 +73,7 @@ WATCHDOG = 5
 
 
 def parse_unit(spot, suffix):
-    """"0.01 V" at spot as a Fraction of the record's unit suffix ("mv") per step."""
+    """ "0.01 V" at spot as a Fraction of the record's unit suffix ("mv") per step."""
     words = spot.text().split()
     if len(words) != 2 or words[1] not in UNITS:
         raise spot.wrong(f"unknown unit {spot.value!r}", f"a number and one of {', '.join(UNITS)}, as in 0.01 V")

@@ -48,6 +48,8 @@ async def serve(line, devices, clock):
     pause_ms = RECONNECT_MIN_MS
     try:
         while True:
+            if _is_cancelled():
+                raise asyncio.CancelledError
             if not line.is_open and not await line.open():
                 await asyncio.sleep(pause_ms / 1000)
                 pause_ms = min(2 * pause_ms, RECONNECT_MAX_MS)
@@ -59,6 +61,13 @@ async def serve(line, devices, clock):
                 pause_ms = min(2 * pause_ms, RECONNECT_MAX_MS)
     finally:
         await line.close()
+
+
+def _is_cancelled():
+    """True when this task was cancelled and nobody told it: wait_for of CPython before 3.12 returns the
+    result, and drops the cancellation, when both come in the same turn of the event loop."""
+    cancelling = getattr(asyncio.current_task(), "cancelling", None)
+    return cancelling is not None and cancelling() > 0
 
 
 async def _serve_next(line, devices, clock):

@@ -11,7 +11,16 @@ from struct import pack
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException, ModbusIOException
 
-from bms_bridge.modbus import BAD_REPLY, EXCEPTION, LINK_DOWN, REFUSED, TIMEOUT, data_size
+from bms_bridge.modbus import (
+    BAD_REPLY,
+    EXCEPTION,
+    LINK_DOWN,
+    REFUSED,
+    TIMEOUT,
+    data_size,
+    rtu_frame,
+    rtu_parse,
+)
 from bms_bridge.transports.board_modbus import (
     CONNECT_MS,
     REPLY_MS,
@@ -42,6 +51,7 @@ class PymodbusLine:
         self._gate = gate
         self._client = None
         self._timeouts = 0
+        self._asked = None
 
     @property
     def is_open(self):
@@ -55,7 +65,13 @@ class PymodbusLine:
             client = AsyncModbusTcpClient(link["host"], port=link["port"], **common)
         else:
             client = AsyncModbusSerialClient(
-                link["path"], baudrate=link["baud"], parity=link["parity"], bytesize=8, stopbits=1, **common
+                link["path"],
+                baudrate=link["baud"],
+                parity=link["parity"],
+                bytesize=8,
+                stopbits=1,
+                trace_packet=self._without_noise,
+                **common,
             )
         raw_send = client.ctx.send
 
@@ -66,6 +82,14 @@ class PymodbusLine:
 
         client.ctx.low_level_send = gated_send
         return client
+
+    def _without_noise(self, sending, data):
+        """What pymodbus sees of a serial line: the answer to the open request, once it is whole. By
+        itself pymodbus takes the zero byte that a line driver often leaves for a unit id."""
+        if sending or self._asked is None:
+            return data
+        found = rtu_parse(data, self._asked.unit, self._asked.function)
+        return b"" if found is None else rtu_frame(self._asked.unit, found[0])
 
     async def open(self):
         """Connect; True when connected."""
@@ -105,6 +129,7 @@ class PymodbusLine:
     async def _call(self, request):
         """The answer PDU of pymodbus."""
         client = self._client
+        self._asked = request
         where = {"count": request.count, "device_id": request.unit}
         if request.function == 1:
             return await client.read_coils(request.address, **where)

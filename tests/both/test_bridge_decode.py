@@ -199,7 +199,9 @@ def test_every_plausible_step_survives_the_round_trip():
 
 
 def test_none_becomes_the_mark_and_comes_back_as_none():
-    nothing = Sample(0, None, None, None, None, None, None, (None,) * 16, (None,) * 4, None, None, None, None, None, 0, ())
+    nothing = Sample(
+        0, None, None, None, None, None, None, (None,) * 16, (None,) * 4, None, None, None, None, None, 0, ()
+    )
     table = load("seplos_v3")
     back = received(table, encode_all(table, nothing))
     assert tuple(back)[1:7] == (None,) * 6 and back.cell_mv == (None,) * 16 and back.temp_mc == (None,) * 4
@@ -207,7 +209,9 @@ def test_none_becomes_the_mark_and_comes_back_as_none():
         assert back.groups[group].quality == IMPLAUSIBLE
     assert back.groups[G_TEMPS].quality == SENTINEL
     table = load("sunspec_802_805")
-    nothing = Sample(0, None, None, None, None, None, None, (None,) * 96, (None,) * 8, None, None, None, None, None, None, ())
+    nothing = Sample(
+        0, None, None, None, None, None, None, (None,) * 96, (None,) * 8, None, None, None, None, None, None, ()
+    )
     back = received(table, encode_all(table, nothing))
     assert tuple(back)[1:7] == (None,) * 6 and back.cell_mv == (None,) * 96 and back.alarms is None
     for group in range(8):

@@ -143,7 +143,12 @@ def test_rules_let_out_the_blocks_and_nothing_else():
         assert gate.send(0, tcp_frame(1, 1, request_pdu(request)), out.append) == SENT
         device.plan.answered(0, request.index)
     assert len(out) == 3
-    for unit, function, address, count in ((2, 4, 0x1000, 17), (1, 3, 0x1000, 17), (1, 4, 0x1001, 17), (1, 4, 0x1500, 1)):
+    for unit, function, address, count in (
+        (2, 4, 0x1000, 17),
+        (1, 3, 0x1000, 17),
+        (1, 4, 0x1001, 17),
+        (1, 4, 0x1500, 1),
+    ):
         frame = tcp_frame(1, unit, bytes((function, address >> 8, address & 0xFF, 0, count)))
         assert gate.send(0, frame, out.append) != SENT
     assert len(out) == 3
