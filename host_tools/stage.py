@@ -5,7 +5,6 @@
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from edge.shell import store as slots
 from host_tools.receiver import Receiver
 from host_tools.verdict import Look, Played
 from simulator.broker import Broker, free_port
+from simulator.lockstep import find_vm
 from simulator.pcs import IN_RATE, OUT_RATE
 from simulator.rigs import Local
 from simulator.serve import Served, with_ports
@@ -23,6 +23,7 @@ from simulator.world import World
 
 PAST_STEP_MS = 10000
 HEAP = "384k"
+CLOUD = 0.3
 STOP_S = 5.0
 
 
@@ -55,15 +56,6 @@ def play_past(seed, days, progress):
     state = rig.state()
     rig.close()
     return world, state
-
-
-def find_vm():
-    """Path of the MicroPython VM (MICROPYTHON, beside this Python, or on PATH), or None."""
-    named = os.environ.get("MICROPYTHON")
-    if named:
-        return named
-    beside = Path(sys.executable).with_name("micropython")
-    return str(beside) if beside.exists() else shutil.which("micropython")
 
 
 class Stage:
@@ -100,7 +92,12 @@ class Stage:
         self.receiver = Receiver("127.0.0.1", self.broker.port, self.db, "demo").start()
         self.status_port = free_port()
         live = with_ports(self.settings, ports)
-        live["uplink"] = {"host": "127.0.0.1", "port": self.broker.port, "keepalive_s": 20, "status_port": self.status_port}
+        live["uplink"] = {
+            "host": "127.0.0.1",
+            "port": self.broker.port,
+            "keepalive_s": 20,
+            "status_port": self.status_port,
+        }
         (self.folder / "settings.json").write_text(json.dumps(live), encoding="utf-8")
         (self.folder / "state.1").write_bytes(slots.pack(1, self._state))
         self.controller = await asyncio.to_thread(self._spawn)
@@ -121,7 +118,9 @@ class Stage:
             root = str(Path(__file__).resolve().parent.parent)
             environ["PYTHONPATH"] = root + os.pathsep + environ.get("PYTHONPATH", "")
         with log:
-            return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environ, cwd=self.folder)
+            return subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environ, cwd=self.folder
+            )
 
     def _look(self, now_ms):
         charge_w, discharge_w = self.world.pcs.limits_w()
@@ -137,6 +136,9 @@ class Stage:
     def toggle(self, name):
         """Start the mishap called name, or stop it when it is on; returns True when it is on now."""
         now_ms = self.world.now_ms
+        if name == "cell_frozen":
+            # a still reading shows only when its neighbours move: a cloud passes
+            self.world.day.power_w *= CLOUD if name not in self._open else 1 / CLOUD
         if name in self._open:
             self.world.mishaps.stop(name, now_ms)
             start_ms, wall_s = self._open.pop(name)

