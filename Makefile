@@ -31,7 +31,7 @@ demo:
 	@$(DEMO) -P -m host_tools.cli demo $(if $(DEMO_SECONDS),--seconds $(DEMO_SECONDS)) $(ARGS)
 
 test:
-	@$(DEV) -m pytest -q -n $(JOBS) $(ARGS)
+	@$(DEV) -m pytest -q -n $(JOBS) --dist worksteal $(ARGS)
 
 check:
 	@$(DEV) -m ruff check --quiet .
