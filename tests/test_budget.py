@@ -18,11 +18,11 @@ BESIDE = pathlib.Path(sys.executable).parent
 # room: (file patterns, excluded patterns, budget in bytes). Each budget is the measured size + about 15 %;
 # the measured number stands behind it.
 ROOMS = {
-    "core": (("edge/core/*.py", "edge/loop.py"), (), 60000),
-    "shell": (("edge/shell/*.py",), ("gateway",), 40000),
-    "bridge": (("bms_bridge/*.py", "bms_bridge/transports/*.py"), ("compile", "gateway"), 30000),
+    "core": (("edge/core/*.py", "edge/loop.py"), (), 58000),  # 50474
+    "shell": (("edge/shell/*.py",), ("gateway",), 26500),  # 22791
+    "bridge": (("bms_bridge/*.py", "bms_bridge/transports/*.py"), ("compile", "gateway"), 16500),  # 14265
 }
-TABLE_BUDGET = 8000  # the largest single table
+TABLE_BUDGET = 3800  # the largest single table that goes onto a board: 3267
 
 
 def compiled_size(source, target):
@@ -60,7 +60,8 @@ def test_room_fits_its_budget(room, tmp_path):
 
 
 def test_every_table_fits(tmp_path):
-    measured = sizes(files_of(("bms_bridge/tables/*.py",), ("__init__",)), tmp_path)
+    files = [path for path in files_of(("bms_bridge/tables/*.py",), ()) if not path.name.startswith("_")]
+    measured = sizes(files, tmp_path)
     print(measured)
     assert measured
     assert max(measured.values()) <= TABLE_BUDGET
