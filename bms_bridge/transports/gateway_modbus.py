@@ -60,9 +60,11 @@ class PymodbusLine:
 
     def _make_client(self):
         link = self._link
-        common = {"timeout": REPLY_MS / 1000, "retries": 0, "reconnect_delay": 0}
+        client: AsyncModbusTcpClient | AsyncModbusSerialClient
         if link["kind"] == "tcp":
-            client = AsyncModbusTcpClient(link["host"], port=link["port"], **common)
+            client = AsyncModbusTcpClient(
+                link["host"], port=link["port"], timeout=REPLY_MS / 1000, retries=0, reconnect_delay=0
+            )
         else:
             client = AsyncModbusSerialClient(
                 link["path"],
@@ -71,7 +73,9 @@ class PymodbusLine:
                 bytesize=8,
                 stopbits=1,
                 trace_packet=self._without_noise,
-                **common,
+                timeout=REPLY_MS / 1000,
+                retries=0,
+                reconnect_delay=0,
             )
         raw_send = client.ctx.send
 

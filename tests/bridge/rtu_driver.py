@@ -16,7 +16,7 @@ from bms_bridge.tables import load
 from bms_bridge.transports.board_modbus import run_link
 from edge.core.tx_gate import READ, TxGate
 
-STREAM_POLL = 3
+GET_FILENO = 10  # of MicroPython's stream protocol: asyncio then waits on the file itself
 
 
 class Clock:
@@ -25,7 +25,7 @@ class Clock:
 
 
 class Port(io.IOBase):
-    """What machine.UART is on a board: read() gives what is there, ioctl tells whether something is."""
+    """What machine.UART is on a board: read() gives what is there."""
 
     def __init__(self, path):
         self._file = open(path, "r+b")
@@ -48,9 +48,7 @@ class Port(io.IOBase):
         self._file.close()
 
     def ioctl(self, request, flags):
-        if request != STREAM_POLL:
-            return 0
-        return flags & (select.POLLIN | select.POLLOUT) if self._ready() else flags & select.POLLOUT
+        return self._file.fileno() if request == GET_FILENO else -1
 
 
 async def main(path, rounds):

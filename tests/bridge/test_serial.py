@@ -3,7 +3,7 @@
 """Serial lines over pseudo-terminals: pymodbus on the gateway, the board's own framing in the MicroPython
 VM. The peer answers unit 1 with noise in front, as a line driver that turns around makes it."""
 
-import contextlib
+import asyncio
 import json
 import os
 import pathlib
@@ -23,7 +23,7 @@ from bms_bridge.tables import load
 from bms_bridge.transports import gateway_modbus
 from edge.core.records import Sample
 from edge.core.tx_gate import READ, TxGate, approved_sum
-from tests.bridge.rig import drive
+from tests.bridge.rig import Clock, drive
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 DRIVER = pathlib.Path(__file__).with_name("rtu_driver.py")
@@ -96,13 +96,20 @@ def test_gateway_reads_a_serial_line(noise):
         assert approved_sum(1, line.received) == gate.approved_sum
 
 
-def test_gateway_survives_a_missing_port(tmp_path):
+def test_gateway_waits_for_a_port_that_is_not_there(tmp_path):
     pack = Bms(load("seplos_v3"), 1, {"id": "pack", "cells": 16, "temps": 4})
     gate = TxGate("rtu", READ, line_rules([pack]))
     link = {"kind": "rtu", "path": str(tmp_path / "none"), "uart": 0, "baud": 19200, "parity": "N"}
-    with contextlib.suppress(AssertionError):
-        drive(gateway_modbus.run_link, link, [], gate, lambda: True)
-    assert pack.read(0) is None
+
+    async def main():
+        task = asyncio.create_task(gateway_modbus.run_link(link, [pack], Clock(), gate))
+        await asyncio.sleep(0.3)  # some failed openings
+        assert not task.done() and gate.approved == 0 and pack.read(0) is None
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize(("noise", "late"), [(b"", 0), (b"\x00", 0), (b"", 2)], ids=["clean", "turn-around", "lost"])
