@@ -134,7 +134,6 @@ FAULTS = {
     "door": ("door open", "문 열림"),
     "late_step": ("the controller was late", "제어 지연"),
     "budget_used": ("too many restarts", "재기동 횟수 초과"),
-    "pack_apart": ("packs differ in voltage", "팩 간 전압차"),
 }
 
 # Sources of limits (edge.core.limits.SOURCES).

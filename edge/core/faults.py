@@ -42,7 +42,6 @@ FAULTS = (
     ("door", WARN, BOTH, 1000, 0, 1000, "door open, or its wire is open"),
     ("late_step", WARN, BOTH, 0, 0, 0, "a control step came later than its class allows"),
     ("budget_used", LOCK, BOTH, 0, 0, 0, "three restarts after trips within 24 h"),
-    ("pack_apart", WARN, BOTH, 0, 3, 30000, "parallel packs differ in voltage while not connected"),
 )
 NAMES = tuple([row[0] for row in FAULTS])
 (
@@ -74,14 +73,14 @@ NAMES = tuple([row[0] for row in FAULTS])
     F_DOOR,
     F_LATE_STEP,
     F_BUDGET_USED,
-    F_PACK_APART,
 ) = range(len(FAULTS))
 
 # BMS alarm bits (SunSpec 802 Evt1) -> fault. Warnings of the BMS are reported, not acted upon: its own
 # limits already say what it wants. Every *_alarm and every fault bit acts.
 _BLOCK_CHARGE_BITS = (5, 9, 15)
 _BLOCK_DISCHARGE_BITS = (7, 11, 13)
-_ALARM_BITS = (0, 1, 3, 18, 20, 22, 25, 28)
+# A bit that our vocabulary does not know is an alarm too.
+_ALARM_BITS = (0, 1, 3, 18, 20, 22, 25, 27, 28, 30, 31)
 BLOCK_CHARGE_MASK = sum([1 << b for b in _BLOCK_CHARGE_BITS])
 BLOCK_DISCHARGE_MASK = sum([1 << b for b in _BLOCK_DISCHARGE_BITS])
 ALARM_MASK = sum([1 << b for b in _ALARM_BITS])

@@ -74,6 +74,7 @@ DISCHARGE_BY_SOC = ((0, 50000), (50000, PPM), (1000000, PPM))
 
 # An LFP pack on its plateau must be able to move to learn its SoC: 0.2 C while the SoC is unknown.
 UNKNOWN_SOC_PPM = 200000
+UNKNOWN_STD_PPM = 200000  # an SoC less certain than +-20 % counts as unknown
 # Up-ramp per second, share of the maker's current; down is at once.
 RAMP_PPM_PER_S = 20000
 
@@ -109,7 +110,7 @@ def _by_temperature(curve, believed, low_mc, high_mc, reference_ma):
 
 def _by_soc(pack, curve, soc, reference_ma):
     """SoC only narrows: unknown gives the constant cap, never zero and never no limit."""
-    if soc.value is None:
+    if soc.value is None or soc.std > UNKNOWN_STD_PPM:
         return min(reference_ma, pack["capacity_mah"] * UNKNOWN_SOC_PPM // PPM)
     return _share(reference_ma, inside(curve, soc.value))
 

@@ -6,6 +6,8 @@ The host makes a plain dict of integers and strings from site.yaml (host_tools/s
 the board and the gateway check the dict again with check() before anything runs.
 """
 
+from edge.core.records import G_CURRENT, G_MEASURE
+
 VERSION = 1
 
 REQUIRED = "required"  # no default is safe: the key must be given
@@ -21,6 +23,7 @@ SETTINGS = (
     ("", "mode", ("observe", "control"), 0, 0, REQUIRED, "observe writes nothing; control is a decision of a person"),
     ("", "period_ms", "int", 100, 10000, 1000, "control period; commands live three of them"),
     ("", "late_ms", "int", 50, 5000, 300, "a later step gives zero permit: 300 gateway, 500 board, 1000 with PSRAM"),
+    ("", "lease_ms", "int", 1000, 3000, 2000, "life of a command, three periods at most: 2 s gateway, 3 s board"),
     ("pack", "id", "str", 1, 40, REQUIRED, "name of the pack in every record"),
     ("pack", "serial", "str", 1, 40, OPTIONAL, "serial on the label; another serial starts estimation afresh"),
     ("pack", "profile", "str", 1, 60, REQUIRED, "profile of the BMS"),
@@ -138,14 +141,17 @@ def _check_pack(place, pack, links):
         raise SettingsError(place + "maker.cell_min_mv", "is not below cell_max_mv by 500 mV", "swap or correct them")
     if maker["temp_min_mc"] > maker["temp_max_mc"] or maker["temp_min_charge_mc"] > maker["temp_max_mc"]:
         raise SettingsError(place + "maker.temp_min_mc", "is above temp_max_mc", "swap or correct them")
-    _check_facts(place, pack.get("facts"), 8)
+    _check_facts(place, pack.get("facts"), 8, G_CURRENT)
     if pack["link"] >= links:
         raise SettingsError(place + "link", "there is no line %d" % pack["link"], "there are %d lines" % links)
 
 
-def _check_facts(place, facts, groups):
+def _check_facts(place, facts, groups, needed):
+    """facts: what the profile's table says; the group needed must have a period."""
     if not isinstance(facts, dict) or len(facts.get("periods_ms", ())) != groups:
         raise SettingsError(place + "facts", "periods_ms needs %d places" % groups, "compile the profile again")
+    if not facts["periods_ms"][needed]:
+        raise SettingsError(place + "facts", "the profile reads no current", "choose a profile that does")
 
 
 def check(settings):
@@ -165,10 +171,12 @@ def check(settings):
     for index, pack in enumerate(settings["packs"]):
         _check_pack("packs[%d]." % index, pack, len(links))
     _check_section("pcs.", "pcs", settings.get("pcs"), ("facts",))
-    _check_facts("pcs.", settings["pcs"].get("facts"), 2)
+    _check_facts("pcs.", settings["pcs"].get("facts"), 2, G_MEASURE)
     full = with_defaults(settings)
     if full["pcs"]["watchdog_ms"] < 3 * full["period_ms"]:
         raise SettingsError("pcs.watchdog_ms", "is under three control periods", "raise it or shorten period_ms")
+    if settings.get("inputs") is not None and not isinstance(settings["inputs"], dict):
+        raise SettingsError("inputs", "needs a section", "give it as key: value lines, or remove it")
     for name in ("meter", "uplink"):
         if settings.get(name) is not None:
             _check_section(name + ".", name, settings[name], ("facts",))

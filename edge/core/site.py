@@ -11,10 +11,8 @@ from edge.core.records import G_CURRENT, G_MEASURE, OK, Command, Inputs, Outcome
 from edge.core.report import Reporter
 from edge.core.validate import stale_after_ms
 
-# A command lives three control periods, at least 1 s and at most 3 s (a board's longest).
+# A command lives three control periods, at least 1 s and at most the setting lease_ms.
 LEASE_PERIODS = 3
-LEASE_MIN_MS = 1000
-LEASE_MAX_MS = 3000
 SAVE_EVERY_MS = 600000  # flash wear: every 10 minutes, and on events
 SAVE_EVENT_MS = 10000  # but those not more often than this
 # Parallel reused packs share unequally: until measured, one pack may have half the resistance of the
@@ -58,7 +56,9 @@ class Site:
             saved = [None] * len(packs)
         obey_ms = settings["pcs"]["obey_ms"]
         self.packs = [Controller(i, packs[i], period_ms, obey_ms, saved[i]) for i in range(len(packs))]
-        self.lease_ms = min(max(LEASE_PERIODS * period_ms, LEASE_MIN_MS), max(LEASE_MAX_MS, period_ms + 1000))
+        self.lease_ms = max(1000, min(LEASE_PERIODS * period_ms, settings["lease_ms"]))
+        if self.lease_ms < period_ms + 1000:
+            self.lease_ms = period_ms + 1000  # a command must reach the next step
         boot = state.get("boot")
         self.boot = boot + 1 if isinstance(boot, int) else 1
         self.decision = 0

@@ -38,6 +38,9 @@ RATE_WINDOW_MS = 1000
 RATE_FRAMES = 100
 RATE_WRITES = 20
 
+# No command may live longer than the longest control period (10 s) and a second.
+LIFE_MAX_MS = 11000
+
 _READ_FUNCTIONS = (1, 2, 3, 4)
 
 
@@ -82,10 +85,12 @@ class TxGate:
         """Take command (edge.core.records.Command) as what may be written from now on; True if taken.
 
         Refused, and nothing changes: a command without the guard's next decision number (a replayed or
-        unguarded one), without an expiry, or already expired. None as a limit or voltage means zero.
+        unguarded one), without an expiry, already expired, or living longer than LIFE_MAX_MS. None as a limit or voltage means zero.
         """
         decision = command.decision
-        if decision is None or command.valid_until_ms is None or command.valid_until_ms < now_ms:
+        if decision is None or command.valid_until_ms is None:
+            return False
+        if not now_ms <= command.valid_until_ms <= now_ms + LIFE_MAX_MS:
             return False
         if self._decision is not None and decision <= self._decision:
             return False

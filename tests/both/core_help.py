@@ -175,7 +175,7 @@ class Bench:
 
     def healthy(self, now_ms, count):
         """A live pack whose cells move a little, as real ones do."""
-        return sample(now_ms, count, mv=3300 + count % 3, current_ma=self.current_ma)
+        return sample(now_ms, count, mv=3210 + count % 3, current_ma=self.current_ma)
 
     def healthy_pcs(self, now_ms, count):
         """A PCS that measures the same current, summed over the packs."""

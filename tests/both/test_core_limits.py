@@ -96,3 +96,10 @@ def test_sources_are_listed_for_the_reader():
         lim.S_SOC,
     ]
     assert got.sources[1] == (lim.S_GRADE, 90000, 100000)
+
+
+def test_soc_that_is_hardly_known_counts_as_unknown():
+    pack = h.pack()
+    for std, expected in ((200000, 140000), (200001, 56000)):
+        sources = lim.charge_sources(pack, believed(), Est(500000, std, 0, 1))
+        assert dict(sources)[lim.S_SOC] == expected

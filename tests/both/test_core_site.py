@@ -32,7 +32,7 @@ def test_commands_expire_and_count():
     for k in range(1, 20):
         at_ms = bench.now_ms
         command = bench.step()
-        assert command.valid_until_ms == at_ms + 3000 and command.decision == k == bench.outcome.decision
+        assert command.valid_until_ms == at_ms + 2000 and command.decision == k == bench.outcome.decision
         assert command.target == -1 and bench.outcome.wake_ms == at_ms + 1000
 
 
