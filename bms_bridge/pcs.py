@@ -56,6 +56,7 @@ class Pcs:
         self._want_mw = (0, 0)  # charge, discharge
         self._want_ma = (0, 0)
         self._until_ms = None
+        self._made = [None] * len(table.WRITES)  # (what it was made of, bytes) of the newest write data
         self._held = [None] * len(table.WRITES)  # data last acknowledged, per write
         self._sent_ms = [None] * len(table.WRITES)
         self._retry_ms = [None] * len(table.WRITES)
@@ -210,6 +211,13 @@ class Pcs:
         if self._raised_ms is None or now_ms - self._raised_ms >= RAISE_MS:
             held = None
         live = self._until_ms is not None and now_ms <= self._until_ms and self._rating_agrees()
+        made_of = (live, held, self._want_mw, self._want_ma)
+        if self._made[index] is None or self._made[index][0] != made_of:
+            self._made[index] = (made_of, self._encode(index, live, held))
+        return self._made[index][1]
+
+    def _encode(self, index, live, held):
+        """Register bytes of write index: the wanted limits when live, none above those in held (bytes or None)."""
         data = bytearray(2 * self.table.WRITES[index][1])
         for offset, what, num, den, rated in self.table.WRITES[index][2]:
             if what == WATCHDOG_MS:
