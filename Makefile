@@ -11,7 +11,7 @@
 # Works with GNU make 3.81, without root, in paths with spaces.
 
 PYTHON ?= python3
-JOBS ?= 2
+JOBS ?= 3
 DAYS ?= 30
 SEED ?= 1
 DEMO_SECONDS ?=
