@@ -85,7 +85,8 @@ class TxGate:
         """Take command (edge.core.records.Command) as what may be written from now on; True if taken.
 
         Refused, and nothing changes: a command without the guard's next decision number (a replayed or
-        unguarded one), without an expiry, already expired, or living longer than LIFE_MAX_MS. None as a limit or voltage means zero.
+        unguarded one), without an expiry, already expired, or living longer than LIFE_MAX_MS. None as a
+        limit or voltage means zero.
         """
         decision = command.decision
         if decision is None or command.valid_until_ms is None:
