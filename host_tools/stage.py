@@ -16,46 +16,33 @@ from host_tools.verdict import Look, Played
 from simulator.broker import Broker, free_port
 from simulator.lockstep import find_vm
 from simulator.pcs import IN_RATE, OUT_RATE
-from simulator.rigs import Local
 from simulator.serve import Served, with_ports
 from simulator.sites import DEMO_TRUTH, settings
 from simulator.world import World
+from simulator.year import play
 
-PAST_STEP_MS = 10000
 HEAP = "384k"
 CLOUD = 0.3
 STOP_S = 5.0
 
 
-def demo_settings(period_ms, watchdog_ms):
+def demo_settings():
     """Settings of the demo's site: a 16-cell LFP pack behind a Seplos BMS, a PCS and a meter."""
-    site = settings("lfp16", period_ms=period_ms)
+    site = settings("lfp16")
     site.update(site="gumi-014", org="demo", device="gumi-014")
     site["packs"][0].update(id="LFP16-0231", serial="SP05B2312190075")
-    site["pcs"].update(watchdog_ms=watchdog_ms, obey_ms=max(1000, period_ms))
+    site["pcs"].update(watchdog_ms=5000, obey_ms=1000)
     return site
 
 
 def play_past(seed, days, progress):
     """Play days simulated days through the core; returns (world, state to go on from).
 
-    progress(share) is called as the work goes on, share 0..1. The control period is 10 s there.
+    progress(done, total) is called as the work goes on.
     """
-    site = demo_settings(PAST_STEP_MS, 3 * PAST_STEP_MS)
-    world = World(site, seed, step_ms=PAST_STEP_MS, **DEMO_TRUTH)
-    rig = Local(world, site)
-    end_ms = days * 86400000
-    shown = -1
-    while world.now_ms < end_ms:
-        wake_ms = rig.turn().wake_ms
-        world.advance(wake_ms)
-        share = world.now_ms * 100 // end_ms
-        if share != shown:
-            shown = share
-            progress(share / 100)
-    state = rig.state()
-    rig.close()
-    return world, state
+    site = demo_settings()
+    world = World(site, seed, **DEMO_TRUTH)
+    return world, play(world, site, days, progress=progress)
 
 
 class Stage:
@@ -68,7 +55,7 @@ class Stage:
         self.world = world
         self.folder = Path(folder)
         self.runtime = runtime
-        self.settings = demo_settings(1000, 5000)
+        self.settings = demo_settings()
         self.db = self.folder / "receiver.db"
         self.broker = Broker(broker_kind)
         self.served = Served(world)
@@ -84,7 +71,6 @@ class Stage:
 
     async def start(self):
         """Start servers, broker, receiver and controller; raises OSError or BrokerError with the reason."""
-        self.world.settings = self.settings
         ports = await self.served.start()
         self._task = asyncio.create_task(self.served.run(self._look))
         await asyncio.to_thread(self.broker.start)

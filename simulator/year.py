@@ -22,6 +22,7 @@ from simulator.sites import YEAR_TRUTH, settings
 from simulator.world import ANSWERS, World
 
 DAY_MS = 86400000
+RUNTIMES = ("cpython", "micropython")
 
 
 class Run:
@@ -134,12 +135,13 @@ def play(world, site, days, period_ms=10000, state=None, progress=None):
         if progress is not None and count % 200 == 0:
             progress(world.now_ms - start_ms, end_ms - start_ms)
     found = rig.state()
+    rig.close()
     world.step_ms = 1000
     return found
 
 
-def build(arguments):
-    """(World, rig, plan) for parsed command line arguments."""
+def build(arguments, runtime):
+    """(World, rig, plan) for parsed command line arguments and one of RUNTIMES."""
     kind = "nmc96" if arguments.cells == 96 else "lfp16"
     site = settings(kind)
     if arguments.step_ms != site["period_ms"]:
@@ -148,7 +150,7 @@ def build(arguments):
     plan = ()
     if arguments.mishaps:
         plan = schedule(np.random.default_rng([arguments.seed, 4]), arguments.days)
-    if arguments.runtime == "micropython":
+    if runtime == "micropython":
         return world, Lockstep(world, site), plan
     return world, Local(world, site, keep=0), plan
 
@@ -168,7 +170,7 @@ def _arguments(words):
     parser.add_argument("--days", type=float, default=1.0)
     parser.add_argument("--cells", type=int, choices=(16, 96), default=16)
     parser.add_argument("--step-ms", type=int, default=1000)
-    parser.add_argument("--runtime", choices=("cpython", "micropython"), default="cpython")
+    parser.add_argument("--runtime", choices=(*RUNTIMES, "both"), default="cpython")
     parser.add_argument("--mishaps", action="store_true", help="play a seeded plan of mishaps")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress")
     arguments = parser.parse_args(words)
@@ -176,7 +178,7 @@ def _arguments(words):
         parser.error("--days must be above 0")
     if not 100 <= arguments.step_ms <= 10000:
         parser.error("--step-ms must be 100 to 10000")
-    if arguments.runtime == "micropython" and find_vm() is None:
+    if arguments.runtime != "cpython" and find_vm() is None:
         parser.error("no MicroPython VM: set MICROPYTHON=/path/to/micropython")
     return arguments
 
@@ -184,7 +186,22 @@ def _arguments(words):
 def main(words=None):
     """Command line; returns the exit code."""
     arguments = _arguments(words)
-    world, rig, plan = build(arguments)
+    runtimes = RUNTIMES if arguments.runtime == "both" else (arguments.runtime,)
+    digests = set()
+    for runtime in runtimes:
+        code, digest = _play_one(arguments, runtime)
+        if code:
+            return code
+        digests.add(digest)
+    if len(digests) > 1:
+        print("seed %d: the runtimes differ: %s" % (arguments.seed, ", ".join("%08x" % d for d in sorted(digests))))
+        return 1
+    return 0
+
+
+def _play_one(arguments, runtime):
+    """Play the days on one runtime: (exit code, digest)."""
+    world, rig, plan = build(arguments, runtime)
     run = Run(world, rig, plan)
     started_s = time.monotonic()
     shown_s = started_s
@@ -197,17 +214,17 @@ def main(words=None):
                 _progress(world.now_ms / DAY_MS, arguments.days, run.steps, shown_s - started_s)
     except (Violation, VmError) as problem:
         print("seed %d, step %d: invariant %s" % (arguments.seed, run.steps, problem))
-        return 1
+        return 1, 0
     except KeyboardInterrupt:
         print("stopped at seed %d, step %d" % (arguments.seed, run.steps), file=sys.stderr)
-        return 130
+        return 130, 0
     finally:
         rig.close()
-    _summary(arguments, run, time.monotonic() - started_s)
-    return 0
+    _summary(arguments, runtime, run, time.monotonic() - started_s)
+    return 0, rig.digest
 
 
-def _summary(arguments, run, spent_s):
+def _summary(arguments, runtime, run, spent_s):
     truth = run.world.truth()
     print(
         "seed %d: %g days, %d cells, %s, %d steps in %.1f s (%.0f us each), digest %08x"
@@ -215,7 +232,7 @@ def _summary(arguments, run, spent_s):
             arguments.seed,
             arguments.days,
             arguments.cells,
-            arguments.runtime,
+            runtime,
             run.steps,
             spent_s,
             spent_s / max(run.steps, 1) * 1e6,

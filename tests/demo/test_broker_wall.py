@@ -39,7 +39,7 @@ SETTLED = 5  # the up-ramp starts from zero; after these steps every run must be
 
 def still_world():
     """A world whose plant rests, and settings whose ramp reaches its end in two steps."""
-    site = demo_settings(1000, 5000)
+    site = demo_settings()
     pack = site["packs"][0]
     pack["contract"] = {"charge_ma": 5000, "discharge_ma": 5000}
     truth = dict(DEMO_TRUTH, plants=[{"soc": 0.5, "health": 0.84}])
@@ -52,9 +52,8 @@ def still_world():
 def launch(runtime, folder):
     """Start a controller on folder/settings.json that writes folder/trace."""
     if runtime == "micropython":
-        bundle.build(folder / "board", json.loads((folder / "settings.json").read_text(encoding="utf-8")))
         words = [find_vm(), "-X", "heapsize=384k", "-m", "edge.shell.vm", str(folder), "--trace"]
-        environ = {**os.environ, "MICROPYPATH": str(folder / "board") + ":.frozen"}
+        environ = {**os.environ, "MICROPYPATH": str(folder.parent / "board") + ":.frozen"}
     else:
         words = [sys.executable, "-m", "host_tools.run", str(folder / "settings.json")]
         words += ["--state", str(folder), "--trace", str(folder / "trace")]
@@ -131,6 +130,9 @@ def test_broker_has_no_influence_on_control(runtime, tmp_path):
     for folder in folders.values():
         folder.mkdir()
 
+    if runtime == "micropython":
+        bundle.build(tmp_path / "board", demo_settings())
+
     async def all_ways():
         return await asyncio.gather(*[run_one(way, runtime, folders[way]) for way in WAYS])
 
@@ -141,7 +143,7 @@ def test_broker_has_no_influence_on_control(runtime, tmp_path):
             (folders[way] / "log").read_text(encoding="utf-8", errors="replace"),
         )
         late_ms = max(row[LATE_COLUMN] for row in rows)
-        assert late_ms <= demo_settings(1000, 5000)["late_ms"], (way, late_ms)
+        assert late_ms <= demo_settings()["late_ms"], (way, late_ms)
         assert rows[-1][1] > 0
         assert digest(rows) == digest(traces["healthy"]), (way, rows, traces["healthy"])
     shutil.rmtree(tmp_path, ignore_errors=True)
