@@ -39,6 +39,7 @@ check:
 	@$(DEV) -m mypy
 	@$(DEV) -m mypy --config-file mypy-board.ini
 	@$(DEV) -m bms_bridge.compile --check
+	@$(DEV) -m host_tools.docs --check
 	@$(DEV) -m pytest -q tests/test_conventions.py
 
 format:

@@ -23,6 +23,7 @@ from simulator.year import play
 
 HEAP = "384k"
 CLOUD = 0.3
+CLOUD_MS = 16000
 STOP_S = 5.0
 
 
@@ -68,6 +69,7 @@ class Stage:
         self._state = state
         self._task = None
         self._open = {}
+        self._clouded = False
 
     async def start(self):
         """Start servers, broker, receiver and controller; raises OSError or BrokerError with the reason."""
@@ -108,7 +110,15 @@ class Stage:
                 words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environ, cwd=self.folder
             )
 
+    def _cloud(self, on):
+        """A still reading shows only when its neighbours move: the sun goes behind a cloud, or comes back."""
+        self._clouded = on
+        self.world.day.power_w *= CLOUD if on else 1 / CLOUD
+
     def _look(self, now_ms):
+        if "cell_frozen" in self._open and not self._clouded:
+            if now_ms - self._open["cell_frozen"][0] > CLOUD_MS:
+                self._cloud(True)
         charge_w, discharge_w = self.world.pcs.limits_w()
         current_ma = int(self.world.plants[0].current_a * 1000)
         self.looks.append(Look(now_ms, current_ma, charge_w, discharge_w, len(self.served.writes)))
@@ -122,9 +132,8 @@ class Stage:
     def toggle(self, name):
         """Start the mishap called name, or stop it when it is on; returns True when it is on now."""
         now_ms = self.world.now_ms
-        if name == "cell_frozen":
-            # a still reading shows only when its neighbours move: a cloud passes
-            self.world.day.power_w *= CLOUD if name not in self._open else 1 / CLOUD
+        if name == "cell_frozen" and self._clouded:
+            self._cloud(False)
         if name in self._open:
             self.world.mishaps.stop(name, now_ms)
             start_ms, wall_s = self._open.pop(name)

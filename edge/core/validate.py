@@ -42,7 +42,7 @@ FROZEN_MOST_MS = 60000
 FLOW_PPM = 20000
 # Frozen cells: looked for in windows of this many fresh reads in which the middle cell, or the pack
 # voltage per cell, moved this much.
-CELL_WINDOW_READS = 60
+CELL_WINDOW_READS = 15
 CELL_MOVE_LSB = 8
 
 # BMS and PCS current further apart than this share of C for this many fresh reads: one of them lies.

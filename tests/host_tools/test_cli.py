@@ -124,3 +124,9 @@ def test_debug_shows_the_traceback(monkeypatch):
     monkeypatch.setattr("host_tools.check.fail", fail, raising=False)
     with pytest.raises(KeyError):
         cli.main(["run", "--debug"])
+
+
+def test_fault_document_is_current():
+    from host_tools import docs
+
+    assert docs.main(["--check"]) == 0
