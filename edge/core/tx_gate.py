@@ -56,11 +56,12 @@ def _crc16(data):
 
 
 class TxGate:
-    """One gate guards one line. kind: "tcp" or "rtu". mode: LISTEN, READ or CONTROL.
+    """One gate guards one line. kind: "tcp", "rtu" or "serial". mode: LISTEN, READ or CONTROL.
 
     rules: (reads, writes). reads: ((unit, function, first, end, max_count), ...), end exclusive.
     writes: ((unit, 16, address, count, fields), ...) with fields ((offset, what, num, den), ...); every
-    register of a write must be named by a field.
+    register of a write must be named by a field. Kind "serial": reads are whole questions, byte for byte,
+    nothing else passes, whatever the mode; there are no writes.
     """
 
     def __init__(self, kind, mode, rules):
@@ -124,6 +125,8 @@ class TxGate:
     def _judge(self, now_ms, frame):
         if self.mode not in (READ, CONTROL):
             return REFUSED_MODE
+        if self.kind == "serial":
+            return self._rate(now_ms, False) if bytes(frame) in self.reads else REFUSED_ADDRESS
         start = self._pdu_start(frame)
         if start is None:
             return REFUSED_FRAME
