@@ -4,6 +4,7 @@
 
 import sys
 
+from simulator import wire
 from simulator.mishaps import ROWS
 
 
@@ -11,9 +12,13 @@ def main():
     """Say what can be run, and list the mishaps; returns the exit code."""
     print("python -m simulator.year   seeded days through the unchanged loop, every invariant judged")
     print("python -m simulator.serve  the demo world on Modbus TCP, in real time")
-    print("mishaps:")
+    print("mishaps of the world:")
     for row in ROWS:
         print("  %-16s %s" % (row.name, row.text))
+    print("mishaps of the wire (reuse-edge sim serve --profile ... --mishap NAME:KEY=N):")
+    for row in wire.ROWS:
+        keys = "".join(" %s=%d" % pair for pair in row.defaults)
+        print("  %-16s %s (%s%s)" % (row.name, row.text, ", ".join(row.kinds), keys))
     return 0
 
 

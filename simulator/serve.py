@@ -3,7 +3,8 @@
 """The world on real sockets in real time: BMS, PCS and meter as Modbus TCP servers on free ports.
 
 The servers are pymodbus's: another implementation of the protocol than the one under test. They listen
-on 127.0.0.1 only. Run alone: python -m simulator.serve --seconds 60 prints the ports as one JSON line.
+on 127.0.0.1 only. Run alone: reuse-edge sim serve --seconds 60 prints the ports as one JSON line; with
+--profile it serves one device instead (simulator.wire_serve).
 """
 
 import argparse
@@ -143,16 +144,44 @@ async def serve(site, seed, seconds, ports_out):
         await served.stop()
 
 
+def options_of(words):
+    """The options of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="reuse-edge sim serve",
+        description="A simulated site on Modbus TCP, or one device of any profile on a line of its own.",
+        epilog="mishaps: python -m simulator lists them. exit codes: 0 done, 2 wrong use, 3 cannot listen, "
+        "130 interrupted",
+    )
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--cells", type=int, help="of the pack (site: 16 or 96)")
+    parser.add_argument("--seconds", type=float, default=None, help="stop after so long; else Ctrl-C")
+    parser.add_argument("--profile", help="serve one device: a profile's name, or the path of a profile file")
+    parser.add_argument("--unit", type=int, default=1, help="Modbus unit id of that device")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--modbus-tcp", metavar="[HOST:]PORT", default="0", help="port 0, the default: a free one")
+    where.add_argument("--modbus-rtu", metavar="PATH", help="a serial port, or a name for a new pseudo-terminal")
+    parser.add_argument("--baud", type=int, help="of the serial port (default: the profile's)")
+    parser.add_argument("--mishap", action="append", default=[], metavar="NAME[:KEY=N,...]", help="may be repeated")
+    options = parser.parse_args(words)
+    if options.profile is None:
+        if options.modbus_rtu or options.mishap:
+            parser.error("--modbus-rtu and --mishap need --profile")
+        if options.cells not in (None, 16, 96):
+            parser.error("a site has 16 or 96 cells")
+    return options
+
+
 def main(words=None):
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="simulator.serve", description=__doc__.split("\n")[0])
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--cells", type=int, choices=(16, 96), default=16)
-    parser.add_argument("--seconds", type=float, default=None, help="stop after so long; else Ctrl-C")
-    arguments = parser.parse_args(words)
-    site = settings("nmc96" if arguments.cells == 96 else "lfp16")
+    options = options_of(words)
     try:
-        asyncio.run(serve(site, arguments.seed, arguments.seconds, sys.stdout))
+        if options.profile is not None:
+            from simulator.wire_serve import serve as serve_profile
+
+            asyncio.run(serve_profile(options, sys.stdout))
+        else:
+            site = settings("nmc96" if options.cells == 96 else "lfp16")
+            asyncio.run(serve(site, options.seed, options.seconds, sys.stdout))
     except KeyboardInterrupt:
         return 130
     return 0
