@@ -14,6 +14,7 @@ from struct import unpack_from
 
 from edge.core.records import (
     IMPLAUSIBLE,
+    MISSING,
     NEVER,
     OK,
     SENTINEL,
@@ -165,8 +166,7 @@ class Narrow:
     places for. cells, temps: how many there are, counted from the first place."""
 
     def __init__(self, table, cells, temps):
-        for name in _NAMES:
-            setattr(self, name, getattr(table, name))
+        copy_table(table, self)
         lengths = {7: cells, 8: temps}
         self.LISTS = tuple([(slot, min(length, lengths[slot])) for slot, length in table.LISTS])
         arrays = []
@@ -179,10 +179,25 @@ class Narrow:
                 kept.append((row[0], form) + row[2:])
             arrays.append(tuple(kept))
         self.ARRAYS = tuple(arrays)
+        checks = list(self.CHECKS)
+        for index, place in getattr(table, "COUNTS", ()):  # a register that must hold the number of cells
+            form, expected, masks = checks[index]
+            checks[index] = (form, expected[:place] + (cells,) + expected[place + 1 :], masks)
+        self.CHECKS = tuple(checks)
+
+
+def copy_table(table, copy):
+    """Give copy every attribute of table that reading needs."""
+    for name in _NAMES:
+        setattr(copy, name, getattr(table, name))
+    for name in ("POLLING", "TURNS", "MODELS", "SCALES", "COUNTS"):
+        if hasattr(table, name):
+            setattr(copy, name, getattr(table, name))
 
 
 _NAMES = (
-    "KIND BLOCKS SIZES CHECKS FIELDS ENUMS BITS DERIVED RATED SLOTS GROUPS_OF BLOCKS_OF SLOTS_OF SHAPES NAME"
+    "NAME KIND BLOCKS SIZES CHECKS FIELDS ARRAYS ENUMS BITS DERIVED RATED SLOTS LISTS SHAPES "
+    "GROUPS_OF BLOCKS_OF SLOTS_OF"
 ).split()
 
 
@@ -201,6 +216,7 @@ class Assembler:
     def __init__(self, table, rated=None):
         self.table = table
         self.rated = rated
+        self._notice = getattr(table, "notice", None)  # a table whose scale factors follow the device
         self.slots = [None] * table.SLOTS
         self.arrivals = 0
         blocks = len(table.BLOCKS)
@@ -218,10 +234,19 @@ class Assembler:
 
     def take(self, now_ms, index, data):
         """Enter the data (bytes) of block index that arrived at now_ms; False when its length is wrong."""
-        table = self.table
-        result = decode_block(table, index, data, self.slots)
-        if result is None:
+        if len(data) != self.table.SIZES[index]:
             return False
+        if self._notice is not None:
+            changed = self._notice(index, data)
+            if changed:
+                self._distrust(changed)
+        result = decode_block(self.table, index, data, self.slots)
+        self.enter(now_ms, index, result)
+        return True
+
+    def enter(self, now_ms, index, result):
+        """Enter block index, already decoded into slots; result: (quality, void) of its decoder."""
+        table = self.table
         self._quality[index], self._void[index] = result
         if self.rated is not None:
             self._judge_rating(index)
@@ -232,7 +257,10 @@ class Assembler:
             self._enter_group(group)
         self._values[0] = now_ms
         self._newest = None
-        return True
+
+    def is_void(self, index):
+        """True when the newest data of block index did not hold a value that it must."""
+        return self._void[index] != 0
 
     def _judge_rating(self, index):
         slot, value, tolerance, group = self.rated
@@ -253,7 +281,7 @@ class Assembler:
         else:
             before = self._groups[group].count
             for index in members:
-                if counts[index] == before:
+                if counts[index] <= before:
                     return
             quality = max([self._quality[index][group] for index in members])
             at_ms = min([self._at_ms[index] for index in members])
@@ -264,6 +292,15 @@ class Assembler:
             fresh = Group(IMPLAUSIBLE if void else quality, at_ms, count)
         self._groups[group] = fresh
         self._copy(group, void)
+
+    def _distrust(self, mask):
+        """The scale factors of these groups (bit mask) have changed: what was read before does not count."""
+        for group in range(len(self._groups)):
+            if mask & 1 << group:
+                old = self._groups[group]
+                read = max([self._count[index] for index in self.table.BLOCKS_OF[group]])
+                self._groups[group] = Group(IMPLAUSIBLE if old.count else MISSING, old.at_ms, read)
+                self._copy(group, True)
 
     def _copy(self, group, void):
         values = self._values

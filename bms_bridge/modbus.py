@@ -55,9 +55,14 @@ def request_pdu(request):
     return read_pdu(request.function, request.address, request.count)
 
 
+def answer_unit(unit):
+    """The unit id that an answer carries. unit: of a Request, with a differing one in its next higher byte."""
+    return unit >> 8 or unit
+
+
 def tcp_frame(transaction, unit, pdu):
     """Frame for Modbus TCP. transaction: 0 to 65535."""
-    return pack(">HHHB", transaction, 0, len(pdu) + 1, unit) + pdu
+    return pack(">HHHB", transaction, 0, len(pdu) + 1, unit & 0xFF) + pdu
 
 
 def tcp_parse(buffer):
@@ -78,7 +83,7 @@ def tcp_parse(buffer):
 
 def rtu_frame(unit, pdu):
     """Frame for a serial line, CRC included."""
-    frame = bytes((unit,)) + pdu
+    frame = bytes((unit & 0xFF,)) + pdu
     crc = crc16(frame)
     return frame + bytes((crc & 0xFF, crc >> 8))
 

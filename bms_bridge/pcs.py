@@ -7,10 +7,10 @@ the command that brought them: after its valid_until_ms this class writes zero b
 cannot (the line is down, the controller is dead), the PCS's own watchdog brings them to zero.
 """
 
-from bms_bridge.bms import read_rules
 from bms_bridge.decode import Assembler
-from bms_bridge.modbus import BAD_REPLY, REFUSED
-from bms_bridge.poll import Plan, Request
+from bms_bridge.modbus import REFUSED
+from bms_bridge.poll import Request
+from bms_bridge.reader import Reader
 from edge.core.tx_gate import CHARGE_MA, CHARGE_MW, CONTROL, DISCHARGE_MA, DISCHARGE_MW, WATCHDOG_MS
 
 # What apply answers.
@@ -45,14 +45,15 @@ class Pcs:
         self.watchdog_ms = settings["watchdog_ms"]
         self.gate = None
         self.clock = clock
-        self.plan = Plan(table)
-        self.last_failure = 0
         self.writes = 0
         rated = None
         if table.RATED is not None:
             slot, step = table.RATED
             rated = (slot, self.power_w, step - 1, 1)
         self._state = Assembler(table, rated)
+        self.reader = Reader(table, unit, self._state, settings)
+        self.plan = self.reader.plan
+        self.last_failure = 0
         self._want_mw = (0, 0)  # charge, discharge
         self._want_ma = (0, 0)
         self._until_ms = None
@@ -107,7 +108,7 @@ class Pcs:
         """When the next request is due; a write that is waiting is due before any read."""
         if self._next_write(now_ms) is not None:
             return now_ms - self.watchdog_ms
-        return self.plan.due_ms(now_ms)
+        return self.reader.due_ms(now_ms)
 
     def next_request(self, now_ms):
         """The Request that is due now, or None: writes first, then reads."""
@@ -115,11 +116,7 @@ class Pcs:
         if index is not None:
             address, count, _ = self.table.WRITES[index]
             return Request(self.unit, 16, address, count, self._write_data(now_ms, index), -1 - index)
-        index = self.plan.next_block(now_ms)
-        if index is None:
-            return None
-        function, address, count, _, _ = self.table.BLOCKS[index]
-        return Request(self.unit, function, address, count, None, index)
+        return self.reader.next_request(now_ms)
 
     def reply(self, now_ms, request, data):
         """Take the answer to request. False (and counted as a failure) when its length is wrong."""
@@ -133,12 +130,9 @@ class Pcs:
             self._pause_ms[index] = 0
             self.writes += 1
             return True
-        if not self._state.take(now_ms, request.index, data):
-            self.failed(now_ms, request, BAD_REPLY)
-            return False
-        self.last_failure = 0
-        self.plan.answered(now_ms, request.index)
-        return True
+        good = self.reader.reply(now_ms, request, data)
+        self.last_failure = self.reader.last_failure
+        return good
 
     def failed(self, now_ms, request, reason):
         """request was not answered; reason: a code of bms_bridge.modbus."""
@@ -146,7 +140,7 @@ class Pcs:
         if request.index < 0:
             self._write_failed(now_ms, -1 - request.index, reason)
         else:
-            self.plan.failed(now_ms, request.index, reason)
+            self.reader.failed(now_ms, request, reason)
 
     def gate_rules(self):
         """What the gate may let out for this device: (reads, writes) as TxGate wants them."""
@@ -160,7 +154,7 @@ class Pcs:
                 else:
                     rules.append((offset, what, num * self.power_w if rated else num, den))
             writes.append((self.unit, 16, address, count, tuple(rules)))
-        return read_rules(self.table, self.unit), tuple(writes)
+        return self.reader.rules(), tuple(writes)
 
     # ---- writes ---------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from bms_bridge.modbus import (
     LINK_DOWN,
     REFUSED,
     TIMEOUT,
+    answer_unit,
     reply_data,
     request_pdu,
     rtu_frame,
@@ -157,7 +158,7 @@ class TcpLine:
                 if not used:
                     return b""
                 self._buffer = self._buffer[used:]
-                if transaction == self._transaction and unit == request.unit:
+                if transaction == self._transaction and unit in (request.unit & 0xFF, answer_unit(request.unit)):
                     return pdu
                 continue
             left_ms = deadline_ms - self._clock.now_ms()
@@ -239,7 +240,7 @@ class RtuLine:
                 await asyncio.sleep(0.002)
                 continue
             buffer += chunk
-            found = rtu_parse(buffer, request.unit, request.function)
+            found = rtu_parse(buffer, answer_unit(request.unit), request.function)
             if found is not None:
                 return found[0]
             buffer = buffer[-512:]

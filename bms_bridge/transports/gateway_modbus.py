@@ -17,6 +17,7 @@ from bms_bridge.modbus import (
     LINK_DOWN,
     REFUSED,
     TIMEOUT,
+    answer_unit,
     data_size,
     rtu_frame,
     rtu_parse,
@@ -92,7 +93,7 @@ class PymodbusLine:
         itself pymodbus takes the zero byte that a line driver often leaves for a unit id."""
         if sending or self._asked is None:
             return data
-        found = rtu_parse(data, self._asked.unit, self._asked.function)
+        found = rtu_parse(data, answer_unit(self._asked.unit), self._asked.function)
         return b"" if found is None else rtu_frame(self._asked.unit, found[0])
 
     async def open(self):
@@ -134,7 +135,7 @@ class PymodbusLine:
         """The answer PDU of pymodbus."""
         client = self._client
         self._asked = request
-        where = {"count": request.count, "device_id": request.unit}
+        where = {"count": request.count, "device_id": request.unit & 0xFF}
         if request.function == 1:
             return await client.read_coils(request.address, **where)
         if request.function == 2:
@@ -144,7 +145,7 @@ class PymodbusLine:
         if request.function == 4:
             return await client.read_input_registers(request.address, **where)
         values = [request.data[i] << 8 | request.data[i + 1] for i in range(0, len(request.data), 2)]
-        return await client.write_registers(request.address, values, device_id=request.unit)
+        return await client.write_registers(request.address, values, device_id=request.unit & 0xFF)
 
 
 def _data(request, answer):

@@ -58,7 +58,8 @@ def _crc16(data):
 class TxGate:
     """One gate guards one line. kind: "tcp", "rtu" or "serial". mode: LISTEN, READ or CONTROL.
 
-    rules: (reads, writes). reads: ((unit, function, first, end, max_count), ...), end exclusive.
+    rules: (reads, writes). reads: ((unit, function, first, end, max_count), ...), end exclusive; a sixth
+    number is how many addresses one register takes (JK: 2, an address is a byte offset).
     writes: ((unit, 16, address, count, fields), ...) with fields ((offset, what, num, den), ...); every
     register of a write must be named by a field. Kind "serial": reads are whole questions, byte for byte,
     nothing else passes, whatever the mode; there are no writes.
@@ -157,9 +158,10 @@ class TxGate:
         if end - start != 5:
             return REFUSED_FRAME
         address, count = unpack_from(">HH", frame, start + 1)
-        for rule_unit, rule_function, first, stop, most in self.reads:
-            if unit == rule_unit and function == rule_function:
-                if first <= address and address + count <= stop and 0 < count <= most:
+        for rule in self.reads:
+            if unit == rule[0] and function == rule[1] and rule[2] <= address and 0 < count <= rule[4]:
+                step = rule[5] if len(rule) > 5 else 1
+                if address + step * count <= rule[3] and (address - rule[2]) % step == 0:
                     return SENT
         return REFUSED_ADDRESS
 

@@ -111,6 +111,9 @@ class Rig:
         self.store = DictStore(state)
         wiring = Wiring(settings, load, self.clock)
         self.devices = wiring.devices
+        for device in self.devices:
+            if hasattr(device, "reader"):
+                device.reader.one_block_each()  # the wires carry whole blocks
         self.actuators = wiring.actuators
         self.gate = wiring.pcs.gate
         self.pcs_index = len(settings["packs"])

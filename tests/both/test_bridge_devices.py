@@ -5,9 +5,9 @@
 from bms_bridge import pcs as pcs_module
 from bms_bridge.bms import Bms
 from bms_bridge.encode import encode_all
-from bms_bridge.modbus import EXCEPTION, REFUSED, TIMEOUT, request_pdu, tcp_frame
+from bms_bridge.modbus import REFUSED, TIMEOUT, request_pdu, tcp_frame
 from bms_bridge.pcs import Pcs
-from bms_bridge.poll import BACKOFF_MAX_MS, Plan, line_rules, pick
+from bms_bridge.poll import SPAN, line_rules, pick
 from bms_bridge.tables import load
 from edge.core.records import Command, PcsSample
 from edge.core.tx_gate import CONTROL, LISTEN, READ, SENT, TxGate
@@ -71,64 +71,20 @@ class Bench:
             else:
                 sample = PcsSample(0, 50000, 0, 0, 1, 0, 0, 6000, ())
                 blocks = encode_all(self.pcs.table, sample, self.rating_w)
-                self.pcs.reply(self.clock.now, request, blocks[request.index])
+                data = b"".join(blocks) if request.index == SPAN else blocks[request.index]
+                self.pcs.reply(self.clock.now, request, data)
 
     def limits(self):
         """The registers of the last limit write."""
         return [row for row in self.wire if row[1] == LIMITS][-1][2]
 
 
-def test_plan_asks_each_block_in_its_period():
-    plan = Plan(load("seplos_v3"))
-    asked = []
-    for now_ms in range(0, 3000, 10):
-        index = plan.next_block(now_ms)
-        while index is not None:
-            asked.append((now_ms, index))
-            plan.answered(now_ms, index)
-            index = plan.next_block(now_ms)
-    assert asked == [(t, k) for t in (0, 1000, 2000) for k in range(3)]
-
-
-def test_plan_does_not_catch_up_after_a_gap():
-    plan = Plan(load("seplos_v3"))
-    for index in range(3):
-        plan.answered(0, index)
-    plan.answered(60000, 0)
-    assert plan.due_ms(60000) == 1000 and plan.next_block(60000) in (1, 2)
-    plan.answered(60000, 1)
-    plan.answered(60000, 2)
-    assert plan.next_block(60999) is None and plan.due_ms(60000) == 61000
-
-
-def test_silence_is_asked_less_and_less():
-    plan = Plan(load("seplos_v3"))
-    now_ms = 0
-    pauses = []
-    for _ in range(9):
-        index = plan.next_block(now_ms)
-        assert index is not None
-        plan.failed(now_ms, index, TIMEOUT)
-        assert plan.next_block(now_ms) is None
-        pauses.append(plan.due_ms(now_ms) - now_ms)
-        now_ms = plan.due_ms(now_ms)
-    assert pauses == [200, 400, 800, 1600, 3200, 6400, 10000, 10000, 10000] and pauses[-1] == BACKOFF_MAX_MS
-    plan.answered(now_ms, 0)
-    assert plan.next_block(now_ms) is not None and plan.failures == 0
-
-
-def test_an_exception_costs_only_its_block():
-    plan = Plan(load("seplos_v3"))
-    plan.failed(0, plan.next_block(0), EXCEPTION + 2)
-    assert plan.next_block(0) == 1 and plan.due_ms(0) == 0
-
-
 def test_pick_takes_the_one_that_waited_longest():
     first = Bms(load("seplos_v3"), 1, {"id": "a"})
     second = Bms(load("seplos_v3"), 2, {"id": "b"})
     for device, at in ((first, 100), (second, 50)):
-        for _ in range(3):
-            device.plan.answered(at, device.plan.next_block(at))
+        for index in range(3):
+            device.plan.answered(at, index)
     device, due_ms = pick([first, second], 200)
     assert device is second and due_ms == 1050
     assert pick([], 0) == (None, None)
