@@ -14,6 +14,7 @@ import sys
 from bms_bridge.compile_bits import also_served, compile_alarms, templates
 from bms_bridge.compile_examples import compile_examples
 from bms_bridge.compile_layout import GROUP_NAMES, TYPES, Layout
+from bms_bridge.compile_serial import compile_serial
 from bms_bridge.compile_yaml import ProfileError, read_yaml
 from bms_bridge.modbus import data_size
 
@@ -25,9 +26,10 @@ _OPTIONAL = {
     "pcs": ("line", "caveats", "writes"),
     "meter": ("line", "caveats"),
 }
-_SHARED = ("require", "serve", "also_serve")
+BUSES = ("modbus", "serial", "can")
+_SHARED = ("bus", "require", "serve", "also_serve")
 _HERE = os.path.dirname(os.path.abspath(__file__))
-_VECTORS = os.path.join(os.path.dirname(_HERE), "tests", "both", "bridge_vectors.py")
+_BOTH = os.path.join(os.path.dirname(_HERE), "tests", "both")
 _HEAD = """# SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The reuse-edge authors
 # Made from {origin} by bms_bridge.compile. Do not edit.
@@ -51,6 +53,8 @@ def compile_file(path):
     top = read_yaml(path)
     kinds = tuple(_OPTIONAL)
     kind = top.table(("kind",), free=True)["kind"].word(kinds)
+    if "bus" in top.value and top.value["bus"].word(BUSES) == "serial":
+        return compile_serial(top, kind, _facts)
     cells = top.table(_REQUIRED, _OPTIONAL[kind] + _SHARED)
     layout = Layout(top, kind)
     layout.fields(cells["fields"])
@@ -219,7 +223,7 @@ def _text(value, used=0, indent=0):
 def _all_texts():
     """{path: text} of every file that the shipped profiles make."""
     files = {}
-    vectors = []
+    vectors = {"modbus": [], "serial": []}
     folder = os.path.join(_HERE, "profiles")
     for name in sorted(os.listdir(folder)):
         if name.endswith(".yaml"):
@@ -227,12 +231,20 @@ def _all_texts():
             texts = table_texts(values, "profiles/" + name)
             for prefix, text in zip(("", "_"), texts):
                 files[os.path.join(_HERE, "tables", prefix + values["NAME"] + ".py")] = text
-            vectors += [(values["NAME"], row[1], row[2], row[3]) for row in values["EXAMPLES"]]
-    if os.path.isdir(os.path.dirname(_VECTORS)):
-        text = _HEAD.format(origin="the examples in profiles/*.yaml")
-        text += "# (profile, block, data, ((slot, value), ...))\n"
-        files[_VECTORS] = text + f"\nVECTORS = {_text(tuple(vectors), 10)}\n"
+            bus = values.get("BUS", "modbus")
+            vectors[bus] += [(values["NAME"], *row[1:]) for row in values["EXAMPLES"]]
+    if os.path.isdir(_BOTH):
+        files[os.path.join(_BOTH, "bridge_vectors.py")] = _vector_text("profile, block, data", vectors["modbus"])
+        wire = "profile, block, data, values, unit, frame, payload, record, cells, temps"
+        files[os.path.join(_BOTH, "serial_vectors.py")] = _vector_text(wire, vectors["serial"])
     return files
+
+
+def _vector_text(columns, rows):
+    text = _HEAD.format(origin="the examples in profiles/*.yaml")
+    if "values" not in columns:
+        columns += ", ((slot, value), ...)"
+    return text + f"# ({columns})\n\nVECTORS = {_text(tuple(rows), 10)}\n"
 
 
 def _read(path):

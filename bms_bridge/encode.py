@@ -36,6 +36,10 @@ def encode_block(table, index, sample, power_w=0):
     held inside the range of its type; alarms that the device cannot say become its collective alarm.
     """
     back = inverse(table)
+    if getattr(table, "BUS", "modbus") == "serial":
+        from bms_bridge.serial_encode import encode_answer
+
+        return encode_answer(table, back, index, sample)
     slots = _slots(table, index, sample, power_w)
     bits = table.BITS[index]
     if table.BLOCKS[index][0] <= 2:

@@ -16,11 +16,11 @@ from bms_bridge.modbus import crc16, rtu_frame, write_pdu
 
 # Segments of a shape, as the compiler writes them.
 BYTES = 0  # (BYTES, n): n bytes as they are
-COUNTED = 1  # (COUNTED, width, most): a count, then so many places of width bytes
-OPEN = 2  # (OPEN, width, most): places until the end of the answer, without a count
+COUNTED = 1  # (COUNTED, width, most, fill): a count, then so many places of width bytes
+OPEN = 2  # (OPEN, width, most, fill): places until the end of the answer, without a count
 BITS = 3  # (BITS,): one byte becomes eight, 0 or 1, lowest bit first
 TAIL = 4  # (TAIL,): whatever else comes, dropped
-CHOICE = 5  # (CHOICE, ((value, n), ...), most): a byte, then n bytes by its value
+CHOICE = 5  # (CHOICE, ((value, n), ...), most, fill): a byte, then n bytes by its value
 
 _JK_SIZE = 300
 _JK_HEAD = b"\x55\xaa\xeb\x90"
@@ -167,7 +167,7 @@ def _parse_daly(buffer, unit, command, frames):
 
 
 def unfold(shape, payload, record=None):
-    """payload (bytes of an answer) with every list at its full length, missing places filled with FF.
+    """payload (bytes of an answer) with every list at its full length; missing places hold the fill byte.
 
     shape: (head, segments) of the table; head bytes come once, the segments once per pack in the answer.
     record: which pack of several; None: there must be exactly one. None when the bytes do not fit.
@@ -212,7 +212,7 @@ def _take(segments, payload, at, data):
             if kind == OPEN:
                 data.append(size // segment[1])
             data.extend(payload[at : at + size])
-            data.extend(b"\xff" * fill)
+            data.extend(bytes((segment[3],)) * fill if fill else b"")
         at += size
     return at
 
@@ -220,7 +220,7 @@ def _take(segments, payload, at, data):
 def _variable(segment, payload, at):
     """(bytes on the wire, bytes to fill) of a segment whose size the answer itself states; (None, 0)
     when it states something else than the shape knows."""
-    kind, width, most = segment
+    kind, width, most, _ = segment
     if kind == OPEN:
         size = len(payload) - at
         return (None, 0) if size % width or size > width * most else (size, width * most - size)

@@ -150,15 +150,15 @@ def test_an_answer_of_several_frames_must_be_in_order():
 ANALOG = (
     2,
     (
-        (f.COUNTED, 2, 16),
-        (f.COUNTED, 2, 8),
+        (f.COUNTED, 2, 16, 255),
+        (f.COUNTED, 2, 8, 255),
         (f.BYTES, 6),
-        (f.CHOICE, ((2, 4), (4, 10)), 10),
+        (f.CHOICE, ((2, 4), (4, 10)), 10, 255),
     ),
 )
-CELL_SHAPE = (0, ((f.OPEN, 2, 32),))
+CELL_SHAPE = (0, ((f.OPEN, 2, 32, 255),))
 SWITCHES = (0, ((f.BYTES, 9), (f.BITS,)))
-OPTIONS = (0, ((f.BYTES, 22), (f.COUNTED, 2, 8), (f.TAIL,)))
+OPTIONS = (0, ((f.BYTES, 22), (f.COUNTED, 2, 8, 255), (f.TAIL,)))
 
 
 def payload_of(row):
