@@ -79,9 +79,13 @@ class Receiver:
         self._until_flow = 0
         self._since_ms = now_ms
 
+    def expires_ms(self):
+        """From this time on the other side has been silent for too long, monotonic ms."""
+        return self._since_ms + TIMEOUT_MS + 1
+
     def expired(self, now_ms):
         """True when the other side has been silent for too long."""
-        return now_ms - self._since_ms > TIMEOUT_MS
+        return now_ms >= self.expires_ms()
 
     def take(self, now_ms, data):
         """Enter one frame's data (bytes). Returns WAIT, FLOW, DONE or BROKEN."""

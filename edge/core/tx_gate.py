@@ -37,6 +37,7 @@ WATCHDOG_MS = 5  # raw must lie in num..den
 RATE_WINDOW_MS = 1000
 RATE_FRAMES = 100
 RATE_WRITES = 20
+RATE_CYCLES = 1000  # a CAN bus: frames that keep a device awake, several of them every 10 ms
 
 # No command may live longer than the longest control period (10 s) and a second.
 LIFE_MAX_MS = 11000
@@ -56,13 +57,19 @@ def _crc16(data):
 
 
 class TxGate:
-    """One gate guards one line. kind: "tcp", "rtu" or "serial". mode: LISTEN, READ or CONTROL.
+    """One gate guards one line. kind: "tcp", "rtu", "serial" or "can". mode: LISTEN, READ or CONTROL.
 
     rules: (reads, writes). reads: ((unit, function, first, end, max_count), ...), end exclusive; a sixth
     number is how many addresses one register takes (JK: 2, an address is a byte offset).
     writes: ((unit, 16, address, count, fields), ...) with fields ((offset, what, num, den), ...); every
     register of a write must be named by a field. Kind "serial": reads are whole questions, byte for byte,
     nothing else passes, whatever the mode; there are no writes.
+
+    Kind "can": a frame is its identifier in four bytes (highest bit: 29 bits), its length in one, and its
+    data. reads: ((identifier, start), ...): a diagnostic question (length, 21 or 22, what) or a flow control
+    (30, two bytes); behind start only filling bytes, all the same. Whatever the rules say, no other service
+    passes. writes: ((identifier, data, mask), ...): frames sent in cycles, the same in every bit of mask;
+    only in CONTROL.
     """
 
     def __init__(self, kind, mode, rules):
@@ -82,6 +89,7 @@ class TxGate:
         self._window_ms = None
         self._window_frames = 0
         self._window_writes = 0
+        self._window_cycles = 0
 
     def permit(self, now_ms, command):
         """Take command (edge.core.records.Command) as what may be written from now on; True if taken.
@@ -126,6 +134,8 @@ class TxGate:
     def _judge(self, now_ms, frame):
         if self.mode not in (READ, CONTROL):
             return REFUSED_MODE
+        if self.kind == "can":
+            return self._judge_can(now_ms, frame)
         if self.kind == "serial":
             return self._rate(now_ms, False) if bytes(frame) in self.reads else REFUSED_ADDRESS
         start = self._pdu_start(frame)
@@ -143,6 +153,21 @@ class TxGate:
         if verdict != SENT:
             return verdict
         return self._rate(now_ms, function == 16)
+
+    def _judge_can(self, now_ms, frame):
+        if len(frame) < 6 or len(frame) != 5 + frame[4] or frame[4] > 64:
+            return REFUSED_FRAME
+        key = unpack_from(">I", frame, 0)[0]
+        if key & 0x60000000 or 0x7FF < key < 0x80000000:
+            return REFUSED_FRAME
+        data = bytes(frame[5:])
+        for rule_key, start in self.reads:
+            if key == rule_key and _is_question(data, start):
+                return self._rate(now_ms, False)
+        for rule_key, want, mask in self.writes:
+            if key == rule_key and _is_same(data, want, mask):
+                return self._rate_cycles(now_ms) if self.mode == CONTROL else REFUSED_MODE
+        return REFUSED_ADDRESS
 
     def _pdu_start(self, frame):
         """Index of the function code, or None when the frame is not well formed."""
@@ -209,15 +234,47 @@ class TxGate:
         return 0
 
     def _rate(self, now_ms, is_write):
-        if self._window_ms is None or now_ms - self._window_ms >= RATE_WINDOW_MS:
-            self._window_ms = now_ms
-            self._window_frames = 0
-            self._window_writes = 0
+        self._turn_window(now_ms)
         if is_write:
             self._window_writes += 1
             return SENT if self._window_writes <= RATE_WRITES else REFUSED_RATE
         self._window_frames += 1
         return SENT if self._window_frames <= RATE_FRAMES else REFUSED_RATE
+
+    def _rate_cycles(self, now_ms):
+        self._turn_window(now_ms)
+        self._window_cycles += 1
+        return SENT if self._window_cycles <= RATE_CYCLES else REFUSED_RATE
+
+    def _turn_window(self, now_ms):
+        if self._window_ms is None or now_ms - self._window_ms >= RATE_WINDOW_MS:
+            self._window_ms = now_ms
+            self._window_frames = 0
+            self._window_writes = 0
+            self._window_cycles = 0
+
+
+def _is_question(data, start):
+    """True when data (bytes of a CAN frame) is start and filling bytes, and start asks and does not change:
+    21 xx (KWP), 22 xx xx (UDS), or a flow control."""
+    size = len(start)
+    if start[:1] == b"\x30":
+        good = size == 3
+    else:
+        good = size > 2 and start[0] == size - 1 and (start[1], size) in ((0x21, 3), (0x22, 4))
+    if not good or len(data) != 8 or data[:size] != start:
+        return False
+    return data[size:] == data[7:] * (8 - size)
+
+
+def _is_same(data, want, mask):
+    """True when data and want have one length and agree in every bit of mask."""
+    if len(data) != len(want):
+        return False
+    for byte, wanted, bits in zip(data, want, mask):
+        if (byte ^ wanted) & bits:
+            return False
+    return True
 
 
 def approved_sum(total, frame):
