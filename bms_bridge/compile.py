@@ -12,6 +12,7 @@ import os
 import sys
 
 from bms_bridge.compile_bits import also_served, compile_alarms, templates
+from bms_bridge.compile_can import compile_profile as compile_can
 from bms_bridge.compile_examples import compile_examples
 from bms_bridge.compile_layout import GROUP_NAMES, TYPES, Layout
 from bms_bridge.compile_serial import compile_serial
@@ -53,7 +54,10 @@ def compile_file(path):
     top = read_yaml(path)
     kinds = tuple(_OPTIONAL)
     kind = top.table(("kind",), free=True)["kind"].word(kinds)
-    if "bus" in top.value and top.value["bus"].word(BUSES) == "serial":
+    bus = top.value["bus"].word(BUSES) if "bus" in top.value else "modbus"
+    if bus == "can":
+        return compile_can(top, _facts)
+    if bus == "serial":
         return compile_serial(top, kind, _facts)
     cells = top.table(_REQUIRED, _OPTIONAL[kind] + _SHARED)
     layout = Layout(top, kind)
@@ -223,7 +227,7 @@ def _text(value, used=0, indent=0):
 def _all_texts():
     """{path: text} of every file that the shipped profiles make."""
     files = {}
-    vectors = {"modbus": [], "serial": []}
+    vectors = {"modbus": [], "serial": [], "can": []}
     folder = os.path.join(_HERE, "profiles")
     for name in sorted(os.listdir(folder)):
         if name.endswith(".yaml"):
@@ -237,6 +241,8 @@ def _all_texts():
         files[os.path.join(_BOTH, "bridge_vectors.py")] = _vector_text("profile, block, data", vectors["modbus"])
         wire = "profile, block, data, values, unit, frame, payload, record, cells, temps"
         files[os.path.join(_BOTH, "serial_vectors.py")] = _vector_text(wire, vectors["serial"])
+        heard = "profile, message, data, values given, values"
+        files[os.path.join(_BOTH, "can_vectors.py")] = _vector_text(heard, vectors["can"])
     return files
 
 

@@ -26,6 +26,7 @@ ROOMS = {
         25300,  # 22002
     ),
     "serial": (("bms_bridge/serial*.py", "bms_bridge/transports/board_serial.py"), (), 10100),  # 8811
+    "can": (("bms_bridge/can*.py", "bms_bridge/isotp.py", "bms_bridge/crc.py"), (), 11780),  # 10245
 }
 TABLE_BUDGET = 3800  # the largest single table that goes onto a board: 3267
 

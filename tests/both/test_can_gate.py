@@ -3,6 +3,7 @@
 """tx_gate of kind can: which frames may leave. Every identifier is tried; frames are written by hand."""
 
 from edge.core import tx_gate as g
+from edge.core.records import Command
 
 ASK = b"\x03\x22\x01\x01"
 RULES = (
@@ -159,6 +160,7 @@ def test_what_is_left_of_the_other_kinds():
     """Branches of the Modbus kinds that no other test reaches."""
     rules = (((1, 3, 0, 10, 5),), ((1, 16, 0, 1, ((0, 9, 1, 1),)), (2, 16, 5, 1, ((0, g.CONSTANT, 7, 0),))))
     gate, wire = g.TxGate("tcp", g.CONTROL, rules), Wire()
+    assert gate.permit(0, Command(-1, 9000, 9000, None, 50000, None, None, 3000, 1))
 
     def tcp(pdu):
         return bytes((0, 7, 0, 0, 0, len(pdu) + 1, 1)) + pdu
