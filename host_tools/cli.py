@@ -25,6 +25,7 @@ VERBS = {
     ),
     "run": ("host_tools.run", "main", "run site.yaml on this Linux gateway", None),
     "top": ("host_tools.top", "main", "attach read-only to a running controller", "sim"),
+    "sniff": ("host_tools.sniff", "main", "what a CAN bus says, live or from a log; which profile fits", None),
     "receive": (
         "host_tools.receiver",
         "main",
@@ -32,7 +33,7 @@ VERBS = {
         None,
     ),
     "sim year": ("simulator.year", "main", "months of operation with faults, from one seed", "sim"),
-    "sim serve": ("simulator.serve", "main", "serve a simulated site on Modbus TCP", "sim"),
+    "sim serve": ("simulator.serve", "main", "serve a simulated site, or one device of any profile", "sim"),
     "flash": ("host_tools.flash", "main", "put the controller onto a board", "host"),
     "board": ("host_tools.console", "board_main", "ls, status, logs: what a board says", "host"),
 }
