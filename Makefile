@@ -4,6 +4,7 @@
 # make demo [DEMO_SECONDS=30]   one pack, its BMS, a PCS, a broker, the controller, a receiver
 # make test [ARGS="-k gate"]    everything, both runtimes; the same as CI
 # make check                    lint, types, tables, conventions (15 s)
+# make soak [CASES=100000]      bad bytes for every profile
 # make long                     30 simulated days at 1 s steps, 96 cells
 # make lock                     write requirements/*.txt anew (needs uv)
 # make wheel                    dist/*.whl
@@ -11,9 +12,10 @@
 # Works with GNU make 3.81, without root, in paths with spaces.
 
 PYTHON ?= python3
-JOBS ?= 3
+JOBS ?= 4
 DAYS ?= 30
 SEED ?= 1
+CASES ?= 100000
 DEMO_SECONDS ?=
 ARGS ?=
 
@@ -22,7 +24,7 @@ DEV = $(PYTHON) bootstrap.py dev --
 LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header --no-annotate --quiet
 
-.PHONY: help demo test check format long lock wheel clean
+.PHONY: help demo test check format soak long lock wheel clean
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile
@@ -45,6 +47,10 @@ check:
 format:
 	@$(DEV) -m ruff format .
 	@$(DEV) -m ruff check --fix .
+
+soak:
+	@FUZZ_CASES=$(CASES) FUZZ_SEED=$(SEED) $(DEV) -m pytest -q -rP -n $(JOBS) -o faulthandler_timeout=0 \
+		tests/bridge/test_fuzz.py -k bad_bytes
 
 long:
 	@$(DEMO) -m simulator.year --seed $(SEED) --days $(DAYS) --cells 96

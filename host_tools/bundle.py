@@ -26,6 +26,11 @@ BOARD = ("edge.shell.board",)
 # A board, and the same controller in a process of the VM (the demo).
 ENTRIES = ("edge.shell.board", "edge.shell.vm")
 HOST_ONLY = ("gateway", "compile", "profiles")
+# Modules of a bus that a site without such a line does not need.
+BUSES = {
+    "can": ("bms_bridge.can", "bms_bridge.isotp", "bms_bridge.crc", "bms_bridge.transports.board_can"),
+    "serial": ("bms_bridge.serial_", "bms_bridge.transports.board_serial"),
+}
 HEAD = "# SPDX-License-Identifier: Apache-2.0\n# Copyright 2026 The reuse-edge authors\n"
 BOOT = HEAD + "# Nothing here: main.py starts the controller. Written by `reuse-edge flash`.\n"
 MAIN = (
@@ -85,8 +90,9 @@ def imports_of(text):
     return found
 
 
-def modules_of(entries, root=ROOT):
-    """{module: source text} of the entries and of all they import from our rooms.
+def modules_of(entries, root=ROOT, unused=()):
+    """{module: source text} of the entries and of all they import from our rooms, but for modules whose
+    names begin with a text of unused.
 
     Raises BundleError for an entry that does not exist and for a module that belongs to the host.
     """
@@ -95,6 +101,8 @@ def modules_of(entries, root=ROOT):
     while waiting:
         module = waiting.pop()
         path = file_of(module, root)
+        if unused and module.startswith(unused):
+            continue
         if module in texts or path is None:
             if module in entries and path is None:
                 raise BundleError("there is no module %s in %s" % (module, root))
@@ -189,7 +197,9 @@ def build(out_dir, settings, entries=ENTRIES, base=".", root=ROOT):
     Raises BundleError, bms_bridge's ProfileError, OSError.
     """
     root = Path(root)
-    texts = modules_of(entries, root)
+    kinds = [link["kind"] for link in settings["links"]]
+    unused = tuple(name for kind in BUSES for name in BUSES[kind] if kind not in kinds)
+    texts = modules_of(entries, root, unused)
     settings = add_tables(settings, texts, base, root)
     files, mpy = compile_all(texts, root)
     files["boot.py"] = BOOT.encode()

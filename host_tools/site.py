@@ -12,13 +12,12 @@ import os
 from decimal import Decimal, InvalidOperation
 
 from edge.core import settings as core
-from host_tools import cautions
+from host_tools import cautions, connections
 from host_tools.places import SiteError, parse
 from host_tools.units import human, human_key, unit_of
 
 # Keys that only site.yaml has: `connection` becomes link, `bms` the profile of a pack, `opening_path`
 # is for `check` alone.
-CONNECTION_HELP = "tcp:HOST:PORT or rtu:/dev/serial/by-id/NAME:BAUD (board: rtu:uart1:BAUD), parity :E or :O at the end"
 RENAMED = {"link": "connection", "profile": "bms"}
 HOST_KEYS = {"pack": ("opening_path",)}
 
@@ -109,50 +108,6 @@ def unknown_key(entry, key, known):
     near = [RENAMED[key]] if RENAMED.get(key) in known else near or stem
     mend = "did you mean %s?" % near[0] if near else "known here: %s" % ", ".join(sorted(known))
     return entry.wrong("unknown key", mend)
-
-
-def link_of(spot, text):
-    """The link dict of one `connection:` text."""
-    kind, _, rest = text.partition(":")
-    if kind == "tcp":
-        host, _, port = rest.rpartition(":")
-        if host and port.isdecimal() and 1 <= int(port) <= 65535:
-            return {
-                "kind": "tcp",
-                "host": host.strip("[]"),
-                "port": int(port),
-                "uart": 0,
-                "baud": 0,
-                "parity": "N",
-            }
-    if kind == "rtu":
-        words = rest.split(":")
-        parity = words.pop() if words[-1] in ("N", "E", "O") else "N"
-        if len(words) >= 2 and words[-1].isdecimal() and 1200 <= int(words[-1]) <= 1000000:
-            path = ":".join(words[:-1])
-            uart = int(path[4:]) if path.startswith("uart") and path[4:].isdecimal() else 0
-            return {"kind": "rtu", "path": path, "uart": uart, "baud": int(words[-1]), "parity": parity}
-    raise spot.wrong("'%s' is not a connection" % text, "write %s" % CONNECTION_HELP)
-
-
-class Links:
-    """Collects the lines of the site; devices with the same connection share one."""
-
-    def __init__(self):
-        self.links = []
-        self.texts = []
-
-    def index(self, spot, text):
-        """Index of the line that text names; two ways to say one serial port are refused."""
-        if text in self.texts:
-            return self.texts.index(text)
-        link = link_of(spot, text)
-        for other, seen in zip(self.links, self.texts, strict=True):
-            if link["kind"] == "rtu" and other.get("path") == link["path"]:
-                raise spot.wrong("%s is already used as %s" % (link["path"], seen), "give one port one speed")
-        self.links.append(link)
-        self.texts.append(text)
-        return len(self.links) - 1
 
 
 def is_path(profile):
@@ -250,7 +205,7 @@ def read_pack(spot, links, base):
                 "%d is above the %d of profile %s" % (values[key], most, values["profile"]),
                 "count the %s again" % key,
             )
-    values["link"] = links.index(entries["connection"], values["link"])
+    values["link"] = links.index(entries["connection"], values["link"], getattr(table, "BUS", "modbus"))
     values.update({name: source[0] for name, source in sources.items()})
     values.setdefault("contract", None)
     values["facts"] = facts_of(table)
@@ -261,7 +216,7 @@ def read_device(spot, section, links, base):
     """The settings dict of the PCS or the meter."""
     values, entries = read_section(spot, section)
     table = find_table(entries["profile"], values["profile"], base, section)
-    values["link"] = links.index(entries["connection"], values["link"])
+    values["link"] = links.index(entries["connection"], values["link"], getattr(table, "BUS", "modbus"))
     values["facts"] = facts_of(table)
     return values
 
@@ -282,7 +237,7 @@ def read_site(path):
     spot = parse(path)
     base = os.path.dirname(os.path.abspath(path))
     settings, entries = read_section(spot, "", ("packs", "pcs", "meter", "uplink"))
-    links = Links()
+    links = connections.Links()
     settings["version"] = core.VERSION
     for name in ("packs", "pcs"):
         if name not in entries:

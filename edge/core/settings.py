@@ -69,7 +69,7 @@ SETTINGS = (
 # Pairs (narrower, wider) that must not be looser: the smallest source wins, a looser one is refused.
 NARROWER = (("grade", "maker"), ("contract", "maker"))
 
-_LINK_KINDS = ("tcp", "rtu")
+_LINK_KINDS = ("tcp", "rtu", "serial", "can")
 
 
 class SettingsError(Exception):
@@ -165,7 +165,8 @@ def check(settings):
     links = settings.get("links") or ()
     for index, link in enumerate(links):
         if link.get("kind") not in _LINK_KINDS:
-            raise SettingsError("links[%d].kind" % index, "%s" % link.get("kind"), "use tcp or rtu")
+            mend = "use one of: %s" % ", ".join(_LINK_KINDS)
+            raise SettingsError("links[%d].kind" % index, "%s" % link.get("kind"), mend)
     if not settings.get("packs"):
         raise SettingsError("packs", "there is no pack", "add at least one")
     for index, pack in enumerate(settings["packs"]):

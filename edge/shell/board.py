@@ -13,7 +13,6 @@ import os
 import time
 
 from bms_bridge.tables import load
-from bms_bridge.transports.board_modbus import run_link
 from edge.core.settings import check
 from edge.loop import loop
 from edge.shell.board_uplink import BoardUplink
@@ -66,6 +65,17 @@ async def console(guarded, clock, uplink):
         print("~" + status_line(guarded, clock, uplink).decode(), end="")
 
 
+def serve_line(link):
+    """The task function of a line, by its kind; imported only when the site has such a line."""
+    if link["kind"] == "can":
+        from bms_bridge.transports.board_can import run_link
+    elif link["kind"] == "serial":
+        from bms_bridge.transports.board_serial import run_link
+    else:
+        from bms_bridge.transports.board_modbus import run_link
+    return run_link
+
+
 async def run(settings, folder, clock, feed, talk, trace):
     """Run the site of settings for ever.
 
@@ -82,7 +92,7 @@ async def run(settings, folder, clock, feed, talk, trace):
         uplink = mqtt
     guarded = Guarded("micropython", feed, trace)
     for link, devices, gate in wiring.lines:
-        asyncio.create_task(run_link(link, devices, clock, gate))
+        asyncio.create_task(serve_line(link)(link, devices, clock, gate))
     if settings["uplink"] and settings["uplink"]["status_port"]:
         await serve(guarded, clock, uplink, settings["uplink"]["status_port"])
     if talk:

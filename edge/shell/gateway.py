@@ -10,7 +10,6 @@ import signal
 import threading
 import time
 
-from bms_bridge.transports.gateway_modbus import run_link
 from edge.loop import loop, zero_all
 from edge.shell.control import Guarded, control
 from edge.shell.gateway_uplink import GatewayUplink
@@ -74,6 +73,17 @@ def sync(file):
     os.fsync(file.fileno())
 
 
+def serve_line(link):
+    """The task function of a line, by its kind; imported only when the site has such a line."""
+    if link["kind"] == "can":
+        from bms_bridge.transports.gateway_can import run_link
+    elif link["kind"] == "serial":
+        from bms_bridge.transports.gateway_serial import run_link
+    else:
+        from bms_bridge.transports.gateway_modbus import run_link
+    return run_link
+
+
 async def run(settings, folder, load, trace=None, said=None):
     """Run the site of settings until SIGINT or SIGTERM; returns 0, or 1 when the loop failed.
 
@@ -97,7 +107,7 @@ async def run(settings, folder, load, trace=None, said=None):
         file.write("%d\n" % port)
     if said:
         said("control loop runs; live view: reuse-edge top %d" % port)
-    lines = [asyncio.create_task(run_link(link, devices, clock, gate)) for link, devices, gate in wiring.lines]
+    lines = [asyncio.create_task(serve_line(link)(link, devices, clock, gate)) for link, devices, gate in wiring.lines]
     steps = loop(settings, clock, wiring.devices, wiring.actuators, store, uplink, guarded.seen)
     task = asyncio.create_task(control(steps, clock))
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -2,7 +2,6 @@
 # Copyright 2026 The reuse-edge authors
 """From settings to ports: devices, actuators, and one gated line per connection."""
 
-from bms_bridge.bms import Bms
 from bms_bridge.pcs import Pcs
 from edge.core.tx_gate import CONTROL, READ, TxGate
 
@@ -17,13 +16,13 @@ class Wiring:
         per_line = [[] for _ in settings["links"]]
         self.devices = []
         for pack in settings["packs"]:
-            self._add(per_line, Bms(load(pack["profile"]), pack["unit"], pack), pack)
+            self._add(per_line, reader(load(pack["profile"]), pack), pack)
         pcs = settings["pcs"]
         self.pcs = Pcs(load(pcs["profile"]), pcs["unit"], pcs, clock)
         self._add(per_line, self.pcs, pcs)
         meter = settings.get("meter")
         if meter:
-            self._add(per_line, Bms(load(meter["profile"]), meter["unit"], meter), meter)
+            self._add(per_line, reader(load(meter["profile"]), meter), meter)
         self.actuators = (self.pcs,)
         mode = CONTROL if settings["mode"] == "control" else READ
         self.lines = []
@@ -40,6 +39,25 @@ class Wiring:
     def _add(self, per_line, device, settings):
         self.devices.append(device)
         per_line[settings["link"]].append(device)
+
+
+def reader(table, settings):
+    """The Device port that reads settings (of a pack or a meter) by table, whatever its bus.
+
+    Imported where it is needed: a board holds only the buses that its site has.
+    """
+    bus = getattr(table, "BUS", "modbus")
+    if bus == "can":
+        from bms_bridge.can import CanBms
+
+        return CanBms(table, settings)
+    if bus == "serial":
+        from bms_bridge.serial_bms import SerialBms
+
+        return SerialBms(table, settings["unit"], settings)
+    from bms_bridge.bms import Bms
+
+    return Bms(table, settings["unit"], settings)
 
 
 class Silent:
