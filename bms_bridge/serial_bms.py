@@ -77,8 +77,9 @@ class Turns:
         """The question to ask now, None when none is due."""
         if self.due_ms(now_ms) > now_ms:
             return None
-        waits = [now_ms if due is None else due for due in self._due_ms]
-        return waits.index(min(waits))
+        # a question that was never asked waits from now on, so that a busy line starves none
+        self._due_ms = [now_ms if due is None else due for due in self._due_ms]
+        return self._due_ms.index(min(self._due_ms))
 
     def answered(self, now_ms, index):
         """Question index was answered: its next turn is one period after its last, without catching up."""
@@ -101,7 +102,7 @@ class Turns:
     def _again(self, now_ms, index):
         period_ms = self._periods[index]
         due = self._due_ms[index]
-        due = period_ms + (now_ms if due is None else due)
+        due = (now_ms if due is None else due) + period_ms
         self._due_ms[index] = due if due > now_ms else now_ms + period_ms
 
 

@@ -85,8 +85,12 @@ def _set_bits(rows, alarms, data):
 
 def answer_frame(table, index, unit, data):
     """The whole answer on the wire for data (bytes, lists at full length) of block index."""
-    payload = fold(table.ANSWERS[index], data)
-    command = table.BLOCKS[index][0]
+    return payload_frame(table, index, unit, fold(table.ANSWERS[index], data))
+
+
+def payload_frame(table, index, unit, payload):
+    """payload (bytes, as sent) of block index in its frame, with a good check."""
+    command, _, frames, _, _ = table.BLOCKS[index]
     if table.FRAMING == "jbd":
         inner = bytes((0, len(payload))) + payload
         total = -sum(inner) & 0xFFFF
@@ -97,7 +101,6 @@ def answer_frame(table, index, unit, data):
         payload = payload[:-1] + bytes((sum(payload[:-1]) & 0xFF,))
         request = rtu_frame(unit, write_pdu(command, b"\x00\x00"))
         return payload + rtu_frame(unit, request[1:6])
-    frames = table.BLOCKS[index][2]
     return b"".join([_daly(unit, command, frames, k, payload) for k in range(frames)])
 
 

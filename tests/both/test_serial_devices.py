@@ -260,6 +260,20 @@ def test_a_device_asks_in_its_periods():
         assert total == sum([10000 // row[3] for row in table.BLOCKS]), name
 
 
+def test_a_slow_line_starves_no_question():
+    """One answer every 5 s, five times slower than the periods: the questions take turns."""
+    for name in NAMES:
+        table = load(name)
+        device = SerialBms(table, 2, {"id": "p", "cells": 8, "temps": 2})
+        asked = []
+        for now in range(1000, 1000 + 5000 * 12, 5000):
+            question = device.next_request(now)
+            asked.append(question.index)
+            data = encode_block(table, question.index, sample(8, 2))
+            assert device.reply(now, question, fold(table.ANSWERS[question.index], data))
+        assert all([asked.count(index) >= 3 for index in range(len(table.BLOCKS))]), (name, asked)
+
+
 def test_the_gate_gets_exactly_the_questions():
     for name in NAMES:
         table = load(name)
@@ -313,3 +327,21 @@ def test_wrong_length_changes_nothing():
                 assert not state.take(5, index, bytes(length))
         assert state.record() is None and state.slots == [None] * table.SLOTS
         assert table.BLOCKS_OF[G_ALARMS] != ()
+
+
+def test_any_payload_is_taken_or_refused_without_an_exception():
+    seed = 20261122
+    for name in NAMES:
+        table = load(name)
+        device = SerialBms(table, 2, {"id": "p", "cells": 8, "temps": 2})
+        blocks = encode_all(table, sample(8, 2))
+        for now in range(0, 20000 * 150, 20000):
+            question = device.next_request(now)
+            payload = bytearray(fold(table.ANSWERS[question.index], blocks[question.index]))
+            for _ in range(3):
+                seed = (seed * 1103515245 + 12345) & 0x7FFFFFFF
+                payload[(seed >> 8) % len(payload)] = seed >> 20 & 0xFF
+            before = device.read(now)
+            if not device.reply(now, question, bytes(payload)):
+                assert device.read(now) is before
+        assert len(device.read(0).cell_mv) == 8 and len(device.read(0).temp_mc) == 2
