@@ -15,6 +15,7 @@ from bms_bridge.compile_bits import also_served, compile_alarms, templates
 from bms_bridge.compile_can import compile_profile as compile_can
 from bms_bridge.compile_examples import compile_examples
 from bms_bridge.compile_layout import GROUP_NAMES, TYPES, Layout
+from bms_bridge.compile_models import extras
 from bms_bridge.compile_serial import compile_serial
 from bms_bridge.compile_yaml import ProfileError, read_yaml
 from bms_bridge.modbus import data_size
@@ -28,7 +29,7 @@ _OPTIONAL = {
     "meter": ("line", "caveats"),
 }
 BUSES = ("modbus", "serial", "can")
-_SHARED = ("bus", "require", "serve", "also_serve")
+_SHARED = ("bus", "require", "serve", "also_serve", "polling", "models")
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _BOTH = os.path.join(os.path.dirname(_HERE), "tests", "both")
 _HEAD = """# SPDX-License-Identifier: Apache-2.0
@@ -67,6 +68,7 @@ def compile_file(path):
     bits = compile_alarms(layout, cells["alarms"]) if "alarms" in cells else None
     values = _facts(cells, kind, layout)
     values.update(_rows(layout, bits))
+    values.update(extras(layout, cells))
     values["WRITES"] = layout.writes(cells["writes"]) if "writes" in cells else ()
     values["INVERSE"] = _inverse(layout, cells)
     examples = compile_examples(layout, Table(values), cells["examples"])
@@ -157,7 +159,7 @@ def _checks(rows):
 
 def _form(places):
     """Format for struct that takes values at growing offsets and passes over the rest."""
-    widths = {row[0]: 2 * row[1] for row in TYPES.values()}
+    widths = {row[0]: 2 * row[1] for row in TYPES.values()} | {"B": 1}
     form, at = ">", 0
     for offset, code in places:
         form += ("%dx" % (offset - at) if offset > at else "") + code

@@ -5,6 +5,7 @@
 from edge.core.records import ALARMS, G_ALARMS
 
 _ALARM_SLOT = 14
+WORDS = {"bitfield16": 1, "bitfield32": 2, "bitfield64": 4}
 _STRAY = 1 << ALARMS.index("other_alarm")
 _WORDS = tuple(name for name in ALARMS if not name.startswith("reserved")) + ("ignored",)
 
@@ -38,7 +39,7 @@ def _word(layout, index, cells, spot):
     for key in ("at", "type"):
         if key not in cells:
             raise spot.wrong(f"{key} is missing", f"add {key}: (alarm bits in registers need at and type)")
-    words = {"bitfield16": 1, "bitfield32": 2}[cells["type"].word(("bitfield16", "bitfield32"))]
+    words = WORDS[cells["type"].word(tuple(WORDS))]
     at = cells["at"].integer(0, 65535)
     layout.registers(index, cells["at"], at, at + words - 1)
     layout.claim(index, cells["at"], at, words, "alarms")
@@ -127,6 +128,9 @@ def templates(layout, serve):
             registers[key] = cell.integer(-0x8000, 0xFFFF) & 0xFFFF
         for offset, _, value, _ in layout.checks[index]:
             registers[offset // 2] = value & 0xFFFF
+        for (block, at), (like, _) in layout.scales.items():
+            if block == index:
+                registers[at] = like & 0xFFFF
         result.append(tuple(registers))
     return tuple(result)
 

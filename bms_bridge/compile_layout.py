@@ -4,59 +4,10 @@
 
 from fractions import Fraction
 
+from bms_bridge.compile_models import block_age, block_model, float_field, note_user, present, scaled_step
+from bms_bridge.compile_words import FIELDS, TYPES, UNITS
 from bms_bridge.decode import PRODUCT, RECORDS, SIGN_OF, list_form
 
-# unit -> (unit of the record, how many of those)
-UNITS = {
-    "V": ("mv", 1000),
-    "mV": ("mv", 1),
-    "A": ("ma", 1000),
-    "mA": ("ma", 1),
-    "C": ("mc", 1000),
-    "%": ("ppm", 10000),
-    "W": ("w", 1),
-    "kW": ("w", 1000),
-    "Wh": ("wh", 1),
-    "kWh": ("wh", 1000),
-    "s": ("ms", 1000),
-    "ms": ("ms", 1),
-}
-# type -> (format letter, words, lowest raw, highest raw)
-TYPES = {
-    "uint16": ("H", 1, 0, 0xFFFF),
-    "int16": ("h", 1, -0x8000, 0x7FFF),
-    "uint32": ("I", 2, 0, 0xFFFFFFFF),
-    "int32": ("i", 2, -0x80000000, 0x7FFFFFFF),
-}
-# kind -> {field: (slot, group)}
-FIELDS = {
-    "bms": {
-        "pack_mv": (1, 0),
-        "current_ma": (2, 1),
-        "cell_max_mv": (3, 2),
-        "cell_min_mv": (4, 2),
-        "temp_max_mc": (5, 2),
-        "temp_min_mc": (6, 2),
-        "cell_mv": (7, 3),
-        "temp_mc": (8, 4),
-        "bms_soc_ppm": (9, 5),
-        "bms_soh_ppm": (10, 5),
-        "bms_charge_ma": (11, 6),
-        "bms_discharge_ma": (12, 6),
-        "bms_charge_mv": (13, 6),
-    },
-    "pcs": {
-        "dc_mv": (1, 0),
-        "dc_ma": (2, 0),
-        "dc_w": (3, 0),
-        "state": (4, 0),
-        "charge_w": (5, 1),
-        "discharge_w": (6, 1),
-        "watchdog_ms": (7, 1),
-        "rated_w": (None, 1),
-    },
-    "meter": {"in_wh": (1, 0), "out_wh": (2, 0), "power_w": (3, 0)},
-}
 SIGNED = ("current_ma", "dc_ma", "dc_w", "power_w")
 LISTS = ("cell_mv", "temp_mc")
 STATES = {"off": 0, "standby": 1, "running": 2, "fault": 3}
@@ -99,6 +50,10 @@ class Layout:
         self.scratch = RECORDS[kind][1]
         self.slots = {}  # field -> slot
         self.slots_of = {}  # group -> [(slot, parts)]
+        self.turns = []  # per block: does it take turns
+        self.models = []  # per block: row of MODELS or None
+        self.scales = {}  # (block, register) -> (factor that is served, users)
+        self.counts = []  # (block, byte offset) of registers that must hold the number of cells
         self._blocks(top.value["blocks"])
         count = len(self.blocks)
         self.scalars = [[] for _ in range(count)]  # (offset, code, decode row, encode row, Spot)
@@ -115,11 +70,14 @@ class Layout:
 
     def _blocks(self, spot):
         for name, row in spot.table(free=True).items():
-            cells = row.table(("function", "address", "count", "period_ms"))
+            model = ("model", "offset", "where", "string_stride")
+            cells = row.table(("function", "address", "count"), ("period_ms", "max_age_ms", *model))
             function = cells["function"].integer(1, 4)
             address = cells["address"].integer(0, 65535)
             count = cells["count"].integer(1, 2000 if function <= 2 else 125)
-            period_ms = cells["period_ms"].integer(100, 600000)
+            period_ms, turns = block_age(cells, row)
+            self.turns.append(turns)
+            self.models.append(block_model(cells))
             if address + count > 65536:
                 raise cells["count"].wrong("the block ends behind address 65535", "correct address or count")
             self.blocks.append((name, function, address, count, period_ms, row))
@@ -192,6 +150,7 @@ class Layout:
             raise cells["sign"].wrong("this field has no sign", f"only {', '.join(SIGNED)} have one")
         if "sign" in cells and cells["sign"].word(("charge", "discharge", "as dc_w")) == "discharge":
             step = -step
+        step = scaled_step(self, cells, step, self.names[name][1])
         offset = cells["offset"].integer(-0x80000000, 0x7FFFFFFF) if "offset" in cells else 0
         add = step * offset
         if add.denominator != 1:
@@ -199,6 +158,8 @@ class Layout:
         unknown = ()
         if "unknown" in cells:
             unknown = tuple(item.integer(kind[2], kind[3]) for item in cells["unknown"].items())
+        if kind == TYPES["float32"] and cells["type"].value == "float32":
+            return kind, step.numerator, step.denominator, 0, 0, kind[3], ()
         low, high = self._range(cells["range"], step, int(add), kind)
         return kind, step.numerator, step.denominator, int(add), low, high, unknown
 
@@ -217,7 +178,7 @@ class Layout:
 
     def _blank(self, kind, low, high, unknown, spot):
         """(mark for unknown, floor, ceiling) for the inverse table."""
-        blank = unknown[0] if unknown else (0xFFFF if kind[1] == 1 else 0xFFFFFFFF) if kind[2] == 0 else kind[2]
+        blank = unknown[0] if unknown else kind[3] if kind[2] == 0 else kind[2]
         if low <= blank <= high and blank not in unknown:
             raise spot.wrong(
                 f"the raw value {blank} lies inside the range and has no other meaning",
@@ -232,15 +193,18 @@ class Layout:
 
     def _scalar(self, name, spot):
         required = ["block", "at", "type", "unit", "range"]
-        cells = spot.table(required, ("sign", "offset", "unknown", "optional", "of"))
+        cells = spot.table(required, ("sign", "offset", "unknown", "optional", "of", "part", "scale"))
         kind, mul, div, add, low, high, unknown = self._number(name, cells, spot)
         index = self.block(cells["block"])
         at = cells["at"].integer(0, 65535)
         self.registers(index, cells["at"], at, at + kind[1] - 1)
-        self.claim(index, cells["at"], at, kind[1], name)
+        words, byte = self._part(cells, index, at, kind, name)
         slot = self.slot(name)
         group = self.names[name][1]
         self._own(group, index, slot, ())
+        if cells["type"].value == "float32":
+            float_field(self, cells, Fraction(mul, div), index, at, slot, group)
+            return
         quality = OPTIONAL if "optional" in cells and cells["optional"].plain() is True else group
         target = slot
         if "of" in cells:
@@ -260,16 +224,35 @@ class Layout:
             self.rated = (slot, mul)
         blank, floor, ceiling = self._blank(kind, low, high, unknown, spot)
         decode = (slot, mul, div, add, low, high, unknown, quality)
-        back = (slot, mul, div, add, at, kind[1], blank, floor, ceiling)
-        self.scalars[index].append((2 * at, kind[0], decode, back, spot))
+        back = (slot, mul, div, add, at, words, blank, floor, ceiling)
+        self.scalars[index].append((byte, kind[0], decode, back, spot))
+        if "scale" in cells:
+            like = cells["scale"].value["like"].value
+            note_user(self, cells, (index, 0, byte), Fraction(mul, div) / Fraction(10) ** like, kind)
+
+    def _part(self, cells, index, at, kind, name):
+        """(words for encode, first byte) of a scalar; words 0 and -1: the high and the low byte of a register."""
+        if kind[0] != "B":
+            self.claim(index, cells["at"], at, kind[1], name)
+            return kind[1], 2 * at
+        if "part" not in cells:
+            raise cells["type"].wrong("which half of the register?", "add part: high or part: low")
+        low = cells["part"].word(("high", "low")) == "low"
+        if isinstance(self.used[index].get(at, low), str) or self.used[index].get(at) is low:
+            raise cells["at"].wrong(f"register {at} is read already", "one field each")
+        self.used[index][at] = low
+        return (-1, 2 * at + 1) if low else (0, 2 * at)
 
     def _list(self, name, spot):
         required = ["block", "at", "count", "type", "unit", "range"]
-        cells = spot.table(required, ("stride", "offset", "unknown"))
+        cells = spot.table(required, ("stride", "offset", "unknown", "present", "scale"))
         kind, mul, div, add, low, high, unknown = self._number(name, cells, spot)
         where = cells["block"]
         blocks = [self.block(item) for item in where.items()] if isinstance(where.value, list) else [self.block(where)]
-        at = cells["at"].integer(0, 65535)
+        many = isinstance(cells["at"].value, list)
+        ats = [item.integer(0, 65535) for item in cells["at"].items()] if many else [cells["at"].integer(0, 65535)]
+        if len(ats) not in (1, len(blocks)):
+            raise cells["at"].wrong("at and block have different lengths", "one at for all blocks, or one each")
         count = cells["count"].integer(1, 125)
         stride = cells["stride"].integer(1, 125) if "stride" in cells else kind[1]
         slot = self.slot(name)
@@ -277,6 +260,7 @@ class Layout:
         blank, floor, ceiling = self._blank(kind, low, high, unknown, spot)
         parts = tuple(self.new_slot() for _ in blocks) if len(blocks) > 1 else ()
         for part, index in enumerate(blocks):
+            at = ats[part % len(ats)]
             self.registers(index, cells["count"], at, at + (count - 1) * stride + kind[1] - 1)
             for k in range(count):
                 self.claim(index, cells["at"], at + k * stride, kind[1], name)
@@ -288,6 +272,12 @@ class Layout:
                 (slot, mul, div, add, at, stride, part * count, count, blank, floor, ceiling)
             )
             self.masks[index] |= 1 << group
+            if "scale" in cells:
+                like = cells["scale"].value["like"].value
+                user = (index, 1, len(self.arrays[index]) - 1)
+                note_user(self, cells, user, Fraction(mul, div) / Fraction(10) ** like, kind)
+        if "present" in cells:
+            present(self, cells, blocks[0], slot, group)
         self.slots_of.setdefault(group, []).append((slot, parts))
         self.lengths[slot] = (count * len(blocks), spot)
 
@@ -325,7 +315,11 @@ class Layout:
                 at = cells["at"].integer(0, 65535)
                 self.registers(index, cells["at"], at, at)
                 self.claim(index, cells["at"], at, 1, "require")
-                value = cells["value"].integer(-0x8000, 0xFFFF)
+                if cells["value"].value == "cells":
+                    value = self.lengths[7][0]
+                    self.counts.append((index, 2 * at))
+                else:
+                    value = cells["value"].integer(-0x8000, 0xFFFF)
                 mask = 0
                 for item in cells["groups"].items():
                     mask |= 1 << groups.index(item.word(list(groups)))

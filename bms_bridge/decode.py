@@ -30,6 +30,8 @@ RECORDS = {"bms": (Sample, 15, 8), "pcs": (PcsSample, 8, 2), "meter": (MeterSamp
 # Rows of table.DERIVED
 SIGN_OF = 0  # target = a with the sign of b
 PRODUCT = 1  # target = a * b * mul // div
+PRESENT = 2  # (target, mask, group): places of the list target whose bit in mask is 0 are not known
+FLOAT = 3  # (target, bits, group, low, high, mul, div): target = IEEE 754 bits * mul / div
 
 
 def decode_block(table, index, data, slots):
@@ -70,7 +72,10 @@ def decode_block(table, index, data, slots):
     if bits is not None:
         _decode_bits(bits, data, slots, quality)
     for row in table.DERIVED[index]:
-        _derive(row, slots)
+        if row[0] >= PRESENT:
+            _derive_checked(row, slots, quality)
+        else:
+            _derive(row, slots)
     return quality, void
 
 
@@ -151,6 +156,44 @@ def _derive(row, slots):
         slots[target] = left * right * mul // div
 
 
+def _derive_checked(row, slots, quality):
+    if row[0] == FLOAT:
+        _, target, bits, group, low, high, mul, div = row
+        value = float_value(slots[bits], mul, div)
+        if value is None or not low <= value <= high:
+            _worse(quality, group, SENTINEL if value is None else IMPLAUSIBLE)
+            value = None
+        slots[target] = value
+        return
+    _, target, mask, group = row
+    mask = slots[mask] or 0
+    values = slots[target]
+    if mask >> len(values):
+        _worse(quality, group, IMPLAUSIBLE)  # the device sees more cells than the site says
+    slots[target] = tuple([value if mask >> place & 1 else None for place, value in enumerate(values)])
+    if mask & (1 << len(values)) - 1 != (1 << len(values)) - 1:
+        _worse(quality, group, SENTINEL)
+
+
+def float_value(bits, mul, div):
+    """IEEE 754 single precision bits times mul / div, rounded to the nearest integer; None for infinite and
+    for not a number. In whole numbers: boards compute floats with less precision than gateways."""
+    exponent = bits >> 23 & 0xFF
+    if exponent == 0xFF:
+        return None
+    num = (bits & 0x7FFFFF | (0x800000 if exponent else 0)) * mul
+    shift = (exponent or 1) - 150
+    if bits >> 31:
+        num = -num
+    if shift >= 0:
+        num <<= shift
+    elif shift < -100:
+        return 0
+    else:
+        div <<= -shift
+    return (2 * num + div) // (2 * div)
+
+
 def list_form(offset, code, stride, count):
     """Format for struct that takes count values from offset (bytes), one every stride bytes.
     code: format letter of one value."""
@@ -179,18 +222,37 @@ class Narrow:
                 kept.append((row[0], form) + row[2:])
             arrays.append(tuple(kept))
         self.ARRAYS = tuple(arrays)
+        self._drop_unused()
         checks = list(self.CHECKS)
-        for index, place in getattr(table, "COUNTS", ()):  # a register that must hold the number of cells
+        for index, place, _ in getattr(table, "COUNTS", ()):  # a register that must hold the number of cells
             form, expected, masks = checks[index]
             checks[index] = (form, expected[:place] + (cells,) + expected[place + 1 :], masks)
         self.CHECKS = tuple(checks)
+
+    def _drop_unused(self):
+        """Blocks that hold nothing but places behind the last cell and sensor are not read at all."""
+        unused = []
+        for index, rows in enumerate(self.ARRAYS):
+            other = (self.FIELDS[index], self.BITS[index], self.CHECKS[index])
+            if rows and other == (None, None, None) and not self.ENUMS[index]:
+                if not [1 for row in rows if row[1] != ">"]:
+                    unused.append(index)
+        gone = [row[0] for index in unused for row in self.ARRAYS[index]]
+        self.UNUSED = tuple(unused)
+        self.BLOCKS_OF = tuple([tuple([i for i in members if i not in unused]) for members in self.BLOCKS_OF])
+        self.SLOTS_OF = tuple(
+            [
+                tuple([(slot, tuple([part for part in parts if part not in gone])) for slot, parts in rows])
+                for rows in self.SLOTS_OF
+            ]
+        )
 
 
 def copy_table(table, copy):
     """Give copy every attribute of table that reading needs."""
     for name in _NAMES:
         setattr(copy, name, getattr(table, name))
-    for name in ("POLLING", "TURNS", "MODELS", "SCALES", "COUNTS"):
+    for name in ("POLLING", "TURNS", "MODELS", "SCALES", "COUNTS", "UNUSED"):
         if hasattr(table, name):
             setattr(copy, name, getattr(table, name))
 
@@ -298,7 +360,7 @@ class Assembler:
         for group in range(len(self._groups)):
             if mask & 1 << group:
                 old = self._groups[group]
-                read = max([self._count[index] for index in self.table.BLOCKS_OF[group]])
+                read = max([0] + [self._count[index] for index in self.table.BLOCKS_OF[group]])
                 self._groups[group] = Group(IMPLAUSIBLE if old.count else MISSING, old.at_ms, read)
                 self._copy(group, True)
 

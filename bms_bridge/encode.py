@@ -7,9 +7,9 @@ mark for unknown, or, where it has none, a raw value outside the signal's range.
 direction needs lies in a second table, tables/_<name>, so that a board does not carry it.
 """
 
-from struct import pack
+from struct import pack, unpack
 
-from bms_bridge.decode import SIGN_OF
+from bms_bridge.decode import FLOAT, PRESENT, SIGN_OF
 
 
 def inverse(table):
@@ -52,6 +52,9 @@ def encode_block(table, index, sample, power_w=0):
             _encode_array(row, slots, registers)
         for row in table.ENUMS[index]:
             _encode_enum(row, slots, registers)
+        for block, _, register in getattr(table, "COUNTS", ()):
+            if block == index:
+                registers[register] = len(sample.cell_mv)
         data = pack(back.PACKS[index], *registers)
         if bits is None:
             return data
@@ -75,12 +78,18 @@ def _slots(table, index, sample, power_w):
     slots.extend([None] * (table.SLOTS - len(slots)))
     if table.RATED is not None:
         slots[table.RATED[0]] = power_w
-    for kind, target, a, b, mul, div in derived:
+    for row in derived:
+        kind, target, a, b = row[:4]
+        mul, div = row[-2:]
         value = slots[target]
-        if value is None:
+        if kind == PRESENT:
+            slots[a] = sum([1 << place for place, item in enumerate(value) if item is not None])
+        elif value is None:
             slots[a] = None
         elif kind == SIGN_OF:
             slots[a] = abs(value)
+        elif kind == FLOAT:
+            slots[a] = unpack(">I", pack(">f", value * div / mul))[0]
         else:
             slots[a] = _nearest(value * div, slots[b] * mul) if slots[b] else 0
     return slots
@@ -104,6 +113,9 @@ def _encode_field(row, slots, registers):
         raw = floor if raw < floor else ceiling if raw > ceiling else raw
     if words == 1:
         registers[place] = raw & 0xFFFF
+    elif words < 1:  # a byte: the low or the high one
+        keep = registers[place]
+        registers[place] = keep & 0xFF00 | raw & 0xFF if words else raw << 8 & 0xFF00 | keep & 0xFF
     else:
         registers[place] = raw >> 16 & 0xFFFF
         registers[place + 1] = raw & 0xFFFF

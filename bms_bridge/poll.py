@@ -50,7 +50,8 @@ class Plan:
         self.failures = 0
         self.functions = [row[0] for row in table.BLOCKS]
         self.addresses = [row[1] for row in table.BLOCKS]
-        self.counts = [row[2] for row in table.BLOCKS]
+        unused = getattr(table, "UNUSED", ())
+        self.counts = [0 if index in unused else row[2] for index, row in enumerate(table.BLOCKS)]
         self._periods = [row[3] for row in table.BLOCKS]
         self._turns = getattr(table, "TURNS", ())
         self._cuts = [wide_values(table, index) for index in range(len(table.BLOCKS))]

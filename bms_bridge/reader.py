@@ -45,6 +45,8 @@ class Reader:
 
     def next_request(self, now_ms):
         """The Request that is due now, or None."""
+        if self.walk is not None:
+            self.walk.watch(now_ms)
         if self.walk is not None and not self.walk.done:
             if self.due_ms(now_ms) > now_ms:
                 return None
@@ -102,7 +104,9 @@ class Reader:
     def _walked(self, now_ms, data):
         self.walk.take(now_ms, data)
         if self.walk.done:
-            self.plan.locate(self.walk.addresses, self.walk.counts)
+            unused = getattr(self.state.table, "UNUSED", ())
+            counts = [0 if index in unused else count for index, count in enumerate(self.walk.counts)]
+            self.plan.locate(self.walk.addresses, counts)
 
     def _whole(self, now_ms, index, data):
         if not self.state.take(now_ms, index, data):

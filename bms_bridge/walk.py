@@ -15,6 +15,7 @@ MARK = (0x5375, 0x6E53)  # "SunS"
 END = 0xFFFF
 MODELS_MOST = 100
 RETRY_MS = 10000  # after a search that found nothing, and between two searches
+MISSING_MS = 60000  # after a search that did not find everything
 
 
 class Walk:
@@ -86,6 +87,11 @@ class Walk:
         else:
             self._finish(now_ms)  # a chain without an end
         return False
+
+    def watch(self, now_ms):
+        """Search anew now and then as long as something was not found."""
+        if self.done and False in self._found and now_ms >= self._until_ms - RETRY_MS + MISSING_MS:
+            self.again(now_ms)
 
     def again(self, now_ms):
         """Search anew, at most every RETRY_MS."""

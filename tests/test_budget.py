@@ -23,7 +23,7 @@ ROOMS = {
     "bridge": (
         ("bms_bridge/*.py", "bms_bridge/transports/*.py"),
         ("compile", "gateway", "serial", "can", "isotp", "crc"),
-        25300,  # 22002
+        26900,  # 23402
     ),
     "serial": (("bms_bridge/serial*.py", "bms_bridge/transports/board_serial.py"), (), 10100),  # 8811
     "can": (
@@ -32,7 +32,7 @@ ROOMS = {
         15500,  # 13400
     ),
 }
-TABLE_BUDGET = 3800  # the largest single table that goes onto a board: 3267
+TABLE_BUDGET = 5300  # the largest single table that goes onto a board: 4658
 
 
 def compiled_size(source, target):

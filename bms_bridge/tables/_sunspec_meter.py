@@ -4,7 +4,7 @@
 
 CAVEATS = (
     "The meter is wired so that imported energy flows into the battery: TotWhImp is in, TotWhExp is out, W is positive into it.",
-    "Energy has TotWh_SF 0 (Wh); a device with another is refused.",
+    "The models are searched from 40000, 0 and 50000; scale factors are read with every poll.",
 )
 
 FIELDS = (

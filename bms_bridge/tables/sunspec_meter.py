@@ -7,8 +7,8 @@ NAME = "sunspec_meter"
 KIND = "meter"
 
 INFO = {
-    "title": "SunSpec energy meter (model 203)",
-    "source": "SunSpec Information Model Specification, models 1 and 203 as in pysunspec2 1.3 (Apache-2.0)",
+    "title": "SunSpec energy meter (models 201 to 204, searched)",
+    "source": "SunSpec Information Model Specification, models 1 and 201 to 204 as in pysunspec2 1.3 (Apache-2.0)",
     "licence": "Apache-2.0 (this file); SunSpec models are Apache-2.0",
     "line": "tcp",
     "proof": "synthesised",
@@ -41,7 +41,7 @@ ENUMS = ((),)
 
 BITS = (None,)
 
-CHECKS = ((">HH40xH62xH", (203, 105, 1, 0), (1, 1, 1, 1)),)
+CHECKS = ((">2xH", (105,), (1,)),)
 
 DERIVED = ((),)
 
@@ -58,5 +58,12 @@ SLOTS_OF = (((3, ()), (2, ()), (1, ())), ())
 RATED = None
 
 PERIODS_MS = (1000, None)
+
+MODELS = ((40000, 0, 50000), 4000, (((201, 202, 203, 204), 0, (), 0),))
+
+SCALES = (
+    (0, 44, ((0, 0, 0, 1, 1, -320000, 320000, -32768, 32767),)),
+    (0, 108, ((0, 0, 1, 1, 1, 0, 4294967294, 0, 4294967295), (0, 0, 2, 1, 1, 0, 4294967294, 0, 4294967295))),
+)
 
 WRITES = ()

@@ -45,13 +45,15 @@ def images(units):
 
 class Peer:
     """A pymodbus TCP server on a free port in its own thread. received: every byte that came, in order.
-    writes: (unit, address, [registers]) of each FC16."""
+    writes: (unit, address, [registers]) of each FC16. words: {unit: 65536 registers} of devices without a table."""
 
-    def __init__(self, units):
+    def __init__(self, units, words=None):
         self.received = b""
         self.writes = []
         self.port = None
         self._images = images(units)
+        for unit, registers in (words or {}).items():
+            self._images[unit] = (registers, [False] * 65536)
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
 

@@ -4,9 +4,14 @@
 
 import pytest
 
+from bms_bridge.bms import Bms
+from bms_bridge.pcs import Pcs
+from bms_bridge.poll import line_rules
 from bms_bridge.tables import load
+from bms_bridge.transports import board_modbus, gateway_modbus
 from edge.core.records import ALARMS, MeterSample, PcsSample, Sample
-from tests.bridge.rig import Peer
+from edge.core.tx_gate import READ, TxGate
+from tests.bridge.rig import Clock, Peer, drive
 
 client = pytest.importorskip("sunspec2.modbus.client")
 
@@ -76,3 +81,203 @@ def test_identification():
     with Peer({1: (load("sunspec_pcs"), sample, 10000)}) as peer:
         device = scanned(peer.port, 1)
     assert device.common[0].Mn.value == "reuse-edge" and device.common[0].SN.value == "0002"
+
+
+def image(blocks):
+    """65536 registers, from {address: [registers]}."""
+    words = [0] * 65536
+    for address, registers in blocks.items():
+        words[address : address + len(registers)] = [value & 0xFFFF for value in registers]
+    return words
+
+
+def bank_of_two(base):
+    """A bank as another maker may build it: its own scale factors, a vendor's model in front of 803, 16 cells
+    per string, values written by hand. {address: registers}, and what each string must read as."""
+    common = [1, 66] + [0x4141] * 64 + [1, 0]
+    battery = [0] * 64
+    battery[:2], battery[26:28] = [802, 62], [0, 0]
+    for place, value in {
+        11: 61,
+        34: 52,
+        35: 56,
+        44: 30,
+        45: 80,
+        46: 90,
+        56: 0,
+        57: -32768,
+        58: 0,
+        59: 0,
+        60: -3,
+        61: -1,
+        62: 0,
+    }.items():
+        battery[place] = value
+    bank = (
+        [803, 26 + 64, 2, 2, 25, 1, 1, 20, 1, 1, -32768]
+        + [0xFFFF] * 5
+        + [-32768, 0xFFFF, -32768, 0xFFFF, -32768, 0xFFFF]
+    )
+    bank += [-4, 0, -2, 0, 0, -1]
+    bank += ([1, 0, 0, 0xFFFF, 50, 0xFFFF] + [0] * 26) * 2
+    blocks = [common, battery, [64123, 4, 1, 2, 3, 4], bank]
+    for string, (volt, ampere, cell) in enumerate(((5234, 1250, 32700), (5198, -777, 32500)), 1):
+        head = [
+            804,
+            46 + 16,
+            string,
+            1,
+            0,
+            0,
+            0xFFFF,
+            0,
+            615,
+            0xFFFF,
+            0,
+            0,
+            870,
+            ampere,
+            volt,
+            cell + 150,
+            1,
+            cell,
+            1,
+            cell,
+            31,
+            1,
+            24,
+            1,
+            27,
+        ]
+        head += [-32768, 0, 0, 0, 1 << string, 0, 0, 0, 0, 0, 0, 1, 1, -1, -1, -32768, -2, -2, -4, 0, 0, 0, 0]
+        module = [
+            805,
+            42 + 64,
+            string,
+            1,
+            16,
+            0xFFFF,
+            0xFFFF,
+            0xFFFF,
+            0,
+            0,
+            volt,
+            cell + 150,
+            16,
+            cell,
+            1,
+            cell,
+            25,
+            1,
+            20,
+            1,
+            22,
+            0,
+        ] + [0x4242] * 16
+        module += [-32768, -32768, -32768, -2, -4, 0]
+        for k in range(16):
+            module += [cell + 10 * k, 20 + k, 0, 0]
+        blocks += [
+            head
+            + [16]
+            + [0xFFFF] * 2
+            + [cell + 150, 0xFFFF, cell, 0xFFFF, cell, 31, 0xFFFF, 24, 0xFFFF, 27, -32768, -32768, -32768],
+            module,
+        ]
+    words = {base: [0x5375, 0x6E53]}
+    at = base + 2
+    for block in blocks:
+        assert block[1] + 2 == len(block) or block is common, block[:2]
+        words[at] = block
+        at += len(block)
+    words[at] = [0xFFFF, 0]
+    return words
+
+
+@pytest.mark.parametrize(("transport", "base"), [(board_modbus, 0), (gateway_modbus, 40000), (gateway_modbus, 50000)])
+def test_both_strings_of_a_foreign_bank_agree_with_sunspecs_client(transport, base):
+    table = load("sunspec_string")
+    packs = [Bms(table, 1, {"id": "p%d" % k, "cells": 16, "temps": 2, "string": k}) for k in (1, 2)]
+    with Peer({}, {1: image(bank_of_two(base))}) as peer:
+        link = {"kind": "tcp", "host": "127.0.0.1", "port": peer.port}
+        gate = TxGate("tcp", READ, line_rules(packs))
+        drive(
+            transport.run_link,
+            link,
+            packs,
+            gate,
+            lambda: all(p.read(0) and p.read(0).cell_mv[0] and p.read(0).pack_mv for p in packs),
+        )
+        device = scanned(peer.port, 1)
+    assert gate.refused == 0
+    for number, pack in enumerate(packs):
+        sample = pack.read(0)
+        string, module = device.models[804][number], device.models[805][number]
+        assert string.Idx.value == number + 1 == module.StrIdx.value
+        assert sample.current_ma == pytest.approx(-1000 * string.A.cvalue)
+        assert sample.pack_mv == pytest.approx(1000 * string.V.cvalue)
+        assert sample.bms_soc_ppm == pytest.approx(10000 * string.SoC.cvalue)
+        assert sample.bms_soh_ppm == pytest.approx(10000 * string.SoH.cvalue)
+        # our steps are whole millivolts
+        assert sample.cell_max_mv == pytest.approx(1000 * string.CellVMax.cvalue, abs=1)
+        assert sample.cell_min_mv == pytest.approx(1000 * string.CellVMin.cvalue, abs=1)
+        assert sample.temp_max_mc == pytest.approx(1000 * string.ModTmpMax.cvalue)
+        assert sample.temp_min_mc == pytest.approx(1000 * string.ModTmpMin.cvalue)
+        assert sample.alarms == string.Evt1.value
+        cells = module.groups["lithium-ion-module-cell"]
+        assert len(cells) == len(sample.cell_mv) == module.NCell.value == 16
+        for mine, theirs in zip(sample.cell_mv, cells, strict=True):
+            assert mine == pytest.approx(1000 * theirs.CellV.cvalue, abs=1)
+        assert sample.temp_mc == pytest.approx([1000 * cells[k].CellTmp.cvalue for k in (0, 12)])
+        assert sample.bms_charge_ma is None and device.models[803][0].NStr.value == 2
+
+
+def test_a_pymodbus_server_serves_every_modbus_profile():
+    """One server, one line: every profile that ships is read whole, through its gate, by both transports."""
+    sample = Sample(
+        0, 52400, -12500, 3400, 3300, 30000, 15000, CELLS, (20000,) * 8, 550000, 910000, 60000, 80000, 56000, 0, ()
+    )
+    samples = {
+        "pcs": PcsSample(0, 52400, 60100, 3150, 2, 2500, 4050, 6000, ()),
+        "meter": MeterSample(0, 4000, 3000, -1250, ()),
+    }
+    units = {}
+    for unit, name in enumerate(sorted(MODBUS), 1):
+        table = load(name)
+        mine = samples.get(table.KIND) or sample._replace(cell_mv=(3350,) * table.CELLS, temp_mc=(20000,) * table.TEMPS)
+        units[unit] = (table, mine, 10000)
+    with Peer(units) as peer:
+        link = {"kind": "tcp", "host": "127.0.0.1", "port": peer.port}
+        for transport in (board_modbus, gateway_modbus):
+            devices = []
+            for unit, (table, _, _) in units.items():
+                settings = {"id": table.NAME, "power_w": 10000, "watchdog_ms": 6000}
+                devices.append(
+                    Pcs(table, unit, settings, Clock()) if table.KIND == "pcs" else Bms(table, unit, settings)
+                )
+            gate = TxGate("tcp", READ, line_rules(devices))
+            drive(transport.run_link, link, devices, gate, lambda found=devices: all(map(whole, found)))
+            assert gate.refused == 0
+            for device, (table, mine, _) in zip(devices, units.values(), strict=True):
+                for slot in [slot for rows in table.SLOTS_OF for slot, _ in rows]:
+                    assert device.read(0)[slot] == mine[slot], (table.NAME, slot)
+
+
+MODBUS = (
+    "seplos_v3",
+    "sunspec_802_805",
+    "sunspec_string",
+    "sunspec_pcs",
+    "sunspec_meter",
+    "jk_pb",
+    "daly_d2",
+    "daly_p81",
+    "sdm630",
+)
+
+
+def whole(device):
+    """True when every group that the profile provides has come."""
+    record = device.read(0)
+    provided = [group for group, rows in enumerate(device.table.SLOTS_OF) if rows]
+    return record is not None and all(record.groups[group].count for group in provided)
