@@ -40,6 +40,7 @@ def open_bus(source):
         options["fd"] = True
     if source["interface"] == "slcan":
         options["listen_only"] = True
+        options["sleep_after_open"] = 0.1
     try:
         return can.Bus(**options)
     except can.CanInterfaceNotImplementedError as error:
@@ -68,6 +69,8 @@ def listen(bus, timeout_s):
 
     try:
         message = bus.recv(timeout_s)
+    except (ValueError, IndexError):  # noise on a serial adapter
+        return None
     except (can.CanError, OSError) as error:
         raise BusError("the interface is gone: %s\n  → plug it in again" % error, 3) from None
     return None if message is None else frame_of(message)

@@ -42,6 +42,9 @@ class Fit:
             return 0
         points = sum(POINTS[key] * share for key, share in shares.items() if share is not None)
         possible = sum(POINTS[key] for key, share in shares.items() if share is not None)
+        if shares["sums"] is None:
+            possible += POINTS["sums"] / 2  # identifiers alone never prove a battery
+            self.reasons.append("its frames carry no checksums")
         if asked:
             self.reasons.append("%d of its messages are answers to questions that nobody asked here" % asked)
         for key in ("lengths", "sums"):

@@ -16,9 +16,9 @@ def main():
     for row in ROWS:
         print("  %-16s %s" % (row.name, row.text))
     print("mishaps of the wire (reuse-edge sim serve --profile ... --mishap NAME:KEY=N):")
-    for row in wire.ROWS:
-        keys = "".join(" %s=%d" % pair for pair in row.defaults)
-        print("  %-16s %s (%s%s)" % (row.name, row.text, ", ".join(row.kinds), keys))
+    for trouble in wire.ROWS:
+        keys = "".join(" %s=%d" % pair for pair in trouble.defaults)
+        print("  %-16s %s (%s%s)" % (trouble.name, trouble.text, ", ".join(trouble.kinds), keys))
     return 0
 
 

@@ -160,12 +160,16 @@ def options_of(words):
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--modbus-tcp", metavar="[HOST:]PORT", default="0", help="port 0, the default: a free one")
     where.add_argument("--modbus-rtu", metavar="PATH", help="a serial port, or a name for a new pseudo-terminal")
+    where.add_argument("--serial", metavar="PATH", help="the same for a profile that is not Modbus")
+    where.add_argument(
+        "--can", metavar="INTERFACE:CHANNEL", help="slcan:PATH (a new pseudo-terminal), socketcan:can0, ..."
+    )
     parser.add_argument("--baud", type=int, help="of the serial port (default: the profile's)")
     parser.add_argument("--mishap", action="append", default=[], metavar="NAME[:KEY=N,...]", help="may be repeated")
     options = parser.parse_args(words)
     if options.profile is None:
-        if options.modbus_rtu or options.mishap:
-            parser.error("--modbus-rtu and --mishap need --profile")
+        if options.modbus_rtu or options.serial or options.can or options.mishap:
+            parser.error("--modbus-rtu, --serial, --can and --mishap need --profile")
         if options.cells not in (None, 16, 96):
             parser.error("a site has 16 or 96 cells")
     return options

@@ -89,6 +89,10 @@ class WorldSource:
             rows.append((function, address, len(registers), pack(">%dH" % len(registers), *registers)))
         return tuple(rows)
 
+    def polling(self, unit):
+        """(address step from one register to the next, unit id of its answers) of unit."""
+        return polling_of(self.world.tables[self.devices[unit]], unit)
+
     def current_ma(self, unit):
         """Current that unit reports, + charges; None for a device without one."""
         sample = self.world.samples[self.devices[unit]]
@@ -113,6 +117,10 @@ class SampleSource:
         """See WorldSource."""
         table, sample, power_w = self.units[unit]
         return tuple(row[:3] + (encode_block(table, index, sample, power_w),) for index, row in enumerate(table.BLOCKS))
+
+    def polling(self, unit):
+        """See WorldSource."""
+        return polling_of(self.units[unit][0], unit)
 
     def current_ma(self, unit):
         """See WorldSource."""
@@ -175,6 +183,7 @@ class Wire(Troubles):
         answer = self._answer(unit, pdu)
         if answer is None:
             return back
+        unit = self.source.polling(unit)[1]
         reply = tcp_frame(transaction, unit, answer) if self.kind == "tcp" else rtu_frame(unit, answer)
         if self.strikes("crc_bad"):
             place = self.random.randrange(len(reply))
@@ -204,7 +213,8 @@ class Wire(Troubles):
         if not 1 <= count <= most:
             return _refusal(function, ILLEGAL_VALUE)
         rows = [row for row in self._image(unit) if row[0] == function]
-        data = read_image(rows, address, count, function <= 2, self.active.get("hole", {}).get("address"))
+        hole = self.active.get("hole", {}).get("address")
+        data = read_image(rows, address, count, function <= 2, hole, self.source.polling(unit)[0])
         return _refusal(function, ILLEGAL_ADDRESS) if data is None else bytes((function, len(data))) + data
 
     def _image(self, unit):
@@ -222,23 +232,29 @@ class Wire(Troubles):
         return row is not None and current_ma is not None and abs(current_ma) < row["ma"]
 
 
-def read_image(rows, address, count, coils, hole=None):
+def polling_of(table, unit):
+    """(address step, unit id of the answers) of a device with that table at unit."""
+    row = getattr(table, "POLLING", (0, 0, 0, 1, 0))
+    return row[3], row[4] or unit
+
+
+def read_image(rows, address, count, coils, hole=None, step=1):
     """Data of a read of count places from address out of rows ((function, address, count, data), ...).
 
     Places that no row covers read as 0, as most devices have it. None (exception 2) when no row covers
     any place. hole: None; or a register that must not be touched, -1 for every place that no row covers.
+    step: by how much the address grows from one place to the next.
     """
     values = [None] * count
     for _, first, size, data in rows:
-        for place in range(max(first, address), min(first + size, address + count)):
-            at = place - first
-            if coils:
-                values[place - address] = data[at >> 3] >> (at & 7) & 1
-            else:
-                values[place - address] = data[2 * at] << 8 | data[2 * at + 1]
+        for number in range(count):
+            at, odd = divmod(address + step * number - first, step)
+            if odd or not 0 <= at < size:
+                continue
+            values[number] = data[at >> 3] >> (at & 7) & 1 if coils else data[2 * at] << 8 | data[2 * at + 1]
     if all(value is None for value in values):
         return None
-    if hole == -1 and None in values or hole is not None and address <= hole < address + count:
+    if (hole == -1 and None in values) or (hole is not None and address <= hole < address + step * count):
         return None
     known = [value or 0 for value in values]
     if not coils:

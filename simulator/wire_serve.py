@@ -4,6 +4,8 @@
 
 reuse-edge sim serve --profile seplos_v3 --modbus-tcp 15020
 reuse-edge sim serve --profile ./my_bms.yaml --modbus-rtu ./my-line --mishap crc_bad:percent=30
+reuse-edge sim serve --profile nissan_leaf --can slcan:./my-bus       # reuse-edge sniff slcan:./my-bus
+reuse-edge sim serve --profile jbd --serial ./my-line
 
 A serial path that does not exist becomes a pseudo-terminal with that name, so that no adapter is needed.
 """
@@ -14,11 +16,15 @@ import json
 import os
 import sys
 import time
+from typing import Any
 
 from bms_bridge.compile import load_profile
 from bms_bridge.tables import load
 from simulator.bms import GOOD
+from simulator.can_serve import SlcanLine, run_bus, run_slcan
+from simulator.can_wire import CanWire
 from simulator.mishaps import BY_NAME as WORLD_MISHAPS
+from simulator.serial_wire import SerialWire
 from simulator.sites import DEMO_TRUTH, settings
 from simulator.wire import BY_NAME, Wire, WorldSource, parse_mishap
 from simulator.world import World
@@ -110,7 +116,7 @@ class SerialServer:
     def __init__(self, wire):
         self.wire = wire
         self.path = None
-        self._handles = ()
+        self._handles: Any = ()
         self._buffer = b""
         self._link = None
         self._heard_s = 0.0
@@ -152,6 +158,12 @@ class SerialServer:
                     os.write(handle, data)
                 frame, self._buffer = self.wire.split(self._buffer)
 
+    def send(self, data):
+        """Send data unasked; it is gone when nobody fetches it."""
+        if data:
+            with contextlib.suppress(BlockingIOError):
+                os.write(self._handles[0], data)
+
     async def stop(self):
         """Give the port back; a pseudo-terminal and its name go away."""
         if self._handles:
@@ -169,7 +181,7 @@ def _set_line(handle, baud, parity):
     speed = getattr(termios, "B%d" % baud, None)
     if speed is None:
         raise ServeError("--baud %d: this system does not know that rate\n  → use 9600, 19200 or 115200" % baud)
-    row = termios.tcgetattr(handle)
+    row: Any = termios.tcgetattr(handle)
     row[2] &= ~(termios.PARENB | termios.PARODD | termios.CSTOPB)
     if parity != "N":
         row[2] |= termios.PARENB | (termios.PARODD if parity == "O" else 0)
@@ -211,34 +223,99 @@ async def pass_time(world):
         await asyncio.sleep(TICK_MS / 1000.0)
 
 
+def kind_of(options, table):
+    """The bus that the options ask for. Raises ServeError when the profile speaks another one."""
+    bus = getattr(table, "BUS", "modbus")
+    kind = "can" if options.can else "serial" if options.serial else "rtu" if options.modbus_rtu else "tcp"
+    if bus != {"can": "can", "serial": "serial"}.get(kind, "modbus"):
+        mend = {"can": "--can slcan:PATH", "serial": "--serial PATH", "modbus": "--modbus-tcp PORT"}[bus]
+        raise ServeError("profile %s speaks %s\n  → serve it with %s" % (table.NAME, bus, mend))
+    return kind
+
+
+def can_link(text):
+    """Link settings of "INTERFACE:CHANNEL[@BITRATE]". Raises ServeError."""
+    interface, colon, channel = text.partition(":")
+    channel, at, bitrate = channel.partition("@")
+    if not colon or not channel or (at and not bitrate.isdecimal()):
+        raise ServeError("--can %s: not INTERFACE:CHANNEL[@BITRATE]\n  → for example slcan:./my-bus" % text)
+    return {"kind": "can", "interface": interface, "channel": channel, "bitrate": int(bitrate or 500000)}
+
+
+class Bench:
+    """One served profile: wire (with the mishaps), where (what to tell), start(), stop(), run()."""
+
+    def __init__(self, options, table):
+        self.options = options
+        self.table = table
+        self.kind = kind_of(options, table)
+        self.world, device = world_for(table, options.seed, options.cells)
+        self.line = self.server = self.link = None
+        self.wire: Any
+
+        def sample():
+            return self.world.samples[device]
+
+        if self.kind == "can":
+            self.wire = CanWire(table, sample, options.seed)
+        elif self.kind == "serial":
+            self.wire = SerialWire(table, options.unit, sample, options.seed)
+        else:
+            self.wire = Wire(self.kind, WorldSource(self.world, {options.unit: device}), options.seed)
+        start_mishaps(options.mishap, self.wire, self.world)
+
+    async def start(self):
+        """Listen; {"modbus_tcp": "HOST:PORT"} or the like."""
+        options = self.options
+        if self.kind == "tcp":
+            host, port = address_of(options.modbus_tcp)
+            self.server = TcpServer(self.wire)
+            return {"modbus_tcp": "%s:%d" % (host, await self.server.start(host, port))}
+        path, name = options.modbus_rtu or options.serial, "modbus_rtu" if self.kind == "rtu" else "serial"
+        carried = self.wire
+        if self.kind == "can":
+            self.link = can_link(options.can)
+            if self.link["interface"] != "slcan":
+                return {"can": options.can}
+            carried = self.line = SlcanLine(self.wire, bool(self.table.INFO.get("fd")))
+            path, name = self.link["channel"], "can"
+        self.server = SerialServer(carried)
+        baud = options.baud or self.table.INFO.get("baud", 9600)
+        path = await self.server.start(path, baud, self.table.INFO.get("parity", "N"))
+        return {name: ("slcan:" if self.kind == "can" else "") + path}
+
+    def run(self):
+        """The tasks that make time pass, as coroutines."""
+        tasks = [pass_time(self.world)]
+        if self.line is not None:
+            tasks.append(run_slcan(self.line, self.server))
+        elif self.kind == "can":
+            tasks.append(run_bus(self.wire, self.link))
+        return tasks
+
+    async def stop(self):
+        """Close every port."""
+        if self.server is not None:
+            await self.server.stop()
+
+
 async def serve(options, out):
     """Serve one profile as the options of simulator.serve say; where it listens goes to out as JSON."""
-    table = load_any(options.profile)
-    if getattr(table, "BUS", "modbus") != "modbus":
-        raise ServeError(
-            "--profile %s speaks %s, not Modbus\n  → serve it with --%s" % (table.NAME, table.BUS, table.BUS)
-        )
-    world, device = world_for(table, options.seed, options.cells)
-    kind = "rtu" if options.modbus_rtu else "tcp"
-    wire = Wire(kind, WorldSource(world, {options.unit: device}), options.seed)
-    start_mishaps(options.mishap, wire, world)
-    said = {"profile": table.NAME, "unit": options.unit}
-    if kind == "rtu":
-        line = table.INFO
-        server = SerialServer(wire)
-        said["modbus_rtu"] = await server.start(
-            options.modbus_rtu, options.baud or line.get("baud", 9600), line.get("parity", "N")
-        )
-    else:
-        host, port = address_of(options.modbus_tcp)
-        server = TcpServer(wire)
-        said["modbus_tcp"] = "%s:%d" % (host, await server.start(host, port))
+    bench = Bench(options, load_any(options.profile))
+    said = {"profile": bench.table.NAME, "unit": options.unit, **await bench.start()}
     print(json.dumps(said), file=out, flush=True)
-    task = asyncio.ensure_future(pass_time(world))
+    tasks = [asyncio.ensure_future(task) for task in bench.run()]
     try:
-        await asyncio.wait([task], timeout=options.seconds)
+        await asyncio.wait(tasks, timeout=options.seconds, return_when=asyncio.FIRST_EXCEPTION)
+        for task in tasks:
+            if task.done():
+                task.result()
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await server.stop()
-        print("served %d requests" % wire.requests, file=sys.stderr)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await bench.stop()
+        if bench.kind == "can":
+            print("sent %d frames" % bench.wire.sent, file=sys.stderr)
+        else:
+            print("answered %d requests" % bench.wire.requests, file=sys.stderr)
