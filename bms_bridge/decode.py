@@ -222,30 +222,28 @@ class Narrow:
                 kept.append((row[0], form) + row[2:])
             arrays.append(tuple(kept))
         self.ARRAYS = tuple(arrays)
-        self._drop_unused()
-        checks = list(self.CHECKS)
+        self._drop_unused(table)
+        checks = list(table.CHECKS)
         for index, place, _ in getattr(table, "COUNTS", ()):  # a register that must hold the number of cells
             form, expected, masks = checks[index]
             checks[index] = (form, expected[:place] + (cells,) + expected[place + 1 :], masks)
         self.CHECKS = tuple(checks)
 
-    def _drop_unused(self):
+    def _drop_unused(self, table):
         """Blocks that hold nothing but places behind the last cell and sensor are not read at all."""
         unused = []
         for index, rows in enumerate(self.ARRAYS):
-            other = (self.FIELDS[index], self.BITS[index], self.CHECKS[index])
-            if rows and other == (None, None, None) and not self.ENUMS[index]:
+            other = (table.FIELDS[index], table.BITS[index], table.CHECKS[index])
+            if rows and other == (None, None, None) and not table.ENUMS[index]:
                 if not [1 for row in rows if row[1] != ">"]:
                     unused.append(index)
         gone = [row[0] for index in unused for row in self.ARRAYS[index]]
         self.UNUSED = tuple(unused)
-        self.BLOCKS_OF = tuple([tuple([i for i in members if i not in unused]) for members in self.BLOCKS_OF])
-        self.SLOTS_OF = tuple(
-            [
-                tuple([(slot, tuple([part for part in parts if part not in gone])) for slot, parts in rows])
-                for rows in self.SLOTS_OF
-            ]
-        )
+        self.BLOCKS_OF = tuple([tuple([i for i in members if i not in unused]) for members in table.BLOCKS_OF])
+        slots = []
+        for rows in table.SLOTS_OF:
+            slots.append(tuple([(slot, tuple([part for part in parts if part not in gone])) for slot, parts in rows]))
+        self.SLOTS_OF = tuple(slots)
 
 
 def copy_table(table, copy):

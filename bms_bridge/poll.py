@@ -238,10 +238,11 @@ class Plan:
             self._free_ms = now_ms + self._gap_ms
 
     def _separate(self, span):
-        """Remember the holes in span; without any, its middle."""
+        """Remember the hole nearest to the middle of span; without any, the middle itself. What is left of a
+        rejected request is rejected again until the hole at fault is the one that was given up."""
         places = [self._order.index(index) for index in span.indexes[:-1]]
-        holes = [self._order[place] for place in places if self.hole_after(place)]
-        self._apart += holes or [span.indexes[(len(span.indexes) - 1) // 2]]
+        holes = [self._order[place] for place in places if self.hole_after(place)] or span.indexes[:-1]
+        self._apart.append(holes[(len(holes) - 1) // 2])
 
     def _try_smaller(self, span):
         """Prepare smaller requests after an exception to span; False when there is nothing left to try."""

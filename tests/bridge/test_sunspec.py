@@ -91,103 +91,35 @@ def image(blocks):
     return words
 
 
+# Registers by hand, n for not implemented (int16), - for not implemented (uint16).
+BATTERY = """802 62 - - - - - - - - - 61 - - 0 0 - 0 0 0 0 4 3 - - - 0 0 0 0 0 0 0 0 52 56 - - - - - - - - 30 80 90
+    n - n 1 3 0 1 1 n 0 n n 0 -3 -1 0 n"""
+BANK = """803 90 2 2 25 1 1 20 1 1 n - - - - - n - n - n - -4 0 -2 0 0 -1"""
+BANK_STRING = "1 0 0 - 50 -" + " 0" * 26
+STRING = """804 62 {string} 1 0 0 - 0 615 - 0 0 870 {ampere} {volt} {high} 1 {low} 1 {low} 31 1 24 1 27 n 0 0 0 {alarm}
+    0 0 0 0 0 0 1 1 -1 -1 n -2 -2 -4 0 0 0 0 16 - - {high} - {low} - {low} 31 - 24 - 27 n n n"""
+MODULE = "805 106 {string} 1 16 - - - 0 0 {volt} {high} 16 {low} 1 {low} 25 1 20 1 22 0" + " 0" * 16 + " n n n -2 -4 0"
+
+
+def registers(text, **values):
+    """The registers that text names."""
+    marks = {"n": 0x8000, "-": 0xFFFF}
+    return [marks[word] if word in marks else int(word) for word in text.format(**values).split()]
+
+
 def bank_of_two(base):
-    """A bank as another maker may build it: its own scale factors, a vendor's model in front of 803, 16 cells
-    per string, values written by hand. {address: registers}, and what each string must read as."""
-    common = [1, 66] + [0x4141] * 64 + [1, 0]
-    battery = [0] * 64
-    battery[:2], battery[26:28] = [802, 62], [0, 0]
-    for place, value in {
-        11: 61,
-        34: 52,
-        35: 56,
-        44: 30,
-        45: 80,
-        46: 90,
-        56: 0,
-        57: -32768,
-        58: 0,
-        59: 0,
-        60: -3,
-        61: -1,
-        62: 0,
-    }.items():
-        battery[place] = value
-    bank = (
-        [803, 26 + 64, 2, 2, 25, 1, 1, 20, 1, 1, -32768]
-        + [0xFFFF] * 5
-        + [-32768, 0xFFFF, -32768, 0xFFFF, -32768, 0xFFFF]
-    )
-    bank += [-4, 0, -2, 0, 0, -1]
-    bank += ([1, 0, 0, 0xFFFF, 50, 0xFFFF] + [0] * 26) * 2
-    blocks = [common, battery, [64123, 4, 1, 2, 3, 4], bank]
-    for string, (volt, ampere, cell) in enumerate(((5234, 1250, 32700), (5198, -777, 32500)), 1):
-        head = [
-            804,
-            46 + 16,
-            string,
-            1,
-            0,
-            0,
-            0xFFFF,
-            0,
-            615,
-            0xFFFF,
-            0,
-            0,
-            870,
-            ampere,
-            volt,
-            cell + 150,
-            1,
-            cell,
-            1,
-            cell,
-            31,
-            1,
-            24,
-            1,
-            27,
-        ]
-        head += [-32768, 0, 0, 0, 1 << string, 0, 0, 0, 0, 0, 0, 1, 1, -1, -1, -32768, -2, -2, -4, 0, 0, 0, 0]
-        module = [
-            805,
-            42 + 64,
-            string,
-            1,
-            16,
-            0xFFFF,
-            0xFFFF,
-            0xFFFF,
-            0,
-            0,
-            volt,
-            cell + 150,
-            16,
-            cell,
-            1,
-            cell,
-            25,
-            1,
-            20,
-            1,
-            22,
-            0,
-        ] + [0x4242] * 16
-        module += [-32768, -32768, -32768, -2, -4, 0]
-        for k in range(16):
-            module += [cell + 10 * k, 20 + k, 0, 0]
-        blocks += [
-            head
-            + [16]
-            + [0xFFFF] * 2
-            + [cell + 150, 0xFFFF, cell, 0xFFFF, cell, 31, 0xFFFF, 24, 0xFFFF, 27, -32768, -32768, -32768],
-            module,
-        ]
+    """A bank as another maker may build it: its own scale factors, a vendor's model in front of 803, two strings
+    of one module of 16 cells. {address: registers}."""
+    blocks = [[1, 66] + [0x4141] * 64 + [1, 0], registers(BATTERY), [64123, 4, 1, 2, 3, 4]]
+    blocks.append(registers(BANK) + 2 * registers(BANK_STRING))
+    for string, (volt, ampere, low) in enumerate(((5234, 1250, 32700), (5198, -777, 32500)), 1):
+        values = {"string": string, "volt": volt, "ampere": ampere, "low": low, "high": low + 150, "alarm": 1 << string}
+        cells = [word for k in range(16) for word in (low + 10 * k, 20 + k, 0, 0)]
+        blocks += [registers(STRING, **values), registers(MODULE, **values) + cells]
     words = {base: [0x5375, 0x6E53]}
     at = base + 2
     for block in blocks:
-        assert block[1] + 2 == len(block) or block is common, block[:2]
+        assert block[1] + 2 == len(block) or block[0] == 1, (block[:2], len(block))
         words[at] = block
         at += len(block)
     words[at] = [0xFFFF, 0]
