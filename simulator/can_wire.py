@@ -70,11 +70,13 @@ class CanWire(Troubles):
         return kept
 
 
-def dialogue(wire, start_ms, end_ms, step_ms=10, each=None):
+def dialogue(wire, start_ms, end_ms, step_ms=10, each=None, tester=None):
     """Everything that passes on a bus with that device and somebody who asks the profile's questions:
-    (now_ms, can_id, extended, data), in order. each(now_ms): called before every step."""
-    tester = CanBms(wire.table, {"id": "tester"})
-    tester.sending = False
+    (now_ms, can_id, extended, data), in order. each(now_ms): called before every step. tester: the CanBms
+    that asks, None for one that sends nothing else."""
+    if tester is None:
+        tester = CanBms(wire.table, {"id": "tester"})
+        tester.sending = False
     for now_ms in range(start_ms, end_ms, step_ms):
         if each is not None:
             each(now_ms)
