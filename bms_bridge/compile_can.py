@@ -89,7 +89,7 @@ def _rows(layout):
         "BITS": tuple(row.bits for row in messages),
         "DERIVED": tuple(tuple(row.derived) for row in messages),
         "SLOTS": layout.scratch,
-        "LISTS": tuple(sorted((slot, number) for slot, (number, _) in layout.lengths.items())) or ((7, 0), (8, 0)),
+        "LISTS": tuple((slot, layout.lengths[slot][0] if slot in layout.lengths else 0) for slot in (7, 8)),
         "GROUPS_OF": tuple(tuple(g for g in range(8) if row.mask & 1 << g) for row in messages),
         "BLOCKS_OF": of_group,
         "SLOTS_OF": slots_of,
