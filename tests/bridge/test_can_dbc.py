@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""CAN profiles against an independent decoder: cantools reads the same random frames by DBC files that were
+written apart from the profiles. A signal's limits in the DBC are the physical range, its values table the
+marks for unknown; charge_w and discharge_w are the powers behind limits in amperes."""
+
+import pathlib
+import random
+
+import cantools
+import pytest
+
+from bms_bridge.can import put_raw
+from bms_bridge.can_decode import decode_message, sum_of
+from bms_bridge.compile import compile_file
+from bms_bridge.tables import load
+from edge.core.records import ALARMS
+from tests.both.test_can_device import Copy
+
+HERE = pathlib.Path(__file__).resolve().parent
+PROFILES = HERE.parent.parent / "bms_bridge" / "profiles"
+NAMES = ("hyundai_egmp", "kia_64", "nissan_leaf", "pylontech_lv_can", "sma_lv_can")
+FRAMES = 1200
+SCALE = {"mv": 1000, "ma": 1000, "mc": 1000, "ppm": 10000, "w": 1000}
+SLOTS = {
+    "pack_mv": 1,
+    "current_ma": 2,
+    "cell_max_mv": 3,
+    "cell_min_mv": 4,
+    "temp_max_mc": 5,
+    "temp_min_mc": 6,
+    "bms_soc_ppm": 9,
+    "bms_soh_ppm": 10,
+    "bms_charge_ma": 11,
+    "bms_discharge_ma": 12,
+    "bms_charge_mv": 13,
+}
+
+
+def blocks_of(name):
+    """{name of a block: its index}."""
+    compiled = compile_file(PROFILES / (name + ".yaml"))
+    assert compiled["BLOCKS"] == load(name).BLOCKS
+    lines = (PROFILES / (name + ".yaml")).read_text(encoding="utf-8").split("\nblocks:\n")[1].split("\n\n")[0]
+    return {line.strip().split(":")[0]: index for index, line in enumerate(lines.splitlines())}
+
+
+def watts_slots(table):
+    """{"charge_w": slot, "discharge_w": slot} of the powers behind limits."""
+    names = {11: "charge_w", 12: "discharge_w"}
+    return {names[row[1]]: row[2] for rows in table.DERIVED for row in rows if row[0] == 2}
+
+
+def expected(signal, data):
+    """What cantools says about one signal: its value in the record's unit, None outside its limits."""
+    raw = data[signal.name.removesuffix("!")]
+    value = raw * signal.scale + signal.offset
+    if signal.choices and raw in signal.choices:
+        return None
+    if not signal.minimum - 1e-9 <= value <= signal.maximum + 1e-9:
+        return None
+    factor = SCALE[signal.name.rsplit("_", 1)[1]] if signal.unit != "W" else 1
+    return round(value * factor)
+
+
+def plausible(message, rng):
+    """A frame that cantools makes of random values inside the limits."""
+    values = {}
+    for signal in message.signals:
+        if signal.name.startswith("alarm_"):
+            values[signal.name] = rng.randrange(1 << signal.length)
+        else:
+            ends = [round((end - signal.offset) / signal.scale) for end in (signal.minimum, signal.maximum)]
+            values[signal.name] = rng.randint(*ends)
+    return message.encode(values, scaling=False, strict=False)
+
+
+def differences(table, message, index, count, seed):
+    """How many of count random frames the two decoders read differently."""
+    rng = random.Random(seed)
+    watts = watts_slots(table)
+    wrong = 0
+    for _ in range(count):
+        data = bytearray(rng.randbytes(message.length) if rng.random() < 0.5 else plausible(message, rng))
+        if table.SUMS[index] is not None:
+            put_raw(data, table.SUMS[index][1], sum_of(table.SUMS[index], data))
+        if table.CHECKS[index]:
+            for place, value, _ in table.CHECKS[index]:
+                put_raw(data, place, value)
+        slots = [None] * table.SLOTS
+        assert decode_message(table, index, bytes(data), slots) is not None
+        raws = message.decode(bytes(data), decode_choices=False, scaling=False)
+        alarms = 0
+        same = True
+        for signal in message.signals:
+            if signal.name.startswith("alarm_"):
+                if raws[signal.name]:
+                    alarms |= 1 << ALARMS.index(signal.name[6:].split("__")[0])
+                continue
+            name = signal.name.replace("discharge_current", "current")
+            found = slots[watts[name] if name in watts else SLOTS[name]]
+            want = expected(signal, raws)
+            if want is not None and name != signal.name:
+                want = -want  # the wire counts discharging positive
+            same = same and found == want
+        if any(signal.name.startswith("alarm_") for signal in message.signals):
+            same = same and slots[table.BITS[index][0]] == alarms
+        wrong += not same
+    return wrong
+
+
+def messages_of(name):
+    """[(message of the DBC, block index)]."""
+    database = cantools.database.load_file(HERE / "dbc" / (name + ".dbc"), strict=True)
+    blocks = blocks_of(name)
+    return [(message, blocks[message.name]) for message in database.messages]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_both_decoders_agree(name):
+    pairs = messages_of(name)
+    table = load(name)
+    for message, index in pairs:
+        assert differences(table, message, index, FRAMES // len(pairs) + 1, 20261122) == 0, message.name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_dbc_names_every_scalar(name):
+    table = load(name)
+    for message, index in messages_of(name):
+        values = [signal for signal in message.signals if not signal.name.startswith("alarm_")]
+        assert len(values) == len(table.FIELDS[index]), message.name
+    named = {index for _, index in messages_of(name)}
+    assert all(index in named or not rows for index, rows in enumerate(table.FIELDS))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_planted_wrong_bit_is_found(name):
+    """Every field of the profile moved by one bit, one at a time."""
+    table = load(name)
+    for message, index in messages_of(name):
+        rows = table.FIELDS[index]
+        for k, row in enumerate(rows):
+            first, last, little, shift, mask, sign = row[1]
+            place = (first, last, little, shift - 1 if shift else shift + 1, mask, sign)
+            moved = rows[:k] + ((row[0], place, *row[2:]),) + rows[k + 1 :]
+            fields = table.FIELDS[:index] + (moved,) + table.FIELDS[index + 1 :]
+            assert differences(Copy(table, FIELDS=fields), message, index, 60, 7) > 0, (message.name, row[0])
