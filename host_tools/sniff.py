@@ -11,6 +11,7 @@ candump -L can0 | reuse-edge sniff -          from a pipe
 """
 
 import argparse
+import collections
 import json
 import os
 import sys
@@ -23,6 +24,7 @@ from host_tools.sniff_text import overview, signals_text
 PROFILES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "bms_bridge", "tables")
 TOLD = 5  # bad lines that are told one by one
 REDRAW_S = 1.0
+KEPT = 200000  # newest frames of a live bus that the result is made of; the log holds all
 
 
 class SniffError(Exception):
@@ -67,10 +69,10 @@ def talk(text, quiet=False):
 
 
 def read_log(options):
-    """(frames, number of bad lines) of the log or pipe that options name."""
+    """(frames, was interrupted) of the log or pipe that options name."""
     name = options.source
     if name.lower().endswith(can_live.OTHER_LOGS):
-        return can_live.read_other(name), 0
+        return can_live.read_other(name), False
     if name == "-":
         return _read_lines(sys.stdin, "stdin", options)
     with open(name, encoding="utf-8", errors="replace") as file:
@@ -79,7 +81,12 @@ def read_log(options):
 
 def _read_lines(lines, name, options):
     log = candump.Log(lines, name, options.strict)
-    frames = list(log)
+    frames, interrupted = [], False
+    try:
+        for frame in log:
+            frames.append(frame)
+    except KeyboardInterrupt:
+        interrupted = True  # the way to end `candump -L can0 | reuse-edge sniff -`
     for error in log.bad[:TOLD]:
         talk(error, options.quiet)
     if len(log.bad) > TOLD:
@@ -88,15 +95,17 @@ def _read_lines(lines, name, options):
         raise SniffError("%s: no frame in it\n  → lines look like (0.010000) can0 123#DEADBEEF" % name)
     if not log.has_times:
         talk("%s: no time stamps, so no ages and no periods\n  → record with candump -L" % name, options.quiet)
-    return frames, len(log.bad)
+    return frames, interrupted
 
 
 def hear(options, source, listener):
     """(frames, was interrupted) of a live interface; they are saved as a log while they come."""
-    bus = can_live.open_bus(source)
     path = options.save or time.strftime("sniff-%Y%m%d-%H%M%S.log")
+    if os.path.exists(path):
+        raise SniffError("--save %s: is there already\n  → take another name" % path)
+    bus = can_live.open_bus(source)
     talk("listening to %s, sending nothing; log: %s; Ctrl-C ends" % (options.source, path), options.quiet)
-    frames, interrupted = [], False
+    frames, interrupted, count = collections.deque(maxlen=KEPT), False, 0
     started = drawn = time.monotonic()
     try:
         with open(path, "w", encoding="utf-8") as log:
@@ -104,6 +113,7 @@ def hear(options, source, listener):
                 frame = can_live.listen(bus, 0.1)
                 if frame is not None:
                     frames.append(frame)
+                    count += 1
                     log.write(candump.line_of(frame) + "\n")
                     if listener is not None:
                         listener.take(frame)
@@ -114,8 +124,8 @@ def hear(options, source, listener):
         interrupted = True
     finally:
         bus.shutdown()
-    talk("%d frames saved in %s" % (len(frames), path), options.quiet)
-    return frames, interrupted
+    talk("%d frames saved in %s" % (count, path), options.quiet)
+    return list(frames), interrupted
 
 
 def _progress(options, listener, frames, passed_s):
@@ -261,7 +271,7 @@ def main(argv=None):
     source = None if os.path.exists(options.source) else can_live.parse_source(options.source)
     interrupted = False
     if source is None:
-        frames, _ = read_log(options)
+        frames, interrupted = read_log(options)
     else:
         frames, interrupted = hear(options, source, None if table is None else Listener(table))
         if not frames:

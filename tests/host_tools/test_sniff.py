@@ -287,6 +287,16 @@ def test_a_log_through_a_pipe(log, capsys, monkeypatch):
     assert sniff.main(["-", "--profile", ACME, "-q"]) == 0
 
 
+def test_ctrl_c_ends_a_pipe_with_its_result(recorded, capsys, monkeypatch):
+    def lines():
+        yield from map(line_of, recorded["acme_can"][0])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sniff.sys, "stdin", lines())
+    assert sniff.main(["-", "--profile", ACME, "-q"]) == 130
+    assert "pack_mv" in capsys.readouterr().out
+
+
 WRONG = [
     # arguments after the log, exit code, what stderr says
     (["--profile", "nosuch"], 2, "no such CAN profile"),
@@ -352,3 +362,5 @@ def test_a_live_bus_is_heard_and_saved_and_nothing_is_sent(recorded, tmp_path, c
     assert "pack_mv" in capsys.readouterr().out
     with open(path, encoding="utf-8") as file:
         assert len(list(candump.Log(file))) >= 100
+    with pytest.raises(sniff.SniffError, match="there already"):
+        sniff.main(["virtual:sniff-test", "--seconds", "0.1", "--save", str(path)])
