@@ -181,10 +181,11 @@ class CanBms:
         best = None
         best_ms = FAR_MS
         for ask in self._asks:
-            due = now_ms if ask.due_ms is None else ask.due_ms
-            if due < best_ms:
+            if ask.due_ms is None:
+                ask.due_ms = now_ms  # it waits from now on: the others do not starve it
+            if ask.due_ms < best_ms:
                 best = ask
-                best_ms = due
+                best_ms = ask.due_ms
         if self._quiet_until_ms is not None and best_ms < self._quiet_until_ms:
             best_ms = self._quiet_until_ms
         return best_ms, best

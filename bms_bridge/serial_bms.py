@@ -64,6 +64,7 @@ class Turns:
     def __init__(self, periods):
         self._periods = periods
         self._due_ms = [None] * len(periods)
+        self._waits_ms = [0] * len(periods)
         self._pause_ms = 0
         self._until_ms = None
         self.failures = 0
@@ -85,6 +86,7 @@ class Turns:
         """Question index was answered: its next turn is one period after its last, without catching up."""
         self._until_ms = None
         self._pause_ms = 0
+        self._waits_ms[index] = 0
         self.failures = 0
         self._again(now_ms, index)
 
@@ -96,6 +98,9 @@ class Turns:
             self._pause_ms = 0
             self._again(now_ms, index)
             return
+        # a question that this device ignores gets rarer by itself and starves none of the others
+        self._waits_ms[index] = min(max(2 * self._waits_ms[index], self._periods[index]), BACKOFF_MAX_MS)
+        self._due_ms[index] = now_ms + self._waits_ms[index]
         self._pause_ms = min(max(2 * self._pause_ms, BACKOFF_MIN_MS), BACKOFF_MAX_MS)
         self._until_ms = now_ms + self._pause_ms
 

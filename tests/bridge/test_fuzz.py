@@ -25,6 +25,21 @@ def test_every_profile_in_the_tree_is_here():
     assert {"seplos_v3", "sunspec_802_805", "jbd", "pylontech_rs485", "jk_pb_frames"} <= set(fuzz.PROFILES)
 
 
+@pytest.mark.parametrize("name", [name for name in fuzz.PROFILES if getattr(fuzz.load(name), "ASKS", ())])
+def test_every_diagnostic_question_is_asked_of_a_silent_device(name):
+    """A device that ignores one question may answer the others: none waits for ever behind it."""
+    from bms_bridge.can import CanBms
+
+    device = CanBms(fuzz.load(name), {"id": "pack"})
+    wanted = {row[2] for row in device.table.ASKS}
+    asked = set()
+    for now_ms in range(0, 600000, 100):
+        frame = device.next_frame(now_ms)
+        if frame is not None:
+            asked |= {request for request in wanted if frame[2][1 : 1 + len(request)] == request}
+    assert asked == wanted
+
+
 class Liar(fuzz.Serial):
     """A device whose decoder has a planted fault."""
 
