@@ -30,7 +30,7 @@ class Reader:
         if getattr(table, "MODELS", None):
             from bms_bridge.walk import Walk
 
-            self.walk = Walk(table, settings.get("string", 1))
+            self.walk = Walk(table, settings.get("string") or 1)
 
     def one_block_each(self):
         """From now on each request reads one whole block at its declared address."""

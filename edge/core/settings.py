@@ -29,6 +29,8 @@ SETTINGS = (
     ("pack", "profile", "str", 1, 60, REQUIRED, "profile of the BMS"),
     ("pack", "link", "int", 0, 15, REQUIRED, "index of the line the BMS is on"),
     ("pack", "unit", "int", 0, 247, REQUIRED, "unit id on that line"),
+    ("pack", "string", "int", 1, 64, OPTIONAL, "which string of a SunSpec bank; 1 when absent"),
+    ("pack", "max_registers", "int", 2, 125, OPTIONAL, "most registers per request, below what its profile says"),
     ("pack", "cells", "int", 1, 400, REQUIRED, "cells in series, fixed at commissioning; a change is a fault"),
     ("pack", "temps", "int", 1, 64, REQUIRED, "temperature sensors in use"),
     ("pack", "chemistry", ("lfp", "nmc"), 0, 0, REQUIRED, "chooses OCV table and derating curves"),

@@ -4,7 +4,7 @@
 
 from bms_bridge.bms import Bms
 from bms_bridge.modbus import EXCEPTION, TIMEOUT, request_pdu, tcp_frame
-from bms_bridge.poll import BACKOFF_MAX_MS, WINDOW_MOST, line_rules, wide_values
+from bms_bridge.poll import BACKOFF_MAX_MS, WINDOW_MOST, line_rules, pick, wide_values
 from bms_bridge.tables import load
 from edge.core.tx_gate import READ, SENT, TxGate
 
@@ -307,3 +307,26 @@ def test_profiles_that_ship_come_in_few_requests():
             for index in device.reader._span.indexes:
                 device.plan.answered(0, index)
         assert asked == want, (name, asked)
+
+
+def test_a_dead_unit_keeps_the_age_of_the_others_under_twice_their_period():
+    benches = [Bench(Map(holding((0, 60), (70, 60), (200, 60)))) for _ in range(4)]
+    benches[1].dead = True
+    devices = [bench.device for bench in benches]
+    now = worst = 0
+    while now < 120000:
+        device, due_ms = pick(devices, now)
+        if due_ms > now:
+            now += 5
+            continue
+        bench = benches[devices.index(device)]
+        bench.now = now + 40  # one exchange on the line
+        if bench.dead:
+            bench.now = now
+        bench.turn()
+        now = bench.now
+        for other in benches:
+            if not other.dead and now > 5000:
+                worst = max(worst, now - min([times[-1] for times in other.arrived.values()]))
+    assert 1000 < worst < 2000
+    assert len(benches[1].asked) <= 20
