@@ -123,6 +123,20 @@ def test_gateway_over_slcan_to_another_process():
     assert seen["opened"] >= 3  # noise has made it open the adapter again
 
 
+def test_gateway_over_slcan_with_can_fd():
+    """Answers in frames of 64 bytes."""
+    peer = Peer("hyundai_egmp", "fd")
+    pack = CanBms(load("hyundai_egmp"), {"id": "pack", "cells": 180})
+    gate = TxGate("can", READ, pack.gate_rules())
+    link = {"kind": "can", "interface": "slcan", "channel": peer.path, "bitrate": 500000, "fd": True}
+    try:
+        drive(gateway_can.run_link, link, [pack], gate, lambda: is_whole(pack))
+    finally:
+        seen = peer.finish()
+    assert pack.read(0).cell_mv == sample_of(load("hyundai_egmp")).cell_mv[:180]
+    assert seen["sum"] == gate.approved_sum and seen["count"] == gate.approved
+
+
 def test_board_over_slcan_in_the_vm(micropython):
     peer = Peer("nissan_leaf")
     try:
