@@ -300,13 +300,15 @@ class VirtualBoard:
     """
 
     def __init__(self, image, heap="384k", tcp=False, uarts=(), blocks=256):
-        command = [sys.executable, os.path.abspath(__file__), "--stdin"]
+        root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        environ = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH")))))
+        command = [sys.executable, "-m", "simulator.vboard", "--stdin"]
         command += ["--image", str(image), "--heap", heap, "--blocks", str(blocks)]
         if tcp:
             command.append("--tcp")
         for number in uarts:
             command += ["--uart", str(number)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ)
         ready = select.select([self.process.stdout], [], [], READY_S)[0]
         line = self.process.stdout.readline() if ready else b""
         if not line:

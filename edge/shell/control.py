@@ -44,6 +44,7 @@ async def control(steps, clock):
     right after a step, where the longest time is left until the next one.
     """
     await asyncio.sleep(FIRST_STEP_S)
+    gc.collect()
     wake_ms = next(steps)
     while True:
         gc.collect()

@@ -13,18 +13,19 @@ class Wiring:
     """
 
     def __init__(self, settings, load, clock):
+        control = settings["mode"] == "control"
         per_line = [[] for _ in settings["links"]]
         self.devices = []
         for pack in settings["packs"]:
-            self._add(per_line, reader(load(pack["profile"]), pack), pack)
+            self._add(per_line, reader(load(pack["profile"]), pack, control), pack)
         pcs = settings["pcs"]
         self.pcs = Pcs(load(pcs["profile"]), pcs["unit"], pcs, clock)
         self._add(per_line, self.pcs, pcs)
         meter = settings.get("meter")
         if meter:
-            self._add(per_line, reader(load(meter["profile"]), meter), meter)
+            self._add(per_line, reader(load(meter["profile"]), meter, control), meter)
         self.actuators = (self.pcs,)
-        mode = CONTROL if settings["mode"] == "control" else READ
+        mode = CONTROL if control else READ
         self.lines = []
         for index in range(len(per_line)):
             link = settings["links"][index]
@@ -41,8 +42,9 @@ class Wiring:
         per_line[settings["link"]].append(device)
 
 
-def reader(table, settings):
-    """The Device port that reads settings (of a pack or a meter) by table, whatever its bus.
+def reader(table, settings, control):
+    """The Device port that reads settings (of a pack or a meter) by table, whatever its bus. control: the
+    site controls; without it nothing cyclic is sent to a CAN bus.
 
     Imported where it is needed: a board holds only the buses that its site has.
     """
@@ -50,7 +52,9 @@ def reader(table, settings):
     if bus == "can":
         from bms_bridge.can import CanBms
 
-        return CanBms(table, settings)
+        device = CanBms(table, settings)
+        device.sending = control
+        return device
     if bus == "serial":
         from bms_bridge.serial_bms import SerialBms
 

@@ -15,6 +15,7 @@ class FlashImage:
     def __init__(self, path, count, size, blank):
         self.count = count
         self.size = size
+        self.erased = ERASED * self.size  # a chip needs no RAM to erase: made once, not at each erase
         if blank:
             with open(path, "wb") as chip:
                 for _ in range(count):
@@ -44,5 +45,5 @@ class FlashImage:
             self.chip.flush()
         if request == ERASE:
             self.chip.seek(block * self.size)
-            self.chip.write(ERASED * self.size)
+            self.chip.write(self.erased)
         return 0

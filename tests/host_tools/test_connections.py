@@ -90,6 +90,12 @@ def test_the_profile_chooses_device_and_gate(profile, connection, kind, gate):
     assert wiring.lines[0][2].kind == gate
 
 
+def test_only_a_site_in_control_keeps_a_can_bms_awake():
+    for mode in ("control", "observe"):
+        site = dict(site_with("nissan_leaf", "can:socketcan:can0:500000"), mode=mode)
+        assert Wiring(site, load, None).devices[0].sending is (mode == "control")
+
+
 def test_a_board_gets_only_the_buses_of_its_site(tmp_path):
     for profile, connection, has in (
         ("seplos_v3", "tcp:127.0.0.1:502", ()),
