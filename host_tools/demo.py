@@ -108,10 +108,10 @@ async def _demo(args, folder):
         _say("")  # ends the line of the bar
     stage = stages.Stage(world, state, folder, runtime, args.broker)
     heap = ", heap %s" % stages.HEAP if runtime == "micropython" else ""
-    _say("live: controller under %s%s; live view elsewhere: see the port below" % (runtime, heap))
+    _say("live: controller under %s%s" % (runtime, heap))
     try:
         await stage.start()
-        _say("status port %d" % stage.status_port)
+        _say("the same view from another terminal: reuse-edge top %d" % stage.status_port)
         if args.seconds is None:
             await _by_keys(stage, args.lang)
         else:

@@ -121,7 +121,7 @@ class Stage:
                 self._cloud(True)
         charge_w, discharge_w = self.world.pcs.limits_w()
         current_ma = int(self.world.plants[0].current_a * 1000)
-        self.looks.append(Look(now_ms, current_ma, charge_w, discharge_w, len(self.served.writes)))
+        self.looks.append(Look(now_ms, current_ma, charge_w, discharge_w))
 
     def _strike_broker(self, on):
         if on:

@@ -10,9 +10,8 @@ from edge.core import faults as f
 from edge.core.registry import key
 from host_tools import ledger
 
-# One look at the truth: world time, current at the terminals (mA, + charges), limits held by the PCS (W),
-# number of writes that had arrived at the PCS.
-Look = namedtuple("Look", ("at_ms", "current_ma", "charge_w", "discharge_w", "writes"))
+# One look at the truth: world time, current at the terminals (mA, + charges), limits held by the PCS (W).
+Look = namedtuple("Look", ("at_ms", "current_ma", "charge_w", "discharge_w"))
 # One played mishap in world time; wall_s: host clock at its start.
 Played = namedtuple("Played", ("name", "start_ms", "end_ms", "wall_s"))
 Check = namedtuple("Check", ("name", "good", "text"))

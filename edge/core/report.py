@@ -51,7 +51,7 @@ class Reporter:
         dropped = state.get("dropped") if isinstance(state, dict) else 0
         self.dropped_events = dropped if isinstance(dropped, int) else 0
 
-    def step(self, now_ms, utc, site, view, command, events, orders):
+    def step(self, now_ms, utc, site, view, events):
         """Records of this step (list of Record)."""
         stamp = (now_ms, None if utc[0] is None else utc[0] * 1000, utc[1])
         records = []
@@ -59,7 +59,7 @@ class Reporter:
             self._event(records, stamp, site, pack, event, fault)
         for i in range(len(site.packs)):
             self._watch_quality(records, stamp, site, i)
-            self._minutes[i].take(site.packs[i], site.pcs)
+            self._minutes[i].take(site.packs[i])
         if view.late:
             self._event(records, stamp, site, -1, f.E_LATE, f.F_LATE_STEP)
         for cls, every_ms, make in (("I", I_MS, _identity), ("T", T_MS, _telemetry), ("B", B_MS, _registers)):
@@ -214,7 +214,7 @@ class _Minute:
         self.high_ma = None
         self._fresh = None
 
-    def take(self, pack, pcs):
+    def take(self, pack):
         """Take the step's believed current, once per fresh reading."""
         b = pack.believed
         if b.current_ma is None or b.fresh == self._fresh:

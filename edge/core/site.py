@@ -83,7 +83,7 @@ class Site:
 
         now_ms: monotonic. utc: (seconds or None, clock quality). reads: newest record or None of every
         device in settings order (packs, PCS, meter if any, inputs if any). orders: raw bytes received;
-        this version acts on none and reports how many came. Returns Outcome; its commands are one per
+        this version acts on none. Returns Outcome; its commands are one per
         actuator (the PCS), complete in every step.
         """
         self._time(now_ms)
@@ -118,7 +118,7 @@ class Site:
             guarded.append(command)
             events.extend([(i, event, fault) for event, fault in news])
         command = self._together(now_ms, guarded, shares)
-        records = self.reporter.step(now_ms, utc, self, view, command, events, len(orders))
+        records = self.reporter.step(now_ms, utc, self, view, events)
         state = self._state(now_ms, events)
         self.wake_ms = self._next(now_ms)
         return Outcome((command,), records, state, self.wake_ms, self.decision, self._trace(now_ms, command))

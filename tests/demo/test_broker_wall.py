@@ -85,7 +85,7 @@ async def run_one(way, runtime, folder):
         site = with_ports(served.world.settings, ports)
         site["uplink"] = {"host": "127.0.0.1", "port": proxy.port, "keepalive_s": 5, "status_port": 0}
         (folder / "settings.json").write_text(json.dumps(site), encoding="utf-8")
-        process = await asyncio.to_thread(launch, runtime, folder)
+        process = launch(runtime, folder)
         try:
             struck = False
             for _ in range(600):
