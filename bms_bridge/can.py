@@ -6,7 +6,7 @@ The Device port over a CAN table. A transport gives it every frame with take and
 gives, through the gate. Nothing here opens or closes a contactor.
 """
 
-from bms_bridge.can_decode import EXTENDED, NarrowCan, decode_message, raw_at, sum_of
+from bms_bridge.can_decode import EXTENDED, NarrowCan, at_address, decode_message, raw_at, sum_of
 from bms_bridge.decode import Assembler
 from bms_bridge.isotp import BROKEN, DONE, FLOW, Receiver, flow_frame, single_frame
 from bms_bridge.modbus import BAD_REPLY, EXCEPTION, REFUSED, TIMEOUT
@@ -44,8 +44,8 @@ def put_raw(data, place, raw):
 
 
 class CanBms:
-    """One BMS on a CAN bus. table: a table with BUS "can". settings: the device's settings dict: "id",
-    and "cells" and "temps", which may be fewer than the table has places for.
+    """One BMS on a CAN bus. table: a table with BUS "can". settings: the device's settings dict: "id", "unit"
+    where the profile knows addresses, and "cells" and "temps", which may be fewer than the table has places for.
 
     taken, broken, repeated: frames that were used, that had a wrong length or checksum, and whose
     counter stood still. sending: False keeps everything but questions off the bus.
@@ -57,6 +57,7 @@ class CanBms:
         self.last_failure = 0
         self.taken = self.broken = self.repeated = 0
         self.sending = True
+        table = at_address(table, settings.get("unit"))
         cells = settings.get("cells", table.CELLS)
         temps = settings.get("temps", table.TEMPS)
         if cells < table.CELLS or temps < table.TEMPS:
@@ -65,6 +66,7 @@ class CanBms:
         self._state = Assembler(table)
         for slot in getattr(table, "EMPTY", ()):
             self._state.slots[slot] = ()
+        self._events = [[row, None] for row in getattr(table, "EVENTS", ())]
         self._counters = [None] * len(table.BLOCKS)
         self._routes = {}
         for index, row in enumerate(table.BLOCKS):
@@ -100,6 +102,8 @@ class CanBms:
         if counter is not None and len(data) >= counter[1] and raw_at(data, counter) == self._counters[index]:
             self.repeated += 1
             return False
+        for event in self._events:
+            self._forget(now_ms, index, event)
         result = decode_message(self.table, index, data, self._state.slots)
         if result is None:
             self.broken += 1
@@ -109,6 +113,16 @@ class CanBms:
         self.taken += 1
         self._state.enter(now_ms, index, result)
         return True
+
+    def _forget(self, now_ms, index, event):
+        """An alarm that is only told while it lasts is over when its message has not come for a while.
+        event: [(message, slot of its alarms, ms), when it came last or None]."""
+        (message, slot, hold_ms), at_ms = event
+        if message == index:
+            event[1] = now_ms
+        elif at_ms is not None and now_ms - at_ms > hold_ms:
+            event[1] = None
+            self._state.slots[slot] = 0
 
     def _answer(self, now_ms, data):
         ask = self._open
@@ -216,6 +230,10 @@ class CanBms:
         self._open = ask
         ask.receiver.start(now_ms)
         return _frame(ask.key, single_frame(ask.request, ask.pad))
+
+    def wanted(self):
+        """Keys (bit 31: 29 bits) of every message that take can use: what a controller has to let through."""
+        return sorted(set(self._routes) | set([ask.answer for ask in self._asks]))
 
     def gate_rules(self):
         """What the gate may let out for this device: (reads, sends) as TxGate of kind "can" wants them."""

@@ -19,9 +19,10 @@ EXTENDED = 0x80000000  # in a key: the identifier has 29 bits
 
 # Rows of DERIVED
 QUOTIENT = 2  # target (mA) = a (W) * mul // b (mV)
-ANY = 3  # target = all bits of the slots in a
+ANY = 3  # target = all bits of the slots in a, and of those in b, which come only when there is something to say
 HIGHEST = 4  # target = highest of list a
 LOWEST = 5
+MAGNITUDE = 6  # target = a without its sign
 
 
 def raw_at(data, place):
@@ -146,7 +147,9 @@ def _derive(row, slots):
         mv = slots[b]
         slots[target] = watts * mul // mv if watts is not None and mv else None
     elif kind == ANY:
-        slots[target] = _any([slots[slot] for slot in a])
+        slots[target] = _any([slots[slot] for slot in a], [slots[slot] for slot in b])
+    elif kind == MAGNITUDE:
+        slots[target] = None if slots[a] is None else abs(slots[a])
     else:
         values = []
         for slot in a:
@@ -157,17 +160,40 @@ def _derive(row, slots):
             slots[target] = max(values) if kind == HIGHEST else min(values)
 
 
-def _any(parts):
-    """Bits of all parts; None when nothing is set and a part is not known."""
+def _any(parts, events):
+    """Bits of all parts and events; None when nothing is set and a part is not known."""
     alarms = 0
-    for part in parts:
+    for part in parts + events:
         alarms |= part or 0
     return None if alarms == 0 and None in parts else alarms
 
 
 _NAMES = (
-    "NAME KIND BLOCKS MUX SIZES SUMS COUNTERS CHECKS FIELDS BITS DERIVED RATED SLOTS SLOTS_OF ASKS SENDS PERIODS_MS"
+    "NAME KIND BLOCKS MUX SIZES SUMS COUNTERS CHECKS FIELDS BITS DERIVED RATED SLOTS SLOTS_OF ASKS SENDS PERIODS_MS "
+    "EVENTS"
 ).split()
+
+
+def at_address(table, unit):
+    """table with the identifiers of the device whose address is unit; table itself when its profile knows no
+    addresses, or unit is None or the address that the profile is written for."""
+    row = getattr(table, "ADDRESS", None)
+    if row is None or unit is None or unit == row[0]:
+        return table
+    return _Addressed(table, unit - row[0])
+
+
+class _Addressed:
+    """A table, its identifiers moved by away addresses. Everything else is the table's."""
+
+    def __init__(self, table, away):
+        for name in dir(table):
+            if name[0] != "_":
+                setattr(self, name, getattr(table, name))
+        step, ask, send = [away * number for number in table.ADDRESS[2:]]
+        self.BLOCKS = tuple([(row[0] + step,) + tuple(row[1:]) for row in table.BLOCKS])
+        self.ASKS = tuple([(row[0] + ask, row[1] + step) + tuple(row[2:]) for row in table.ASKS])
+        self.SENDS = tuple([(row[0] + send,) + tuple(row[1:]) for row in table.SENDS])
 
 
 class NarrowCan:
@@ -176,7 +202,7 @@ class NarrowCan:
 
     def __init__(self, table, cells, temps):
         for name in _NAMES:
-            setattr(self, name, getattr(table, name))
+            setattr(self, name, getattr(table, name, ()))
         lengths = {7: cells, 8: temps}
         self.LISTS = tuple([(slot, min(length, lengths[slot])) for slot, length in table.LISTS])
         self.CELLS = min(cells, table.CELLS)

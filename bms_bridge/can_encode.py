@@ -7,7 +7,7 @@ know becomes the device's mark for unknown, or a raw value outside the range.
 """
 
 from bms_bridge.can import put_raw, with_sum
-from bms_bridge.can_decode import EXTENDED, QUOTIENT, raw_at
+from bms_bridge.can_decode import EXTENDED, MAGNITUDE, QUOTIENT, raw_at
 from bms_bridge.encode import inverse
 from bms_bridge.isotp import segments
 
@@ -35,9 +35,12 @@ def encode_message(table, index, sample, counter=0):
 
 
 def _watts(table, index, sample):
-    """{slot: W} of the powers that stand for currents of the record."""
+    """{slot: value} of what stands for a limit of the record: its power (W), or the limit with the sign that
+    the device sends (mul)."""
     found = {}
     for kind, target, a, b, mul in table.DERIVED[index]:
+        if kind == MAGNITUDE:
+            found[a] = None if sample[target] is None else mul * sample[target]
         if kind == QUOTIENT:
             known = sample[target] is not None and sample[b] is not None
             found[a] = _nearest(sample[target] * sample[b], mul) if known else None

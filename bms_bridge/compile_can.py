@@ -2,7 +2,7 @@
 # Copyright 2026 The reuse-edge authors
 """Compiler of profiles with `bus: can` (host only). docs/PROFILES.md, "CAN"."""
 
-from bms_bridge.can_decode import QUOTIENT, decode_message
+from bms_bridge.can_decode import MAGNITUDE, QUOTIENT, decode_message
 from bms_bridge.can_encode import encode_message
 from bms_bridge.compile_can_layout import ALARM_SLOT, NAMES, CanLayout, Message, hex_of
 from bms_bridge.compile_examples import PROOFS
@@ -11,7 +11,8 @@ from edge.core.records import ALARMS, OK
 
 REQUIRED = ("bus", "name", "kind", "title", "source", "licence", "blocks", "fields", "examples")
 OPTIONAL = ("line", "cells", "temps", "cell_lsb_mv", "protection", "opens_by", "caveats", "alarms", "order")
-SHARED = ("require", "serve", "send")
+SHARED = ("require", "serve", "send", "address")
+EVENT_MS = 1000  # a message that comes only while an alarm lasts is over at the earliest after this
 STRAY = 1 << ALARMS.index("other_alarm")
 _WORDS = tuple(name for name in ALARMS if not name.startswith("reserved")) + ("ignored",)
 
@@ -37,12 +38,14 @@ def compile_profile(top, facts):
         layout.require(cells["require"])
     if "alarms" in cells:
         _alarms(layout, cells["alarms"])
+    _events(layout)
     values = facts({key: spot for key, spot in cells.items() if key != "line"}, "bms", layout)
     if "line" in cells:
         values["INFO"].update(_line(cells["line"]))
     values["BUS"] = "can"
     values.update(_rows(layout))
     values["SENDS"] = _sends(layout, cells["send"]) if "send" in cells else ()
+    values["ADDRESS"] = _address(values, cells["address"]) if "address" in cells else None
     values["INVERSE"] = _inverse(layout, cells)
     examples = [_example(layout, values, item) for item in cells["examples"].items()]
     if not examples:
@@ -72,7 +75,8 @@ def _rows(layout):
     """The attributes that decode reads."""
     messages = layout.messages
     count = range(len(messages))
-    of_group = tuple(tuple(i for i in count if messages[i].mask & 1 << group) for group in range(8))
+    masks = [0 if row.event else row.mask for row in messages]
+    of_group = tuple(tuple(i for i in count if masks[i] & 1 << group) for group in range(8))
     slots_of = tuple(tuple(layout.slots_of.get(group, ())) for group in range(8))
     periods = tuple(max((messages[i].period_ms for i in members), default=None) for members in of_group)
     asks = [(index, row) for index, row in enumerate(messages) if row.ask is not None]
@@ -90,14 +94,47 @@ def _rows(layout):
         "DERIVED": tuple(tuple(row.derived) for row in messages),
         "SLOTS": layout.scratch,
         "LISTS": tuple((slot, layout.lengths[slot][0] if slot in layout.lengths else 0) for slot in (7, 8)),
-        "GROUPS_OF": tuple(tuple(g for g in range(8) if row.mask & 1 << g) for row in messages),
+        "GROUPS_OF": tuple(tuple(g for g in range(8) if mask & 1 << g) for mask in masks),
         "BLOCKS_OF": of_group,
         "SLOTS_OF": slots_of,
         "RATED": None,
         "PERIODS_MS": tuple(None if not slots_of[g] else periods[g] for g in range(8)),
         "WRITES": (),
         "ASKS": tuple((*row.ask, index, row.period_ms) for index, row in asks),
+        "EVENTS": tuple(
+            (i, messages[i].bits[0], max(5 * messages[i].period_ms, EVENT_MS)) for i in count if messages[i].event
+        ),
     }
+
+
+def _events(layout):
+    """A message that comes only while an alarm lasts holds nothing but alarms, beside others that are steady."""
+    steady = [row for row in layout.messages if row.bits is not None and not row.event]
+    for message in layout.messages:
+        if message.event and (message.fields or message.arrays or message.checks or message.bits is None):
+            raise message.spot.wrong("an event has alarms and nothing else", "leave event: away, or move the fields")
+        if message.event and not steady:
+            mend = "without it nobody knows that there is no alarm: add a message that always comes"
+            raise message.spot.wrong("only events tell the alarms", mend)
+
+
+def _address(values, spot):
+    """Row of ADDRESS: (first, last, step of messages and answers, of questions, of what is sent in cycles)."""
+    cells = spot.table(("first", "last", "step"), ("asks", "sends"))
+    first = cells["first"].integer(0, 247)
+    last = cells["last"].integer(first + 1, 247)
+    steps = [cells[name].integer(0, 0x10000000) if name in cells else 0 for name in ("step", "asks", "sends")]
+    rows = [(row[0], steps[0]) for row in values["BLOCKS"]]
+    rows += [(row[0], steps[1]) for row in values["ASKS"]] + [(row[0], steps[2]) for row in values["SENDS"]]
+    for key, step in rows:
+        if (key + step * (last - first)) & 0x7FFFFFFF > (0x1FFFFFFF if key >> 31 else 0x7FF):
+            raise cells["last"].wrong("identifier %X leaves its range there" % (key & 0x7FFFFFFF), "a lower last")
+    users: dict = {}
+    for unit in range(last - first + 1):
+        for row in values["BLOCKS"]:
+            if users.setdefault(row[0] + steps[0] * unit, unit) != unit:
+                raise spot.wrong("two addresses share an identifier", "another step, or a lower last")
+    return (first, last, *steps)
 
 
 def alarm_bit(spot):
@@ -271,7 +308,7 @@ def _data(message, cells, item):
 def _wanted(layout, message):
     """{field: [slots]} that this message gives."""
     slots = {row[0] for row in message.fields}
-    slots |= {row[1] for row in message.derived if row[0] != QUOTIENT or row[2] in slots}
+    slots |= {row[1] for row in message.derived if row[0] not in (QUOTIENT, MAGNITUDE) or row[2] in slots}
     wanted = {name: [NAMES[name][0]] for name in layout.slots if NAMES[name][0] in slots}
     for name, parts in layout.parts.items():
         mine = [slot for slot, owner in parts if owner is message]

@@ -4,7 +4,7 @@
 
 import re
 
-from bms_bridge.can_decode import ANY, EXTENDED, HIGHEST, LOWEST, QUOTIENT, array_form
+from bms_bridge.can_decode import ANY, EXTENDED, HIGHEST, LOWEST, MAGNITUDE, QUOTIENT, array_form
 from bms_bridge.compile_layout import FIELDS, LISTS, SIGNED, parse_unit
 from bms_bridge.crc import NAMES as SUM_NAMES
 
@@ -14,7 +14,7 @@ ALARM_SLOT = 14
 _LETTERS = {8: "B", 16: "H", 32: "I"}
 _PLACE = ("bit", "order")
 _NUMBER = ("unit", "range")
-_NUMBER_MAY = ("sign", "offset", "unknown", "optional", "over")
+_NUMBER_MAY = ("sign", "offset", "unknown", "optional", "over", "sent")
 
 
 class Message:
@@ -27,6 +27,7 @@ class Message:
         self.least, self.most = size
         self.period_ms = period_ms
         self.ask = None
+        self.event = False  # it comes only while an alarm lasts
         self.mux = self.sum = self.counter = None
         self.mask = 0
         self.used = {}
@@ -68,7 +69,7 @@ class CanLayout:
         if isinstance(row.value, dict) and "ask" in row.value:
             cells = row.table(("ask", "answer", "request", "length", "period_ms"), optional + ("flow", "pad"))
         else:
-            cells = row.table(("id", "length", "period_ms"), optional + ("check", "counter", "mux"))
+            cells = row.table(("id", "length", "period_ms"), optional + ("check", "counter", "mux", "event"))
         period_ms = cells["period_ms"].integer(5, 600000)
         size = self._size(cells["length"], 4090 if "ask" in cells else 64)
         if "ask" in cells:
@@ -76,6 +77,7 @@ class CanLayout:
             message.ask = self._ask(cells, message.key)
             return message
         message = Message(name, row, self.key(cells, "id"), size, period_ms)
+        message.event = "event" in cells and cells["event"].plain() is True
         if "mux" in cells:
             mux = cells["mux"].table(("at", "type", "value"), _PLACE)
             place, low, high = self.place(message, mux, "mux")
@@ -264,6 +266,11 @@ class CanLayout:
             for other in self.messages:
                 if other is message or any(field[0] == 1 for field in other.fields):
                     other.derived.append(derived)
+        if "sent" in cells:
+            side = {"positive": 1, "negative": -1}[cells["sent"].word(("positive", "negative"))]
+            magnitude = (MAGNITUDE, slot, self.new_slot(), 0, side)
+            slot = magnitude[2]
+            message.derived.append(magnitude)
         message.fields.append((slot, place, *row, groups))
         message.blanks.append(blank)
 
@@ -357,7 +364,9 @@ class CanLayout:
     def alarm_parts(self, parts):
         """Join the alarms of several messages into one. parts: [(slot, message)]."""
         if len(parts) > 1:
+            steady = tuple(slot for slot, message in parts if not message.event)
+            events = tuple(slot for slot, message in parts if message.event)
             for _, message in parts:
-                message.derived.append((ANY, ALARM_SLOT, tuple(slot for slot, _ in parts), 0, 0))
+                message.derived.append((ANY, ALARM_SLOT, steady, events, 0))
         for _, message in parts:
             self._own(message, 7, ALARM_SLOT)

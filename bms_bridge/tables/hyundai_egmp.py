@@ -156,4 +156,8 @@ ASKS = (
     (2020, 2028, b"\x22\x01\x05", b"\x62\x01\x05", b"\x30\x00\x00", 0, 7, 1000),
 )
 
+EVENTS = ()
+
 SENDS = ()
+
+ADDRESS = None

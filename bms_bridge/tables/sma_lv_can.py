@@ -123,4 +123,8 @@ WRITES = ()
 
 ASKS = ()
 
+EVENTS = ()
+
 SENDS = ((773, 1000, b"\x00\x00\x00\x00\x00\x00\x00\x00", b"\xff\xff\xff\xff\xff\xff\xff\xff", None, None),)
+
+ADDRESS = None

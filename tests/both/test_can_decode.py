@@ -10,9 +10,11 @@ from bms_bridge.tables import load
 from edge.core.records import ALARMS, IMPLAUSIBLE, OK, SENTINEL, Sample
 from tests.both.can_vectors import VECTORS
 
-NAMES = ("hyundai_egmp", "kia_64", "nissan_leaf", "pylontech_lv_can", "sma_lv_can")
+NAMES = ("hyundai_egmp", "jk_can", "kia_64", "nissan_leaf", "pylontech_hv_can", "pylontech_lv_can", "sma_lv_can")
 # profile: a plausible pack voltage where it is not a car of 400 V
-PACK_MV = {"pylontech_lv_can": 53000, "sma_lv_can": 53000, "hyundai_egmp": 690000}
+PACK_MV = {"jk_can": 53000, "pylontech_lv_can": 53000, "sma_lv_can": 53000, "hyundai_egmp": 690000}
+
+ZERO = {"jk_can": 4000, "pylontech_hv_can": 30000}  # raw value of no current, where it is not 0
 
 
 def sample_of(table, **changes):
@@ -91,6 +93,8 @@ def test_plus_charges_whatever_the_wire_says():
         ("hyundai_egmp", 0x7EC, -100, (10, 12, 0, 0, 0xFFFF, 0x8000)),
         ("pylontech_lv_can", 0x356, 100, (2, 4, 1, 0, 0xFFFF, 0x8000)),
         ("sma_lv_can", 0x356, 100, (2, 4, 1, 0, 0xFFFF, 0x8000)),
+        ("jk_can", 0x2F4, 100, (2, 4, 1, 0, 0xFFFF, 0)),
+        ("pylontech_hv_can", 0x80004210, 100, (2, 4, 1, 0, 0xFFFF, 0)),
     )
     done = 0
     for name, key, wire, place in cases:
@@ -101,7 +105,7 @@ def test_plus_charges_whatever_the_wire_says():
         index = [k for k, row in enumerate(table.BLOCKS) if row[0] == key and row[4] & 2][0]
         for factor in (1, -1):
             data = encode_message(table, index, sample_of(table, current_ma=10000 * factor))
-            assert raw_at(data, place) == wire * factor, name
+            assert raw_at(data, place) == wire * factor + ZERO.get(name, 0), name
             assert slots_of(table, index, data)[0][2] == 10000 * factor
     assert done == len(NAMES)
 
@@ -251,8 +255,8 @@ def test_frames_that_the_device_sends_by_itself():
         frames = encode_frames(table, sample_of(table))
         own = [row for row in table.BLOCKS if row[1] == 0]
         assert [can_id for can_id, _, _ in frames] == [row[0] & 0x1FFFFFFF for row in own]
-        for _, extended, data in frames:
-            assert not extended and len(data) <= 8
+        for (_, extended, data), row in zip(frames, own):
+            assert extended == (row[0] >= 0x80000000) and len(data) <= 8
 
 
 def test_forms_of_runs():

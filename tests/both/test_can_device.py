@@ -3,6 +3,7 @@
 """CanBms as dialogues: what it asks, when, and what it makes of good, late, broken and missing answers."""
 
 from bms_bridge.can import CanBms, key_of
+from bms_bridge.can_decode import at_address
 from bms_bridge.can_encode import Responder, encode_frames, encode_message
 from bms_bridge.isotp import segments
 from bms_bridge.modbus import BAD_REPLY, EXCEPTION, REFUSED, TIMEOUT
@@ -226,3 +227,56 @@ def test_missing_groups_stay_missing():
     device.take(5, *encode_frames(table, sample_of(table))[1])
     record = device.read(5)
     assert record.groups[G_CELLS].quality == MISSING and record.cell_mv == (None,) * 98
+
+
+def test_devices_of_one_profile_at_their_addresses_do_not_mix():
+    table = load("jk_can")
+    packs = [CanBms(table, {"id": "p%d" % unit, "unit": unit}) for unit in (0, 1, 11)]
+    for count, unit in enumerate((11, 0, 1)):
+        sample = sample_of(table, current_ma=1000 * unit, pack_mv=50000 + 100 * unit)
+        for can_id, extended, data in encode_frames(at_address(table, unit), sample):
+            used = [pack.take(count, can_id, extended, data) for pack in packs]
+            assert used == [pack.name == "p%d" % unit for pack in packs], hex(can_id)
+    for pack, unit in zip(packs, (0, 1, 11)):
+        record = pack.read(10)
+        assert (record.current_ma, record.pack_mv) == (1000 * unit, 50000 + 100 * unit)
+        assert (0x2F4 + unit) in pack.wanted() and (0x80000000 | 0x18F328F4 + unit) in pack.wanted()
+    assert at_address(table, 0) is table and at_address(table, None) is table
+    assert at_address(load("nissan_leaf"), 5) is load("nissan_leaf")
+
+
+def test_questions_and_cycles_move_by_steps_of_their_own():
+    table = Copy(load("kia_64"), ADDRESS=(1, 3, 0x10, 1, 2), SENDS=((0x300, 1000, b"\x00", b"\xff", None, None),))
+    pack = CanBms(table, {"id": "p", "unit": 3})
+    assert [row[0] for row in at_address(table, 3).BLOCKS] == [row[0] + 0x20 for row in table.BLOCKS]
+    assert pack.next_frame(0)[0] == 0x304 and pack.next_frame(0)[0] == table.ASKS[0][0] + 2
+    reads, sends = pack.gate_rules()
+    assert {key for key, _ in reads} == {table.ASKS[0][0] + 2} and sends[0][0] == 0x304
+    assert CanBms(table, {"id": "p"}).gate_rules()[1][0][0] == 0x300  # no address given: the first
+
+
+def test_an_alarm_that_is_told_while_it_lasts_ends():
+    table = load("jk_can")
+    pack = CanBms(table, {"id": "p"})
+    clean = encode_frames(table, sample_of(table))
+    alarm = [frame for frame in encode_frames(table, sample_of(table, alarms=1 << 9)) if frame[0] == 0x7F4][0]
+    for now_ms in range(0, 3000, 100):
+        for frame in clean:
+            if frame[0] != 0x7F4:
+                pack.take(now_ms, *frame)
+        if 500 <= now_ms < 1000:
+            pack.take(now_ms, *alarm)
+        want = 1 << 9 if 600 <= now_ms <= 1900 else 0
+        if now_ms != 500:
+            assert pack.read(now_ms).alarms == want, now_ms
+    assert pack.read(3000).groups[7].count == 30 and table.EVENTS[0][2] == 1000
+
+
+def test_a_limit_of_either_sign_is_a_magnitude():
+    table = load("pylontech_hv_can")
+    for raw in (29630, 30370):
+        pack = CanBms(table, {"id": "p"})
+        pack.take(0, 0x4220, True, b"\x2d\x09\x00\x07\x24\x77" + raw.to_bytes(2, "little"))
+        assert pack.read(0).bms_discharge_ma == 37000 and pack.read(0).bms_charge_ma == 50000
+    said = encode_frames(table, sample_of(table))[1][2]
+    assert said[6] | said[7] << 8 == 30000 - 1200  # sent: negative

@@ -71,6 +71,10 @@ MISTAKES = (
     ("proof: synthesised, ", "", "examples[0]", "does not say where it comes from", "captured"),
     ('data: "100E', 'answer: "100E', "examples[0].answer", "block main is a frame", "data"),
     ("main: {id: 0x100", "main: {ask: 0x1, id: 0x100", "blocks.main.id", "unknown key", "known"),
+    ("main: {id: 0x100,", "main: {id: 0x100, event: true,", "blocks.main", "alarms and nothing else", "event"),
+    ("order:", "address: {first: 1, last: 1, step: 1}\norder:", "address.last", "1 is outside 2", "correct"),
+    ("order:", "address: {first: 0, last: 8, step: 0x100}\norder:", "address.last", "100 leaves", "lower"),
+    ("order:", "address: {first: 0, last: 7, step: 0}\norder:", "address", "two addresses share", "step"),
 )
 
 
