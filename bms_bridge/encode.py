@@ -164,12 +164,22 @@ def _encode_bits(bits, slots, data):
     if alarms is None and unknown is not None:
         data[unknown[0] : unknown[1]] = unknown[2]
     elif alarms is None:
-        _set_bits(rows, stray, data)  # a device without a mark for unknown: at least not "no alarm"
-    elif alarms and _set_bits(rows, alarms, data):
-        _set_bits(rows, stray, data)
+        say_any(rows, stray, data)  # a device without a mark for unknown: at least not "no alarm"
+    elif alarms and set_bits(rows, alarms, data):
+        say_any(rows, stray, data)
 
 
-def _set_bits(rows, alarms, data):
+def say_any(rows, stray, data):
+    """Say the collective alarm: by the first bit that means it, else by the first bit without a meaning."""
+    if set_bits(rows, stray, data):
+        for place, known, _ in rows:
+            nameless = ~known & 0xFF
+            if nameless:
+                data[place] |= nameless & -nameless
+                return
+
+
+def set_bits(rows, alarms, data):
     """Set the first bit that stands for each alarm; returns the alarms that no bit stands for."""
     for place, _, pairs in rows:
         for mask, alarm in pairs:

@@ -4,6 +4,7 @@
 
 from struct import calcsize, pack_into
 
+from bms_bridge.encode import say_any, set_bits
 from bms_bridge.modbus import rtu_frame, write_pdu
 from bms_bridge.serial_frames import fold, pylontech_frame
 
@@ -68,19 +69,8 @@ def _encode_bits(bits, alarms, data):
     _, _, _, stray, rows = bits
     for place, _, _ in rows:
         data[place] = 0
-    left = _set_bits(rows, stray if alarms is None else alarms, data)
-    if left and left != stray:
-        _set_bits(rows, stray, data)
-
-
-def _set_bits(rows, alarms, data):
-    """Set the first bit that stands for each alarm; returns the alarms that no bit stands for."""
-    for place, _, pairs in rows:
-        for mask, alarm in pairs:
-            if alarms & alarm:
-                data[place] |= mask
-                alarms &= ~alarm
-    return alarms
+    if set_bits(rows, stray if alarms is None else alarms, data):
+        say_any(rows, stray, data)
 
 
 def answer_frame(table, index, unit, data):

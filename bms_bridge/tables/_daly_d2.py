@@ -5,8 +5,8 @@
 CAVEATS = (
     "No charge or discharge limits are in this map: the profile is for observing until limits come from elsewhere.",
     "The unit id is 0xD2 (210) whatever the board number; one board per line.",
-    "A temperature place that reads 0 (-40 °C) has no sensor.",
-    "Bits of the alarm registers are known from drivers only; bits without a meaning count as other_alarm.",
+    "A temperature place that reads 0 (-40 °C) or 255 has no sensor.",
+    "Bits of the alarm registers are known from drivers; only under_soc_alarm was seen set in a recording; bits without a meaning count as other_alarm.",
 )
 
 FIELDS = (

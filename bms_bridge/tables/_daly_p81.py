@@ -7,7 +7,7 @@ CAVEATS = (
     "It is asked as unit 0x81 and answers as unit 0x51. Blocks are the two of the recorded dialogue, register for register.",
     "The lowest cell voltage is not in these blocks; it is in the cell list.",
     "The bits of the alarm registers 0x6D and 0x6E are not known: any set bit is other_alarm.",
-    "A temperature place that reads 0 (-40 °C) has no sensor.",
+    "A temperature place that reads 0 (-40 °C) or 255 has no sensor.",
 )
 
 FIELDS = (

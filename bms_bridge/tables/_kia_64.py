@@ -9,7 +9,7 @@ CAVEATS = (
     "No alarm map of this BMS is known. Alarms are two of its measured values outside their limits: water in the case, insulation under 50 kOhm.",
     "Frames carry no checksum.",
     "Part number 37501-AO050 speaks CAN FD and froze its SoC in the field: not this profile.",
-    "90 cells (39 kWh): the site says cells: 90. Packs of the LG recall: fire warning of the manufacturer.",
+    "90 cells (39 kWh) or 88 (38 kWh): the site says cells: 90 or 88. Packs of the LG recall: fire warning of the manufacturer.",
     "The places of the charge and discharge limits in the answer 01 05 are only plausible; the broadcast ones are used.",
 )
 

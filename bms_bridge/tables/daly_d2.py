@@ -8,7 +8,7 @@ KIND = "bms"
 
 INFO = {
     "title": "Daly Modbus D2 (unit 0xD2), up to 32 cells",
-    "source": "https://github.com/syssi/esphome-daly-bms docs/protocol-register-map.md and docs/pdus (recorded frames), Apache-2.0 | Meaning of the alarm bits: fault register labels of public drivers, not seen set in any recording",
+    "source": "https://github.com/syssi/esphome-daly-bms docs/protocol-register-map.md and docs/pdus (recorded frames), Apache-2.0 | Meaning of the alarm bits: fault register labels of public drivers; one of them (SoC too low) seen set in a recording",
     "licence": "Apache-2.0 (this file); the register map is a fact of the device",
     "line": "rtu",
     "baud": 9600,
@@ -39,13 +39,13 @@ FIELDS = (
             (9, 1000, 1, 0, 0, 1000, (), 5),
             (3, 1, 1, 0, 500, 5000, (), 2),
             (4, 1, 1, 0, 500, 5000, (), 2),
-            (5, 1000, 1, -40000, 0, 160, (0,), 2),
-            (6, 1000, 1, -40000, 0, 160, (0,), 2),
+            (5, 1000, 1, -40000, 0, 160, (0, 255), 2),
+            (6, 1000, 1, -40000, 0, 160, (0, 255), 2),
         ),
     ),
 )
 
-ARRAYS = (((7, ">32H", 1, 1, 0, 500, 5000, (), 3), (8, ">64x8H", 1000, 1, -40000, 0, 160, (0,), 4)),)
+ARRAYS = (((7, ">32H", 1, 1, 0, 500, 5000, (), 3), (8, ">64x8H", 1000, 1, -40000, 0, 160, (0, 255), 4)),)
 
 SHAPES = (((7, 0, "H", 2, 0, 32), (8, 64, "H", 2, 0, 8)),)
 

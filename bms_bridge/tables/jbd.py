@@ -13,7 +13,7 @@ INFO = {
     "line": "serial",
     "baud": 9600,
     "parity": "N",
-    "proof": "captured, synthesised",
+    "proof": "captured, synthesised, vendor document",
 }
 
 CELLS = 32

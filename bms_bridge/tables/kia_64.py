@@ -7,7 +7,7 @@ NAME = "kia_64"
 KIND = "bms"
 
 INFO = {
-    "title": "Hyundai/Kia 64 and 39 kWh (Kona, e-Niro, Soul EV), 98 or 90 cells",
+    "title": "Hyundai/Kia 64 and 39 kWh (Kona, e-Niro, Soul EV), 98, 96, 90 or 88 cells",
     "source": "https://github.com/dalathegreat/Battery-Emulator KIA-HYUNDAI-64-BATTERY (GPL-3.0, read for facts; no text or code taken): broadcast frames | https://github.com/nickn17/evDash CarKiaEniro (MIT): recorded answers of the BMS to 22 01 01 to 22 01 05 (bytes) | https://github.com/JejuSoul/OBD-PIDs-for-HKMC-EVs: places and scales of the answers",
     "licence": "Apache-2.0 (this file); identifiers, places and scales are facts",
     "line": "can",
@@ -107,8 +107,8 @@ BITS = (
 DERIVED = (
     ((2, 11, 15, 1, 1000000), (2, 12, 16, 1, 1000000)),
     ((2, 11, 15, 1, 1000000), (2, 12, 16, 1, 1000000)),
-    ((3, 14, (21, 22), (), 0),),
-    ((3, 14, (21, 22), (), 0),),
+    ((3, 14, (21, 22), 0, 0),),
+    ((3, 14, (21, 22), 0, 0),),
     (),
     (),
     (),
@@ -148,8 +148,4 @@ ASKS = (
     (2020, 2028, b"\x22\x01\x05", b"\x62\x01\x05", b"\x30\x00\x05", 0, 7, 5000),
 )
 
-EVENTS = ()
-
 SENDS = ()
-
-ADDRESS = None
