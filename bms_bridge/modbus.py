@@ -9,6 +9,7 @@ from struct import pack, unpack_from
 
 TCP_MAX = 260  # largest frame on TCP: 7 bytes of header and 253 of PDU
 RTU_MAX = 256
+FUNCTIONS = (1, 2, 3, 4, 16)  # what this product asks for
 
 # Why an exchange failed. From EXCEPTION on: the device's exception code added.
 TIMEOUT = 1
@@ -89,7 +90,8 @@ def rtu_frame(unit, pdu):
 
 
 def rtu_parse(buffer, unit, function):
-    """The answer of unit to a request with function, anywhere in buffer (bytes from a serial line).
+    """The answer of unit to a request with function (None: any that we ask), anywhere in buffer (bytes from a
+    serial line).
 
     None when none is complete; else (pdu, used). Noise in front (a line driver that turns around
     often leaves a zero byte), answers of other units and frames with a wrong CRC are passed over.
@@ -98,11 +100,12 @@ def rtu_parse(buffer, unit, function):
         if buffer[start] != unit:
             continue
         code = buffer[start + 1]
-        if code == function | 0x80:
-            end = start + 5
-        elif code != function:
+        asked = code & 0x7F
+        if asked != function if function is not None else asked not in FUNCTIONS:
             continue
-        elif function == 16:
+        if code & 0x80:
+            end = start + 5
+        elif code == 16:
             end = start + 8
         else:
             end = start + 5 + buffer[start + 2]

@@ -9,6 +9,7 @@ REPLY_MS and goes on: a dead unit costs the others its own time-out and no more,
 import asyncio
 
 from bms_bridge.modbus import (
+    BAD_REPLY,
     LINK_DOWN,
     REFUSED,
     TIMEOUT,
@@ -21,6 +22,7 @@ from bms_bridge.modbus import (
     tcp_parse,
 )
 from bms_bridge.poll import pick
+from bms_bridge.turns import ALIEN, MINE, PROBE, REST, Turns, probe_of
 
 REPLY_MS = 800
 CONNECT_MS = 3000
@@ -29,6 +31,7 @@ RECONNECT_MAX_MS = 5000
 IDLE_MS = 20  # a write that comes while nothing is due waits at most this long
 TIMEOUTS_MAX = 3  # so many in a row: the TCP connection is given up
 QUIET_MS = 20  # silence that ends a late answer on a serial line
+SETTLE_MS = 60  # after the answer to an earlier request: how long the right one may follow by itself
 
 # What goes wrong on a wire. A time-out is no OSError on MicroPython, an early end is an EOFError.
 WIRE_ERRORS = (OSError, ValueError, EOFError, asyncio.TimeoutError)
@@ -174,7 +177,8 @@ class TcpLine:
 
 
 class RtuLine:
-    """One serial line. After a failure the line is read empty before the next request."""
+    """One serial line. After a failure it is read empty before the next request; an answer that may be that
+    to an earlier request is dropped and the request sent again (bms_bridge.turns)."""
 
     def __init__(self, link, clock, gate, open_serial=None):
         self.is_open = False
@@ -184,6 +188,7 @@ class RtuLine:
         self._open_serial = open_serial or open_uart
         self._stream = None
         self._dirty = False
+        self._turns = Turns()
         # 3.5 characters of 11 bits, at least 1.75 ms (Modbus over Serial Line V1.02, 2.5.1.1)
         self._gap_s = max(2, 38500 // link["baud"] + 1) / 1000
 
@@ -206,8 +211,24 @@ class RtuLine:
 
     async def exchange(self, request):
         """Send request and wait for its answer: (data, 0) or (None, reason)."""
-        frame = rtu_frame(request.unit, request_pdu(request))
         try:
+            step = self._turns.step(self._clock.now_ms(), request)
+            if step == REST:
+                return None, TIMEOUT
+            if step == PROBE:
+                reason = (await self._ask(probe_of(request), REPLY_MS // 2))[1]
+                if reason in (TIMEOUT, REFUSED):
+                    return None, reason
+            return await self._ask(request, REPLY_MS)
+        except WIRE_ERRORS:
+            await self.close()
+            return None, LINK_DOWN
+
+    async def _ask(self, request, most_ms):
+        """Send request, and again after each answer of doubtful origin while half of the time is left."""
+        frame = rtu_frame(request.unit, request_pdu(request))
+        end_ms = None
+        while end_ms is None or end_ms - self._clock.now_ms() > most_ms // 2:
             await asyncio.sleep(self._gap_s)
             if self._dirty:
                 await self._empty()
@@ -215,35 +236,48 @@ class RtuLine:
             if self._gate.send(self._clock.now_ms(), frame, self._stream.write):
                 return None, REFUSED
             self._dirty = True
-            deadline_ms = self._clock.now_ms() + REPLY_MS
+            now_ms = self._clock.now_ms()
+            self._turns.asked(now_ms, request)
+            end_ms = end_ms or now_ms + most_ms
             await asyncio.wait_for(_drain(self._stream), REPLY_MS / 1000)
-            pdu = await self._answer(request, deadline_ms)
-        except WIRE_ERRORS:
-            await self.close()
-            return None, LINK_DOWN
-        if pdu is None:
-            return None, TIMEOUT
-        self._dirty = False
-        return reply_data(request, pdu)
+            pdu, doubt = await self._answer(request, end_ms)
+            if pdu is not None:
+                return reply_data(request, pdu)
+            if not doubt:
+                return None, TIMEOUT
+        return None, BAD_REPLY
 
     async def _answer(self, request, deadline_ms):
+        """(PDU of the answer to request, or None; True when another request may have been answered)."""
         buffer = b""
+        doubt = False
         while True:
+            found = rtu_parse(buffer, answer_unit(request.unit), None)
+            if found is not None:
+                pdu, used = found
+                buffer = buffer[used:]
+                now_ms = self._clock.now_ms()
+                verdict = self._turns.judge(now_ms, request.unit, pdu)
+                if verdict == MINE:
+                    self._dirty = len(buffer) > 0
+                    return pdu, False
+                if verdict != ALIEN:
+                    doubt = True
+                    deadline_ms = min(deadline_ms, now_ms + SETTLE_MS)
+                elif pdu[0] & 0x7F == request.function:
+                    return pdu, False
+                continue
             left_ms = deadline_ms - self._clock.now_ms()
             if left_ms <= 0:
-                return None
+                return None, doubt
             try:
                 chunk = await asyncio.wait_for(self._stream.read(256), left_ms / 1000)
             except asyncio.TimeoutError:
-                return None
+                return None, doubt
             if not chunk:
                 await asyncio.sleep(0.002)
                 continue
-            buffer += chunk
-            found = rtu_parse(buffer, answer_unit(request.unit), request.function)
-            if found is not None:
-                return found[0]
-            buffer = buffer[-512:]
+            buffer = buffer[-512:] + chunk
 
     async def _empty(self):
         """Read and drop until the line has been silent for a moment, at most REPLY_MS."""

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The reuse-edge authors
-"""Modbus on a Linux gateway: pymodbus carries the frames, the gate decides which.
+"""Modbus on a Linux gateway: pymodbus carries the frames on TCP, the gate decides which.
 
-The same task as on a board (bms_bridge/transports/board_modbus.py); pymodbus is imported only here.
+The same task as on a board (bms_bridge/transports/board_modbus.py); pymodbus is imported only here. A
+serial line is the board's own, over pyserial: whose answer it is that comes late (bms_bridge.turns) has to
+be decided frame by frame, and pymodbus drops the frames that it does not expect.
 """
 
 import asyncio
 from struct import pack
 
-from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
+from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException, ModbusIOException
 
 from bms_bridge.modbus import (
@@ -17,18 +19,17 @@ from bms_bridge.modbus import (
     LINK_DOWN,
     REFUSED,
     TIMEOUT,
-    answer_unit,
     data_size,
-    rtu_frame,
-    rtu_parse,
 )
 from bms_bridge.transports.board_modbus import (
     CONNECT_MS,
     REPLY_MS,
     TIMEOUTS_MAX,
     WIRE_ERRORS,
+    RtuLine,
     serve,
 )
+from bms_bridge.transports.gateway_serial import Port
 
 
 class GateRefused(ModbusIOException):
@@ -40,11 +41,12 @@ async def run_link(link, devices, clock, gate):
 
     Nothing is raised but CancelledError.
     """
-    await serve(PymodbusLine(link, clock, gate), devices, clock)
+    line = PymodbusLine(link, clock, gate) if link["kind"] == "tcp" else RtuLine(link, clock, gate, Port)
+    await serve(line, devices, clock)
 
 
 class PymodbusLine:
-    """One connection of pymodbus, TCP or serial, whose lowest send goes through the gate."""
+    """One Modbus TCP connection of pymodbus whose lowest send goes through the gate."""
 
     def __init__(self, link, clock, gate):
         self._link = link
@@ -52,7 +54,6 @@ class PymodbusLine:
         self._gate = gate
         self._client = None
         self._timeouts = 0
-        self._asked = None
 
     @property
     def is_open(self):
@@ -60,24 +61,9 @@ class PymodbusLine:
         return self._client is not None and self._client.connected
 
     def _make_client(self):
-        link = self._link
-        client: AsyncModbusTcpClient | AsyncModbusSerialClient
-        if link["kind"] == "tcp":
-            client = AsyncModbusTcpClient(
-                link["host"], port=link["port"], timeout=REPLY_MS / 1000, retries=0, reconnect_delay=0
-            )
-        else:
-            client = AsyncModbusSerialClient(
-                link["path"],
-                baudrate=link["baud"],
-                parity=link["parity"],
-                bytesize=8,
-                stopbits=1,
-                trace_packet=self._without_noise,
-                timeout=REPLY_MS / 1000,
-                retries=0,
-                reconnect_delay=0,
-            )
+        client = AsyncModbusTcpClient(
+            self._link["host"], port=self._link["port"], timeout=REPLY_MS / 1000, retries=0, reconnect_delay=0
+        )
         raw_send = client.ctx.send
 
         def gated_send(frame, addr=None):
@@ -87,14 +73,6 @@ class PymodbusLine:
 
         client.ctx.low_level_send = gated_send
         return client
-
-    def _without_noise(self, sending, data):
-        """What pymodbus sees of a serial line: the answer to the open request, once it is whole. By
-        itself pymodbus takes the zero byte that a line driver often leaves for a unit id."""
-        if sending or self._asked is None:
-            return data
-        found = rtu_parse(data, answer_unit(self._asked.unit), self._asked.function)
-        return b"" if found is None else rtu_frame(self._asked.unit, found[0])
 
     async def open(self):
         """Connect; True when connected."""
@@ -123,7 +101,7 @@ class PymodbusLine:
                 await self.close()
                 return None, LINK_DOWN
             self._timeouts += 1
-            if self._timeouts >= TIMEOUTS_MAX and self._link["kind"] == "tcp":
+            if self._timeouts >= TIMEOUTS_MAX:
                 await self.close()
             return None, TIMEOUT
         self._timeouts = 0
@@ -134,7 +112,6 @@ class PymodbusLine:
     async def _call(self, request):
         """The answer PDU of pymodbus."""
         client = self._client
-        self._asked = request
         where = {"count": request.count, "device_id": request.unit & 0xFF}
         if request.function == 1:
             return await client.read_coils(request.address, **where)

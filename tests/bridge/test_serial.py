@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The reuse-edge authors
-"""Serial lines over pseudo-terminals: pymodbus on the gateway, the board's own framing in the MicroPython
-VM. The peer answers unit 1 with noise in front, as a line driver that turns around makes it."""
+"""Serial lines over pseudo-terminals: pyserial on the gateway, a stream in the MicroPython VM, one framing.
+The peer answers unit 1 with noise in front, as a line driver that turns around makes it."""
 
 import asyncio
 import json
@@ -34,9 +34,13 @@ PACK = Sample(
 )  # fmt: skip
 
 
+BEHIND = -1
+
+
 class Line:
     """A Seplos V3 as unit 1 on a pseudo-terminal. noise: bytes before each answer. late: the number of
-    the request whose answer is held back until the next request. received: every byte that came."""
+    the request whose answer is lost; BEHIND: every answer is held back until the next request. received:
+    every byte that came."""
 
     def __init__(self, noise=b"", late=0):
         table = load("seplos_v3")
@@ -82,6 +86,8 @@ class Line:
         reply = self._noise + rtu_frame(1, bytes((frame[1], len(data))) + data)
         if self.requests == self._late:
             return b""
+        if self._late == BEHIND:
+            reply, self._held = self._held, reply
         return reply
 
 
@@ -112,7 +118,11 @@ def test_gateway_waits_for_a_port_that_is_not_there(tmp_path):
     asyncio.run(main())
 
 
-@pytest.mark.parametrize(("noise", "late"), [(b"", 0), (b"\x00", 0), (b"", 2)], ids=["clean", "turn-around", "lost"])
+@pytest.mark.parametrize(
+    ("noise", "late"),
+    [(b"", 0), (b"\x00", 0), (b"", 2), (b"", BEHIND)],
+    ids=["clean", "turn-around", "lost", "behind"],
+)
 def test_board_reads_a_serial_line_in_the_vm(micropython, noise, late):
     with Line(noise, late) as line:
         done = subprocess.run(

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from bms_bridge import poll
+from bms_bridge import poll, turns
 from bms_bridge.modbus import rtu_frame, tcp_frame
 from bms_bridge.tables import load
 from bms_bridge.transports import board_modbus, gateway_modbus
@@ -32,6 +32,7 @@ def impatient(monkeypatch):
     monkeypatch.setattr(gateway_modbus, "REPLY_MS", REPLY_MS)
     monkeypatch.setattr(poll, "BACKOFF_MIN_MS", 20)
     monkeypatch.setattr(poll, "BACKOFF_MAX_MS", 200)
+    monkeypatch.setattr(turns, "FRESH_MS", RATE * turns.FRESH_MS)
 
 
 def on(lines):
