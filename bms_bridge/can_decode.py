@@ -114,11 +114,15 @@ def _decode_array(row, data, quality):
         else:
             values.append(None)
             _worse(quality, groups, SENTINEL if raw in unknown else IMPLAUSIBLE)
+    if present is not None and len(present) > 2:  # the device sees more than the site says
+        for number in range(len(raws), present[2]):
+            if _is_present(present, data, number):
+                _worse(quality, groups, IMPLAUSIBLE)
     return tuple(values)
 
 
 def _is_present(present, data, number):
-    first, highest_first = present
+    first, highest_first = present[:2]
     bit = number & 7
     return data[first + (number >> 3)] & (0x80 >> bit if highest_first else 1 << bit)
 
@@ -214,12 +218,13 @@ class NarrowCan:
             kept = []
             places = {}
             for row, shape in zip(rows, table.SHAPES[index]):
-                target, offset, code, stride, first, count, little = shape
-                count = max(0, min(count, lengths[target] - first))
+                target, offset, code, stride, first, whole, little = shape
+                count = max(0, min(whole, lengths[target] - first))
                 places[target] = places.get(target, 0) + count
                 if count == 0:
                     bare.append(row[0])
-                kept.append((row[0], array_form(offset, code, stride, count, little)) + row[2:])
+                present = row[-1] if row[-1] is None else row[-1] + (whole,)
+                kept.append((row[0], array_form(offset, code, stride, count, little)) + row[2:-1] + (present,))
             arrays.append(tuple(kept))
             empty.extend([(index, target - 4) for target in places if places[target] == 0])
         self.ARRAYS = tuple(arrays)
