@@ -7,6 +7,7 @@ A remark is (Spot, problem, mend, forbids control).
 
 import datetime
 
+from bms_bridge.can_decode import at_address
 from edge.core.records import G_ALARMS, G_CURRENT, G_EXTREMES, G_LIMITS, G_PACK, GROUPS, PcsSample
 from edge.core.tx_gate import WATCHDOG_MS
 from host_tools.units import human
@@ -17,8 +18,10 @@ OLD_GRADE_DAYS = 3 * 365
 
 
 def remarks(settings, entries, tables):
-    """Every remark on a site. entries: {top key: Spot}; tables: {profile: table}."""
-    found = line_problems(settings, entries) + pcs_problems(settings, entries, tables[settings["pcs"]["profile"]])
+    """Every remark on a site. entries: {top key: Spot}; tables: {profile: table}. Raises SiteError where packs
+    on one CAN bus could not be told apart."""
+    found = bus_problems(settings, entries, tables)
+    found += line_problems(settings, entries) + pcs_problems(settings, entries, tables[settings["pcs"]["profile"]])
     for pack, spot in zip(settings["packs"], entries["packs"].items(), strict=True):
         found += pack_problems(pack, spot)
     return found
@@ -29,6 +32,32 @@ def refuse(settings, found):
     for spot, problem, mend, forbids in found if settings["mode"] == "control" else ():
         if forbids:
             raise spot.wrong("mode control is refused: " + problem, mend)
+
+
+def bus_problems(settings, entries, tables):
+    """Remarks on CAN buses: another speed than the profile's. Refused, in observe too: two packs that send the same
+    identifier on one bus, and a device address that the profile has not."""
+    found = []
+    senders: dict = {}
+    for pack, spot in zip(settings["packs"], entries["packs"].items(), strict=True):
+        table, keys = tables[pack["profile"]], spot.entries()
+        if getattr(table, "BUS", "modbus") != "can":
+            continue
+        address = getattr(table, "ADDRESS", None)
+        if address and not address[0] <= pack["unit"] <= address[1]:
+            mend = "set it to the address of the BMS: %d to %d" % address[:2]
+            raise keys["unit"].wrong("%s knows no device %d" % (pack["profile"], pack["unit"]), mend)
+        for row in at_address(table, pack["unit"]).BLOCKS:
+            other = senders.setdefault((pack["link"], row[0]), pack["id"])
+            if other != pack["id"]:
+                problem = "%s and %s both send identifier %X on this bus" % (other, pack["id"], row[0] & 0x1FFFFFFF)
+                mend = "give each BMS its own unit, and set it there too" if address else "give each BMS its own bus"
+                raise keys["unit" if address else "connection"].wrong(problem, mend)
+        link = settings["links"][pack["link"]]
+        if table.INFO.get("bitrate", link["bitrate"]) != link["bitrate"]:
+            problem = "%s speaks at %d bit/s" % (pack["profile"], table.INFO["bitrate"])
+            found.append((keys["connection"], problem, "write :%d at its end" % table.INFO["bitrate"], False))
+    return found
 
 
 def pack_problems(pack, spot):

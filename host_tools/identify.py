@@ -5,6 +5,7 @@
 A profile gets points out of 100, and the reasons for them in words. Names of products are no evidence.
 """
 
+from bms_bridge.can_decode import at_address
 from host_tools.candump import id_text
 from host_tools.listen import Listener
 
@@ -26,8 +27,9 @@ class Fit:
 
     def _judge(self, listener):
         table = listener.table
-        waited = [index for index, row in enumerate(table.BLOCKS) if row[1] == 0 or self._answered(listener, index)]
-        asked = len(table.BLOCKS) - len(waited)
+        steady = [index for index in range(len(table.BLOCKS)) if index not in [row[0] for row in table.EVENTS]]
+        waited = [index for index in steady if table.BLOCKS[index][1] == 0 or self._answered(listener, index)]
+        asked = len(steady) - len(waited)
         if not waited:
             self.reasons.append("it only answers questions (%d), and nobody asked them here" % asked)
             return 0
@@ -127,12 +129,34 @@ def text_of(table, index):
     return id_text(key & 0x1FFFFFFF, key >= EXTENDED)
 
 
+def addresses(frames, table):
+    """Device addresses of the profile that are heard in the frames, the one with most identifiers first; [] for a
+    profile without addresses."""
+    row = getattr(table, "ADDRESS", None)
+    if row is None:
+        return []
+    heard = {frame.can_id | EXTENDED if frame.extended else frame.can_id for frame in frames}
+    counts = {}
+    for unit in range(row[0], row[1] + 1):
+        counts[unit] = len(heard & {block[0] for block in at_address(table, unit).BLOCKS})
+    return sorted([unit for unit in counts if counts[unit]], key=lambda unit: (-counts[unit], unit))
+
+
+def as_heard(frames, table):
+    """table at the device address that fits the frames best."""
+    return at_address(table, (addresses(frames, table) or [None])[0])
+
+
 def rank(frames, tables):
-    """[Fit] of every table over the frames (a list), the best first."""
+    """[Fit] of every table over the frames (a list), the best first. A profile with device addresses counts at the
+    one that is heard best."""
     fits = []
     for table in tables:
-        listener = Listener(table)
+        units = addresses(frames, table)
+        listener = Listener(at_address(table, units[0] if units else None))
         for frame in frames:
             listener.take(frame)
         fits.append(Fit(listener))
+        if units:
+            fits[-1].reasons.append("device %d" % units[0] + (", also %s" % units[1:] if units[1:] else ""))
     return sorted(fits, key=lambda fit: (-fit.points, fit.name))

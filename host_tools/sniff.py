@@ -71,12 +71,14 @@ def talk(text, quiet=False):
 def read_log(options):
     """(frames, was interrupted) of the log or pipe that options name."""
     name = options.source
-    if name.lower().endswith(can_live.OTHER_LOGS):
-        return can_live.read_other(name), False
     if name == "-":
         return _read_lines(sys.stdin, "stdin", options)
-    with open(name, encoding="utf-8", errors="replace") as file:
-        return _read_lines(file, os.path.basename(name), options)
+    if can_live.is_other(name):
+        frames = can_live.read_other(name)
+        if not frames:
+            raise SniffError("%s: no frame in it\n  → was anything on the bus?" % os.path.basename(name))
+        return frames, False
+    return _read_lines(candump.open_log(name), os.path.basename(name), options)
 
 
 def _read_lines(lines, name, options):
@@ -141,7 +143,7 @@ def _progress(options, listener, frames, passed_s):
 
 def show_signals(options, table, frames):
     """Print what table makes of the frames; 1 when it knows none of them."""
-    listener = Listener(table)
+    listener = Listener(identify.as_heard(frames, table))
     known = sum(listener.take(frame) for frame in frames)
     if options.json:
         print(json.dumps(signals_json(listener, frames, known), ensure_ascii=False))
@@ -250,7 +252,7 @@ def parse(argv):
     )
     parser.add_argument(
         "source", metavar="LOG|-|INTERFACE:CHANNEL[@BITRATE][+fd]",
-        help="a candump log (or .asc .blf .trc), a pipe, or an interface of python-can: slcan:/dev/ttyACM0@500000",
+        help="a candump log (also .gz; or .asc .blf .csv .db .trc), a pipe, or an interface of python-can: slcan:/dev/ttyACM0@500000",
     )  # fmt: skip
     wish = parser.add_mutually_exclusive_group()
     wish.add_argument("--profile", help="decode by this profile: a name, or the path of a profile file")

@@ -8,6 +8,7 @@ for frame in wire.take(*frame_that_came): send(frame)
 """
 
 from bms_bridge.can import CanBms
+from bms_bridge.can_decode import at_address
 from bms_bridge.can_encode import Responder, encode_message
 from simulator.wire import Troubles
 
@@ -15,16 +16,19 @@ EXTENDED = 0x80000000
 
 
 class CanWire(Troubles):
-    """table: one with BUS "can". sample: a function that gives the Sample to say. sent: frames so far."""
+    """table: one with BUS "can". sample: a function that gives the Sample to say. unit: its address, None for the
+    one that the profile is written for. sent: frames so far."""
 
-    def __init__(self, table, sample, seed=1):
+    def __init__(self, table, sample, seed=1, unit=None):
         super().__init__("can", seed)
+        table = at_address(table, unit)
         self.table = table
         self.sent = 0
         self._sample = sample
         self._frozen = None
         self._next_ms = {}
         self._counts = {}
+        self._events = [row[0] for row in getattr(table, "EVENTS", ())]
         self._responder = Responder(table, 64 if table.INFO.get("fd") else 8)
 
     def stop(self, name):
@@ -37,7 +41,7 @@ class CanWire(Troubles):
         """Frames that the device sends at now_ms, each in its own period: [(can_id, extended, data), ...]."""
         frames = []
         for index, row in enumerate(self.table.BLOCKS):
-            if row[1] or now_ms < self._next_ms.get(index, 0):
+            if row[1] or now_ms < self._next_ms.get(index, 0) or (index in self._events and not self._page().alarms):
                 continue
             last_ms = self._next_ms.get(index, now_ms)
             self._next_ms[index] = last_ms + row[3] if last_ms + row[3] > now_ms else now_ms + row[3]

@@ -156,7 +156,7 @@ def options_of(words):
     parser.add_argument("--cells", type=int, help="of the pack (site: 16 or 96)")
     parser.add_argument("--seconds", type=float, default=None, help="stop after so long; else Ctrl-C")
     parser.add_argument("--profile", help="serve one device: a profile's name, or the path of a profile file")
-    parser.add_argument("--unit", type=int, default=1, help="Modbus unit id of that device")
+    parser.add_argument("--unit", type=int, help="its unit id or device address (1; CAN: the profile's first)")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--modbus-tcp", metavar="[HOST:]PORT", default="0", help="port 0, the default: a free one")
     where.add_argument("--modbus-rtu", metavar="PATH", help="a serial port, or a name for a new pseudo-terminal")

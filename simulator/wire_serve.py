@@ -251,17 +251,21 @@ class Bench:
         self.kind = kind_of(options, table)
         self.world, device = world_for(table, options.seed, options.cells)
         self.line = self.server = self.link = None
+        first, last = (getattr(table, "ADDRESS", None) or (1, 255))[:2]
+        self.unit = first if options.unit is None else options.unit
+        if hasattr(table, "ADDRESS") and table.ADDRESS and not first <= self.unit <= last:
+            raise ServeError("--unit %d: %s has %d to %d" % (self.unit, table.NAME, first, last))
         self.wire: Any
 
         def sample():
             return self.world.samples[device]
 
         if self.kind == "can":
-            self.wire = CanWire(table, sample, options.seed)
+            self.wire = CanWire(table, sample, options.seed, self.unit)
         elif self.kind == "serial":
-            self.wire = SerialWire(table, options.unit, sample, options.seed)
+            self.wire = SerialWire(table, self.unit, sample, options.seed)
         else:
-            self.wire = Wire(self.kind, WorldSource(self.world, {options.unit: device}), options.seed)
+            self.wire = Wire(self.kind, WorldSource(self.world, {self.unit: device}), options.seed)
         start_mishaps(options.mishap, self.wire, self.world)
 
     async def start(self):
@@ -302,7 +306,7 @@ class Bench:
 async def serve(options, out):
     """Serve one profile as the options of simulator.serve say; where it listens goes to out as JSON."""
     bench = Bench(options, load_any(options.profile))
-    said = {"profile": bench.table.NAME, "unit": options.unit, **await bench.start()}
+    said = {"profile": bench.table.NAME, "unit": bench.unit, **await bench.start()}
     print(json.dumps(said), file=out, flush=True)
     tasks = [asyncio.ensure_future(task) for task in bench.run()]
     try:

@@ -15,8 +15,10 @@ import can
 import pytest
 
 from bms_bridge.can import CanBms
+from bms_bridge.can_decode import at_address
 from bms_bridge.can_encode import Responder, encode_frames
 from bms_bridge.can_line import gate_frame
+from bms_bridge.poll import line_rules
 from bms_bridge.tables import load
 from bms_bridge.transports import gateway_can
 from edge.core.tx_gate import LISTEN, READ, TxGate, approved_sum
@@ -29,9 +31,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 class Battery:
     """A battery on a virtual bus: sends its frames every 50 ms and answers questions."""
 
-    def __init__(self, channel, name):
-        self.table = load(name)
-        self.sample = sample_of(self.table)
+    def __init__(self, channel, name, unit=None, **changes):
+        self.table = at_address(load(name), unit)
+        self.sample = sample_of(self.table, **changes)
         self.total = 1
         self.received = []
         self._bus = can.Bus(interface="virtual", channel=channel)
@@ -81,6 +83,28 @@ def test_gateway_on_a_virtual_bus(name):
         assert pack.read(0).cell_mv == battery.sample.cell_mv and pack.read(0).current_ma == -7000
         assert gate.refused == 0
     assert battery.total == gate.approved_sum and len(battery.received) == gate.approved
+
+
+def test_two_packs_of_one_profile_on_one_bus_do_not_mix():
+    """Every value that one pack tells is that pack's own, in every sample that is seen."""
+    packs = [CanBms(load("jk_can"), {"id": "p%d" % unit, "unit": unit}) for unit in (1, 2)]
+    gate = TxGate("can", READ, line_rules(packs))
+    link = {"kind": "can", "interface": "virtual", "channel": "test-two", "bitrate": 250000}
+    mixed = []
+
+    def done():
+        for unit, pack in enumerate(packs, 1):
+            record = pack.read(0)
+            if record is not None and record.current_ma not in (None, 1000 * unit):
+                mixed.append((unit, record.current_ma))
+        return all(map(is_whole, packs)) and min(pack.read(0).groups[1].count for pack in packs) > 10
+
+    cells = [(3300 + unit,) * 24 for unit in (1, 2)]
+    batteries = [Battery("test-two", "jk_can", unit, current_ma=1000 * unit, cells=cells[unit - 1]) for unit in (1, 2)]
+    with batteries[0], batteries[1]:
+        drive(gateway_can.run_link, link, packs, gate, done)
+    assert mixed == [] and [pack.read(0).cell_mv for pack in packs] == cells
+    assert gate.approved == 0 and gate.refused == 0  # it only listens
 
 
 def test_nothing_leaves_while_listening():

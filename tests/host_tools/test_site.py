@@ -175,6 +175,52 @@ def test_two_packs_at_one_address_are_refused(tmp_path):
         site.load_site(write(tmp_path, TEXT.replace(pack, pack + "\n" + changed("unit: 0", "unit: 1", pack))))
 
 
+def can_site(*packs):
+    """The example with packs on CAN instead: (id, profile, connection, unit) each."""
+    start, end = TEXT.index("  - id: pack-1"), TEXT.index("\npcs:")
+    pack = TEXT[start:end]
+    made = []
+    for name, profile, connection, unit in packs:
+        text = changed("id: pack-1", "id: " + name, pack)
+        text = changed("bms: seplos_v3 ", "bms: %s " % profile, text)
+        text = changed("connection: tcp:192.0.2.10:502 ", "connection: %s " % connection, text)
+        text = changed("unit: 0", "unit: %d" % unit, text)
+        text = changed("cells: 16", "cells: 6", text) if profile == "jk_can" else text
+        made.append(changed("temps: 4", "temps: 4", text))
+    return TEXT[:start] + "\n".join(made) + TEXT[end:]
+
+
+BUS = "can:socketcan:can0:%d"
+MIXED = (
+    ((("a", "nissan_leaf", 500, 0), ("b", "nissan_leaf", 500, 1)), "packs[1].connection", "a and b both send identifier 1DB", "its own bus"),
+    ((("a", "jk_can", 250, 3), ("b", "nissan_leaf", 250, 3)), "packs[1]", "connection and unit of a", "unit id"),
+    ((("a", "jk_can", 250, 0), ("b", "jk_can", 250, 12)), "packs[1].unit", "jk_can knows no device 12", "0 to 11"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", ["observe", "control"])
+@pytest.mark.parametrize("case", MIXED, ids=["twins", "same_unit", "no_such_device"])
+def test_packs_that_a_can_bus_cannot_tell_apart_are_refused(tmp_path, case, mode):
+    packs, place, problem, mend = case
+    text = can_site(*[(name, profile, BUS % (1000 * speed), unit) for name, profile, speed, unit in packs])
+    path = write(tmp_path, text.replace("mode: observe", "mode: " + mode).replace("temps: 4", "temps: 3"))
+    for read in (site.load_site, check.examine):
+        with pytest.raises(SiteError) as caught:
+            read(path)
+        lines = str(caught.value).splitlines()
+        assert lines[0].startswith("site.yaml:") and place in lines[0] and problem in lines[0], lines
+        assert mend in lines[-1], lines
+
+
+def test_packs_with_addresses_share_a_bus_and_a_wrong_speed_is_told(tmp_path):
+    rows = [("a", "jk_can", BUS % 250000, 0), ("b", "jk_can", BUS % 250000, 1), ("c", "nissan_leaf", BUS % 250000, 9)]
+    path = write(tmp_path, can_site(*rows).replace("temps: 4", "temps: 3"))
+    settings = site.load_site(path)
+    assert [pack["link"] for pack in settings["packs"]] == [0, 0, 0] and len(settings["links"]) == 3
+    found = [row for row in check.examine(path)["warnings"] if "speaks at" in row["problem"]]
+    assert [row["place"] for row in found] == ["packs[2].connection"] and found[0]["mend"] == "write :500000 at its end"
+
+
 @pytest.mark.parametrize("name", ["missing.yaml", "."])
 def test_missing_file_is_one_line(name, tmp_path):
     with pytest.raises(SiteError) as caught:
