@@ -3,11 +3,20 @@
 """Frames from a CAN interface or from a log that is no candump log, by python-can. Nothing is ever sent."""
 
 import os
+import sqlite3
+import struct
+import zlib
 
 from host_tools.candump import Frame, LogError
 
 # What python-can reads besides candump's format, by the end of the name.
-OTHER_LOGS = (".asc", ".blf", ".csv", ".trc", ".mf4")
+OTHER_LOGS = (".asc", ".blf", ".csv", ".db", ".trc", ".mf4")
+
+# What its readers raise when a file is damaged, or not what its name says.
+_BROKEN = (
+    ValueError, KeyError, IndexError, AttributeError, NotImplementedError, EOFError, struct.error, zlib.error,
+    sqlite3.Error,
+)  # fmt: skip
 
 
 class BusError(Exception):
@@ -76,6 +85,18 @@ def listen(bus, timeout_s):
     return None if message is None else frame_of(message)
 
 
+def is_other(path):
+    """True when python-can has to read the log at path: by its name, and a table only when it is python-can's
+    own. Raises OSError."""
+    name = path.lower().removesuffix(".gz")
+    if not name.endswith(OTHER_LOGS):
+        return False
+    if not name.endswith(".csv") or path.lower().endswith(".gz"):
+        return True
+    with open(path, "rb") as file:
+        return file.readline().startswith(b"timestamp,arbitration_id")
+
+
 def read_other(path):
     """The Frames of a log in one of the formats OTHER_LOGS. Raises LogError and OSError."""
     import can
@@ -87,7 +108,7 @@ def read_other(path):
                 frame = frame_of(message, number)
                 if frame is not None:
                     frames.append(frame)
-    except (ValueError, KeyError, IndexError, NotImplementedError, can.CanError) as error:
+    except (*_BROKEN, can.CanError) as error:
         name = os.path.basename(path)
         raise LogError(
             name, len(frames) + 1, "python-can cannot read it: %s" % error, "save it as a candump log"

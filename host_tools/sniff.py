@@ -252,7 +252,7 @@ def parse(argv):
     )
     parser.add_argument(
         "source", metavar="LOG|-|INTERFACE:CHANNEL[@BITRATE][+fd]",
-        help="a candump log (also .gz; or .asc .blf .csv .db .trc), a pipe, or an interface of python-can: slcan:/dev/ttyACM0@500000",
+        help="a candump log (or .gz .asc .blf .csv .db .trc), a pipe, or an interface: slcan:/dev/ttyACM0@500000",
     )  # fmt: skip
     wish = parser.add_mutually_exclusive_group()
     wish.add_argument("--profile", help="decode by this profile: a name, or the path of a profile file")
