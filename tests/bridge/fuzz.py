@@ -5,26 +5,18 @@ must hold whatever comes. tests/bridge/test_fuzz.py runs it; every case is repea
 
 import pathlib
 import random
-from struct import pack
 
 import yaml
 
-from bms_bridge.bms import Bms
-from bms_bridge.encode import encode_all
-from bms_bridge.modbus import TIMEOUT, reply_data, rtu_frame, rtu_parse
-from bms_bridge.pcs import Pcs
-from bms_bridge.serial_bms import SerialBms, reply_payload
-from bms_bridge.serial_encode import payload_frame
-from bms_bridge.serial_frames import fold
 from bms_bridge.tables import load
 from edge.core.records import IMPLAUSIBLE, MeterSample, PcsSample, Sample
+from tests.bridge.fuzz_lines import Can, Joined, Modbus, Serial
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent / "bms_bridge"
 PROFILES = sorted(path.stem for path in (ROOT / "tables").glob("[!_]*.py"))
 MAKES = {"bms": Sample, "pcs": PcsSample, "meter": MeterSample}
 LISTS = ("cell_mv", "temp_mc")
 SIGNED = ("current_ma", "dc_ma", "dc_w", "power_w")
-STEP_MS = 20000  # longer than every period and every back-off
 
 # Bounds of a value whose profile gives no range in the value's own unit.
 WIDEST = {
@@ -92,145 +84,13 @@ def good_sample(table, bounds, rng):
     return MAKES[table.KIND](*values)
 
 
-class Modbus:
-    """A device on a serial line, each request one whole block."""
-
-    keep = 0
-
-    def __init__(self, table, sample):
-        self.table = table
-        if table.KIND == "pcs":
-            self.device = Pcs(table, 1, {"id": "pcs", "power_w": 10000, "watchdog_ms": 5000}, None)
-        else:
-            self.device = Bms(table, 1, {"id": "pack", "cells": table.CELLS, "temps": table.TEMPS})
-        reader = getattr(self.device, "reader", None)
-        if reader is not None:
-            reader.one_block_each()
-        self._blocks = encode_all(table, sample, 10000)
-        self._now_ms = 0
-
-    def ask(self):
-        """Payload of the good answer to the next request."""
-        self._now_ms += STEP_MS
-        self.request = self.device.next_request(self._now_ms)
-        if self.request.data is not None:
-            return b""
-        return self._blocks[self.request.index]
-
-    def frame(self, payload):
-        """payload as the unit would send it."""
-        request = self.request
-        if request.data is not None:
-            return rtu_frame(self.sender, pack(">BHH", 16, request.address, request.count) + payload)
-        return rtu_frame(self.sender, bytes((request.function, len(payload) & 0xFF)) + payload)
-
-    @property
-    def sender(self):
-        """Unit id of the answer."""
-        return self.request.unit >> 8 or self.request.unit
-
-    def give(self, wire):
-        """wire arrives; True when it was taken as the answer."""
-        found = rtu_parse(wire, self.sender, self.request.function)
-        data, reason = (None, TIMEOUT) if found is None else reply_data(self.request, found[0])
-        if reason:
-            self.device.failed(self._now_ms, self.request, reason)
-            return False
-        return bool(self.device.reply(self._now_ms, self.request, data))
-
-
-class Serial:
-    """A device with a framing of its own."""
-
-    def __init__(self, table, sample):
-        self.table = table
-        self.device = SerialBms(table, 2, {"id": "pack", "cells": table.CELLS, "temps": table.TEMPS})
-        self.keep = 5 if table.FRAMING == "jk" else 0  # a frame without its head is no frame
-        self._blocks = encode_all(table, sample)
-        self._now_ms = 0
-
-    def ask(self):
-        """Payload of the good answer to the next question."""
-        self._now_ms += STEP_MS
-        self.request = self.device.next_request(self._now_ms)
-        return fold(self.table.ANSWERS[self.request.index], self._blocks[self.request.index])
-
-    def frame(self, payload):
-        """payload as the device would send it."""
-        return payload_frame(self.table, self.request.index, 2, payload)
-
-    def give(self, wire):
-        """wire arrives; True when it was taken as the answer."""
-        payload, reason = reply_payload(self.request, wire) or (None, TIMEOUT)
-        if reason:
-            self.device.failed(self._now_ms, self.request, reason)
-            return False
-        return self.device.reply(self._now_ms, self.request, payload)
-
-
-class Can:
-    """A device on a CAN bus: what it sends by itself, and the answers to diagnostic questions."""
-
-    keep = 0
-
-    def __init__(self, table, sample):
-        from bms_bridge.can import CanBms
-        from bms_bridge.can_encode import encode_message
-
-        self.table = table
-        self.device = CanBms(table, {"id": "pack", "cells": table.CELLS, "temps": table.TEMPS})
-        self._blocks = [encode_message(table, index, sample) for index in range(len(table.BLOCKS))]
-        self._turn = -1
-        self._now_ms = 0
-        self._count = 0
-
-    def ask(self):
-        """Data of the next message."""
-        self._now_ms += 20
-        self._count += 1
-        self._turn = (self._turn + 1) % len(self._blocks)
-        self._row = None
-        if self.table.BLOCKS[self._turn][1] == 0:
-            return self._blocks[self._turn]
-        for _ in range(400):  # until a question is out; what is sent in cycles comes between
-            if self.device._open is not None:
-                break
-            self._now_ms += 100
-            self.device.next_frame(self._now_ms)
-        ask = self.device._open
-        self._row = next(row for row in self.table.ASKS if row[1] == ask.answer and row[6] == ask.index)
-        return self._blocks[ask.index]
-
-    def frame(self, payload):
-        """payload with a good checksum and the next counter; of an answer: with its header."""
-        from bms_bridge.can import with_sum
-
-        if self._row is not None:
-            return self._row[3] + payload
-        row = self.table.SUMS[self._turn]
-        counter = self.table.COUNTERS[self._turn]
-        least = max([place[1] for place in (counter, row and row[1]) if place] or [0])
-        return payload if len(payload) < least else with_sum(payload, counter, self._count, row)
-
-    def give(self, wire):
-        """wire arrives; True when it was decoded."""
-        from bms_bridge.isotp import segments
-
-        before = self.device.taken
-        if self._row is None:
-            key = self.table.BLOCKS[self._turn][0]
-            self.device.take(self._now_ms, key & 0x1FFFFFFF, key >= 1 << 31, wire)
-            return self.device.taken != before
-        key = self._row[1]
-        for part in segments(wire, self._row[5], 8) if wire else [b""]:
-            self.device.take(self._now_ms, key & 0x1FFFFFFF, key >= 1 << 31, part)
-            self.device.next_frame(self._now_ms)
-        if self.device._open is not None:
-            self.device.failed(self._now_ms, TIMEOUT)
-        return self.device.taken != before
-
-
 BUSES = {"modbus": Modbus, "serial": Serial, "can": Can}
+
+
+def kind_of(table, life):
+    """The line for one life; every second one of a Modbus device is asked for all it can have at once."""
+    bus = getattr(table, "BUS", "modbus")
+    return Joined if bus == "modbus" and life % 2 else BUSES[bus]
 
 
 def spoil(rng, payload, keep):
@@ -283,11 +143,12 @@ class Watch:
         self._lists = dict(table.LISTS)
         self.last = None
 
-    def look(self, record, accepted):
-        """Compare record with the one before. AssertionError says what does not hold."""
+    def look(self, record, accepted, whole=True):
+        """Compare record with the one before. AssertionError says what does not hold. whole: what was accepted
+        makes a record."""
         before, self.last = self.last, record
         if record is None:
-            assert not accepted
+            assert not (accepted and whole)
             return
         if before is not None:
             if not accepted:
@@ -332,16 +193,18 @@ def run(name, seed, cases, life=60):
         if number % life == 0:
             if line is not None:
                 recovers(line)
-            line = BUSES[getattr(table, "BUS", "modbus")](table, good_sample(table, bounds, rng))
+            line = kind_of(table, number // life)(table, good_sample(table, bounds, rng))
             watch = Watch(table, bounds)
             other = b""
         try:
             payload = line.ask()
             checked = rng.random() < 0.5
+            if isinstance(line, Joined) and rng.random() < 0.5:
+                other = line.refusal(rng)
             wire = line.frame(spoil(rng, payload, line.keep)) if checked else damage(rng, line.frame(payload), other)
             other = line.frame(payload)
             taken = line.give(wire)
-            watch.look(line.device.read(0), taken)
+            watch.look(line.device.read(0), taken, line.whole)
         except Exception as error:
             raise AssertionError("%s, seed %d, case %d: %r" % (name, seed, number, error)) from error
         kept += checked
@@ -351,13 +214,18 @@ def run(name, seed, cases, life=60):
 
 
 def recovers(line):
-    """After all that, good answers are taken and every group that the profile provides becomes fresh."""
+    """After all that, good answers are taken and every group that the profile provides becomes fresh; where
+    blocks come together or in parts, with the values that the device has (the first round may still hold a
+    part from before)."""
     before = line.device.read(0)
+    rounds = 2 if isinstance(line, Joined) else 1
     counts = [0] * 8 if before is None else [row.count for row in before.groups]
     provided = [group for group, period_ms in enumerate(line.table.PERIODS_MS) if period_ms is not None]
-    for _ in range(20 * len(line.table.BLOCKS)):
+    for _ in range(20 * rounds * len(line.table.BLOCKS)):
         line.give(line.frame(line.ask()))
         after = line.device.read(0)
-        if after is not None and all(after.groups[group].count > counts[group] for group in provided):
+        if after is not None and all(after.groups[group].count >= counts[group] + rounds for group in provided):
+            if isinstance(line, Joined):
+                assert after[1:-1] == line.straight(), "%s: not what the device says" % line.table.NAME
             return
     raise AssertionError("%s does not recover" % line.table.NAME)

@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from bms_bridge.reader import Reader
 from tests.bridge import fuzz
 
 CASES = int(os.environ.get("FUZZ_CASES", "1500"))
@@ -86,3 +87,11 @@ def test_refusing_everything_does_not_pass(monkeypatch):
     monkeypatch.setattr(Liar, "fault", "strict")
     kept, accepted = fuzz.run("jbd", SEED, 200)
     assert kept > 50 and accepted < ACCEPTED_LEAST * kept
+
+
+@pytest.mark.parametrize("name", ["sdm630", "sunspec_string", "seplos_v3"])
+def test_a_joined_answer_dealt_one_register_off_is_found(name, monkeypatch):
+    padded = Reader._padded
+    monkeypatch.setattr(Reader, "_padded", lambda *a: padded(*a[:3], a[3][2:] + a[3][:2]))
+    with pytest.raises(AssertionError, match=r"not what the device says|does not recover"):
+        fuzz.run(name, SEED, 1000)
