@@ -4,11 +4,12 @@
 
 tcp:HOST:PORT · rtu:PORT:BAUD (Modbus) · serial:PORT:BAUD (other protocols) · can:INTERFACE:CHANNEL:BITRATE
 PORT is a path such as /dev/serial/by-id/NAME, or uart1 on a board; parity :E or :O may follow the speed.
+INTERFACE is one of python-can; on a board slcan (an adapter on uart1) or machine (machine.CAN, CHANNEL can1).
 """
 
 HELP = (
     "tcp:HOST:PORT, rtu:/dev/serial/by-id/NAME:BAUD, serial:/dev/serial/by-id/NAME:BAUD or "
-    "can:socketcan:can0:500000 (board: rtu:uart1:BAUD, can:slcan:uart1:500000)"
+    "can:socketcan:can0:500000 (board: rtu:uart1:BAUD, can:slcan:uart1:500000, can:machine:can1:500000)"
 )
 # Which links a profile of that bus can be read over.
 KINDS_OF_BUS = {"modbus": ("tcp", "rtu"), "serial": ("serial",), "can": ("can",)}
@@ -63,6 +64,10 @@ def _can(kind, rest):
     if not words[0] or not channel or bitrate is None:
         return None
     link = {"kind": kind, "interface": words[0], "channel": channel, "bitrate": bitrate, "fd": fd}
+    if words[0] == "machine":  # machine.CAN has no CAN FD
+        if fd or not channel.startswith("can") or not channel[3:].isdecimal():
+            return None
+        return dict(link, path=channel, controller=int(channel[3:]))
     return dict(link, path=channel, uart=_uart(channel), baud=115200, parity="N")
 
 

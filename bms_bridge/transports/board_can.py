@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The reuse-edge authors
-"""CAN on a board: an slcan adapter on a UART. Runs on both runtimes.
+"""CAN on a board: an slcan adapter on a UART, or machine.CAN where the board has it. Runs on both runtimes.
 
 One task per bus: it sends what the devices have due, through the gate, and gives them every frame that
 comes. A bus that fails is opened again and again, at last every 5 s.
@@ -24,10 +24,16 @@ BURST = 16  # frames sent at most before the bus is listened to again
 async def run_link(link, devices, clock, gate, open_serial=None):
     """Serve one bus for ever. link: its settings dict. devices: CanBms on it. gate: its TxGate of kind can.
 
-    open_serial: opens a serial stream from link (default: machine.UART number link["uart"]). Nothing is
-    raised but CancelledError.
+    open_serial: opens a serial stream from link (default: machine.UART number link["uart"]); of no use with
+    machine.CAN. Nothing is raised but CancelledError.
     """
-    await serve(SlcanPort(link, open_serial), devices, clock, gate)
+    if link.get("interface") == "machine":
+        from bms_bridge.transports.board_can_machine import MachinePort
+
+        port = MachinePort(link, sorted(set(sum([device.wanted() for device in devices], []))))
+    else:
+        port = SlcanPort(link, open_serial)
+    await serve(port, devices, clock, gate)
 
 
 async def serve(port, devices, clock, gate):

@@ -21,6 +21,7 @@ GOOD = (
     ("can:socketcan:can0:500000", {"kind": "can", "interface": "socketcan", "channel": "can0", "bitrate": 500000}),
     ("can:slcan:/dev/ttyACM0:500000:fd", {"kind": "can", "channel": "/dev/ttyACM0", "fd": True}),
     ("can:slcan:uart1:250000", {"kind": "can", "uart": 1, "bitrate": 250000, "fd": False}),
+    ("can:machine:can2:250000", {"kind": "can", "interface": "machine", "controller": 2, "bitrate": 250000}),
 )
 BAD = (
     "",
@@ -31,6 +32,8 @@ BAD = (
     "serial::9600",
     "can:can0",
     "can:socketcan:can0:1",
+    "can:machine:1:500000",
+    "can:machine:can1:500000:fd",
 )
 
 
@@ -100,6 +103,7 @@ def test_a_board_gets_only_the_buses_of_its_site(tmp_path):
     for profile, connection, has in (
         ("seplos_v3", "tcp:127.0.0.1:502", ()),
         ("nissan_leaf", "can:slcan:uart1:500000", ("bms_bridge/can.mpy", "bms_bridge/transports/board_can.mpy")),
+        ("jk_can", "can:machine:can1:250000", ("bms_bridge/transports/board_can_machine.mpy",)),
         ("jbd", "serial:uart1:9600", ("bms_bridge/serial_bms.mpy",)),
     ):
         files = bundle.build(tmp_path / profile, site_with(profile, connection)).files
