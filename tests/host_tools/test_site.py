@@ -68,6 +68,15 @@ def test_same_connection_is_one_line(tmp_path):
     assert settings["meter"]["link"] == settings["pcs"]["link"] == 1
 
 
+def test_twenty_packs_on_lines_of_their_own(tmp_path):
+    head, rest = TEXT.split("packs:\n")
+    pack, tail = rest.split("\npcs:")
+    packs = [pack.replace("pack-1", "pack-%d" % k).replace("192.0.2.10", "192.0.2.%d" % (100 + k)) for k in range(20)]
+    settings = site.load_site(write(tmp_path, head + "packs:\n" + "\n".join(packs) + "\npcs:" + tail))
+    assert [row["link"] for row in settings["packs"]] == list(range(20))
+    assert (settings["pcs"]["link"], settings["meter"]["link"], len(settings["links"])) == (20, 21, 22)
+
+
 @pytest.mark.parametrize(
     ("text", "want"),
     [
