@@ -3,6 +3,7 @@
 """Start-up of a controller on a Linux gateway (CPython): the same loop, pymodbus and paho around it."""
 
 import asyncio
+import gc
 import logging
 import os
 import queue
@@ -109,6 +110,8 @@ async def run(settings, folder, load, trace=None, said=None):
         said("control loop runs; live view: reuse-edge top %d" % port)
     lines = [asyncio.create_task(serve_line(link)(link, devices, clock, gate)) for link, devices, gate in wiring.lines]
     steps = loop(settings, clock, wiring.devices, wiring.actuators, store, uplink, guarded.seen)
+    gc.collect()
+    gc.freeze()  # code, tables and settings stay for ever: the collection after each step leaves them alone
     task = asyncio.create_task(control(steps, clock))
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
