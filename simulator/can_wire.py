@@ -45,7 +45,8 @@ class CanWire(Troubles):
                 continue
             last_ms = self._next_ms.get(index, now_ms)
             self._next_ms[index] = last_ms + row[3] if last_ms + row[3] > now_ms else now_ms + row[3]
-            count = self._counts[index] = self._counts.get(index, -1) + 1
+            count = self._counts.get(index, 0) if "counter_stuck" in self.active else self._counts.get(index, -1) + 1
+            self._counts[index] = count
             data = encode_message(self.table, index, self._page(), count)
             frames.append((row[0] & 0x1FFFFFFF, row[0] >= EXTENDED, data))
         return self._carried(frames)
@@ -70,6 +71,8 @@ class CanWire(Troubles):
         if "bus_off" in self.active:
             return []
         kept = [frame for frame in frames if not self.strikes("lost")] if "lost" in self.active else frames
+        if "silent_id" in self.active:
+            kept = [frame for frame in kept if frame[0] != self.active["silent_id"]["id"]]
         self.sent += len(kept)
         return kept
 

@@ -18,7 +18,7 @@ class SerialWire(Troubles):
     questions so far."""
 
     def __init__(self, table, unit, sample, seed=1):
-        super().__init__("rtu", seed)
+        super().__init__("serial", seed)
         self.table = table
         self.requests = 0
         self._unit = unit
@@ -32,8 +32,10 @@ class SerialWire(Troubles):
     def stop(self, name):
         """Switch mishap `name` off; a frozen page thaws, an answer held back is gone."""
         super().stop(name)
-        self._frozen = None
-        self._held = b""
+        if name in ("page_frozen", "frozen_at_rest"):
+            self._frozen = None
+        if name == "late":
+            self._held = b""
 
     def split(self, buffer):
         """(whole question, rest of buffer), or (None, rest) when more bytes are needed."""
@@ -48,7 +50,7 @@ class SerialWire(Troubles):
         """What the line carries back for one question: a list of byte strings, maybe empty."""
         self.requests += 1
         back = [question] if "echo" in self.active else []
-        if "dead_unit" in self.active:
+        if "dead_unit" in self.active:  # there is one unit on such a line
             return back
         index = self._questions[question]
         reply = answer_frame(self.table, index, self._unit, encode_all(self.table, self._page())[index])

@@ -22,15 +22,22 @@ from simulator.world import SILENT
 Row = namedtuple("Row", ("name", "kinds", "defaults", "text"))
 
 ROWS = (
-    Row("lost", ("tcp", "rtu", "can"), (("percent", 30),), "answers (on CAN: frames) get lost"),
-    Row("late", ("tcp", "rtu"), (), "each answer comes one transaction late: when the next request arrives"),
-    Row("crc_bad", ("rtu",), (("percent", 30),), "answers arrive with a flipped bit"),
+    Row("lost", ("tcp", "rtu", "serial", "can"), (("percent", 30),), "answers (on CAN: frames) get lost"),
+    Row("late", ("tcp", "rtu", "serial"), (), "each answer comes one transaction late: when the next request arrives"),
+    Row("crc_bad", ("rtu", "serial"), (("percent", 30),), "answers arrive with a flipped bit"),
     Row("hole", ("tcp", "rtu"), (("address", -1),), "a read that touches a register in no block is exception 2"),
     Row("max16", ("tcp", "rtu"), (("registers", 16),), "a read of more registers than that is exception 3"),
-    Row("dead_unit", ("tcp", "rtu"), (("unit", 1),), "one unit of a shared line never answers"),
-    Row("page_frozen", ("tcp", "rtu", "can"), (), "the link lives, the same page comes for ever"),
-    Row("frozen_at_rest", ("tcp", "rtu", "can"), (("ma", 1000),), "the page freezes when the current is next at rest"),
-    Row("echo", ("rtu",), (), "the line gives every request back before the answer"),
+    Row("dead_unit", ("tcp", "rtu", "serial"), (("unit", 1),), "one unit of a shared line never answers"),
+    Row("page_frozen", ("tcp", "rtu", "serial", "can"), (), "the link lives, the same page comes for ever"),
+    Row(
+        "frozen_at_rest",
+        ("tcp", "rtu", "serial", "can"),
+        (("ma", 1000),),
+        "the page freezes when the current is next at rest",
+    ),
+    Row("echo", ("rtu", "serial"), (), "the line gives every request back before the answer"),
+    Row("silent_id", ("can",), (("id", 0),), "one identifier is not heard any more; all others are"),
+    Row("counter_stuck", ("can",), (), "the counters of its frames stand still"),
     Row("bus_off", ("can",), (), "the interface has left the bus: nothing arrives, nothing leaves"),
 )
 BY_NAME = {row.name: row for row in ROWS}
@@ -43,7 +50,7 @@ _COILS_MAX = 2000
 
 
 class Troubles:
-    """The wire mishaps of one line that are on. kind: "tcp", "rtu" or "can"."""
+    """The wire mishaps of one line that are on. kind: "tcp", "rtu", "serial" or "can"."""
 
     def __init__(self, kind, seed=1):
         self.kind = kind
