@@ -66,8 +66,8 @@ class Walk:
         if model == END or not length or self._models > MODELS_MOST:
             self._finish(now_ms)
             return
-        deep = 0 if self._deep else self._decides(model)
-        if deep:
+        deep = self._decides(model)
+        if deep > max(self._deep, 2):  # more than was read, also when the model is another than a moment ago
             self._deep = deep
             self._models -= 1
             return
