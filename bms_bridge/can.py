@@ -8,7 +8,7 @@ gives, through the gate. Nothing here opens or closes a contactor.
 
 from bms_bridge.can_decode import EXTENDED, NarrowCan, at_address, decode_message, raw_at, sum_of
 from bms_bridge.decode import Assembler
-from bms_bridge.isotp import BROKEN, DONE, FLOW, Receiver, flow_frame, single_frame
+from bms_bridge.isotp import BROKEN, DONE, FLOW, LIMIT, TIMEOUT_MS, Receiver, flow_frame, single_frame
 from bms_bridge.modbus import BAD_REPLY, EXCEPTION, REFUSED, TIMEOUT
 from bms_bridge.poll import BACKOFF_MAX_MS, BACKOFF_MIN_MS
 
@@ -70,9 +70,23 @@ class CanBms:
         self._counters = [None] * len(table.BLOCKS)
         self._routes = {}
         for index, row in enumerate(table.BLOCKS):
-            if row[1] == 0:
+            if row[1] != 1:
                 self._routes.setdefault(row[0], []).append(index)
-        self._asks = [Ask(row) for row in table.ASKS if table.GROUPS_OF[row[6]]]
+        infos = [row[2] for row in table.INFOS]
+        self._used = [index for index, groups in enumerate(table.GROUPS_OF) if groups or index in infos]
+        asks = []
+        for row in table.ASKS:
+            same = [ask for ask in asks if (ask.key, ask.to, ask.request) == (row[0], row[8], row[2])]
+            if same:
+                same[0].indexes.append(row[6])  # the length of the answer chooses
+            elif row[6] in self._used:
+                asks.append(Ask(row, not table.GROUPS_OF[row[6]]))
+        polls = []
+        for row in table.POLLS:
+            answers = [index for index in row[2] if index in self._used]
+            if answers:
+                polls.append(Poll(row, answers))
+        self._asks = tuple(asks) + tuple(polls)
         self._sends = [[row, None, 0] for row in table.SENDS]
         self._open = None  # the Ask that waits for its answer
         self._flow = False
@@ -91,7 +105,10 @@ class CanBms:
             mux = self.table.MUX[index]
             if mux is not None and (len(data) < mux[0][1] or raw_at(data, mux[0]) != mux[1]):
                 continue
+            broken = self.broken
             used = self._broadcast(now_ms, index, data) or used
+            if self._open is not None and broken == self.broken and self._open.hears(index):
+                self._answered(now_ms)
         if self._open is not None and key == self._open.answer:
             self._answer(now_ms, data)
             used = True
@@ -139,16 +156,22 @@ class CanBms:
                 return
             head = len(ask.prefix)
             result = None
-            if payload[:head] == ask.prefix:
-                result = decode_message(self.table, ask.index, payload[head:], self._state.slots)
+            index = None
+            for index in ask.indexes if payload[:head] == ask.prefix else ():
+                result = decode_message(self.table, index, payload[head:], self._state.slots)
+                if result is not None:
+                    break
             if result is None:
                 self.failed(now_ms, BAD_REPLY)
                 return
             self.taken += 1
-            self.last_failure = 0
-            self._pause_ms = 0
-            self._close(now_ms, GAP_MS)
-            self._state.enter(now_ms, ask.index, result)
+            self._answered(now_ms)
+            self._state.enter(now_ms, index, result)
+
+    def _answered(self, now_ms):
+        self.last_failure = 0
+        self._pause_ms = 0
+        self._close(now_ms, GAP_MS)
 
     def _close(self, now_ms, rest_ms):
         """The open question is over; the next one not before rest_ms."""
@@ -160,7 +183,8 @@ class CanBms:
 
     def failed(self, now_ms, reason):
         """The open question was not answered; reason: a code of bms_bridge.modbus. An exception costs
-        only its own message; anything else makes the questions rarer, at last one every 10 s."""
+        only its own message; anything else makes the questions rarer, at last one every 10 s, unless the
+        question is only for information."""
         if self._open is None:
             return
         self.last_failure = reason
@@ -168,9 +192,8 @@ class CanBms:
             self.broken += 1
         if reason >= EXCEPTION:
             self._pause_ms = 0
-        else:
+        elif not self._open.extra:
             self._pause_ms = min(max(2 * self._pause_ms, BACKOFF_MIN_MS), BACKOFF_MAX_MS)
-        self._open.receiver.start(now_ms)
         self._close(now_ms, self._pause_ms or GAP_MS)
 
     def refused(self, now_ms):
@@ -186,7 +209,7 @@ class CanBms:
             for _, due, _ in self._sends:
                 soonest = min(soonest, now_ms if due is None else due)
         if self._open is not None:
-            return min(soonest, self._open.receiver.expires_ms())
+            return min(soonest, self._open.expires_ms())
         due, _ = self._next_ask(now_ms)
         return min(soonest, due)
 
@@ -207,11 +230,11 @@ class CanBms:
     def next_frame(self, now_ms):
         """(can_id, extended, data) that is due now, or None: flow control first, then what is sent in
         cycles, then the next question."""
-        if self._open is not None and self._open.receiver.expired(now_ms):
+        if self._open is not None and now_ms >= self._open.expires_ms():
             self.failed(now_ms, TIMEOUT)
         if self._flow:
             self._flow = False
-            return _frame(self._open.key, flow_frame(self._open.flow, self._open.pad))
+            return _frame(self._open.key, flow_frame(self._open.flow, self._open.pad, 8, self._open.to))
         if self.sending:
             for send in self._sends:
                 row, due, count = send
@@ -219,7 +242,7 @@ class CanBms:
                     late = due is None or due + row[1] <= now_ms
                     send[1] = now_ms + row[1] if late else due + row[1]
                     send[2] = count + 1
-                    return _frame(row[0], with_sum(row[2], row[4], count, row[5]))
+                    return _frame(row[0], with_sum(row[2][count % len(row[2])], row[4], count, row[5]))
         if self._open is not None:
             return None
         due, ask = self._next_ask(now_ms)
@@ -228,22 +251,30 @@ class CanBms:
         if ask.due_ms is None:
             ask.due_ms = now_ms
         self._open = ask
-        ask.receiver.start(now_ms)
-        return _frame(ask.key, single_frame(ask.request, ask.pad))
+        return _frame(ask.key, ask.start(now_ms))
+
+    def info(self):
+        """{name: (value, monotonic ms when it came)} of what the device tells beyond its Sample, as far as it is
+        known: its own capacity counter, for example. Information only: nothing that controls may rest on it."""
+        found = {}
+        for name, slot, index in self.table.INFOS:
+            value = self._state.slots[slot]
+            if value is not None:
+                found[name] = (value, self._state.came_ms(index))
+        return found
 
     def wanted(self):
         """Keys (bit 31: 29 bits) of every message that take can use: what a controller has to let through."""
-        return sorted(set(self._routes) | set([ask.answer for ask in self._asks]))
+        return sorted(set(self._routes) | set([ask.answer for ask in self._asks if ask.answer]))
 
     def gate_rules(self):
         """What the gate may let out for this device: (reads, sends) as TxGate of kind "can" wants them."""
         reads = []
         for ask in self._asks:
-            reads.append((ask.key, bytes((len(ask.request),)) + ask.request))
-            reads.append((ask.key, ask.flow))
+            reads.extend(ask.rules())
         sends = []
-        for key, _, data, mask, _, _ in self.table.SENDS:
-            sends.append((key, data, mask))
+        for key, _, datas, mask, _, _ in self.table.SENDS:
+            sends.extend([(key, data, mask) for data in datas])
         return tuple(reads), tuple(sends)
 
 
@@ -253,9 +284,65 @@ def _frame(key, data):
 
 class Ask:
     """One diagnostic question of ASKS: (key of the request, key of the answer, request, prefix of the
-    answer, flow control, filling byte, message index, period in ms)."""
+    answer, flow control, filling byte, message index, period in ms, address byte of the request, of the
+    answer). extra: nothing but information hangs on it."""
 
-    def __init__(self, row):
-        self.key, self.answer, self.request, self.prefix, self.flow, self.pad, self.index, self.period_ms = row
-        self.receiver = Receiver(self.flow)
+    def __init__(self, row, extra):
+        self.key, self.answer, self.request, self.prefix, self.flow, self.pad, index = row[:7]
+        self.indexes = [index]
+        self.extra = extra
+        self.period_ms, self.to, back = row[7:]
+        self.receiver = Receiver(self.flow, LIMIT, back)
+        self.expires_ms = self.receiver.expires_ms
         self.due_ms = None
+
+    def start(self, now_ms):
+        """Ask: the data of the frame; the wait for the answer begins at now_ms."""
+        self.receiver.start(now_ms)
+        return single_frame(self.request, self.pad, 8, self.to)
+
+    def hears(self, index):
+        """No frame that comes by itself is its answer."""
+        return False
+
+    def rules(self):
+        """What the gate has to let out."""
+        start = bytes((len(self.request),)) + self.request
+        to = (self.to,) if self.to else ()
+        return [(self.key, start) + to, (self.key, self.flow) + to]
+
+
+class Poll:
+    """One question of POLLS, asked by its identifier alone: (key, period in ms, messages that answer).
+    answers: those of them that are waited for."""
+
+    answer = None  # no segmented answer
+    extra = False
+
+    def __init__(self, row, answers):
+        self.key, self.period_ms = row[:2]
+        self.due_ms = None
+        self._answers = answers
+        self._left = []
+        self._until_ms = 0
+
+    def start(self, now_ms):
+        """Ask: the data of the frame; the wait for the answers begins at now_ms."""
+        self._left = list(self._answers)
+        self._until_ms = now_ms + TIMEOUT_MS + 1
+        return bytes(8)
+
+    def expires_ms(self):
+        """From this time on the answers have been missing for too long, monotonic ms."""
+        return self._until_ms
+
+    def hears(self, index):
+        """Message index came. True when it was the last one that was waited for."""
+        if index in self._left:
+            self._left.remove(index)
+            return not self._left
+        return False
+
+    def rules(self):
+        """What the gate has to let out."""
+        return [(self.key, None)]

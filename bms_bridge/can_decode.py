@@ -23,6 +23,7 @@ ANY = 3  # target = all bits of the slots in a, and of those in b, which come on
 HIGHEST = 4  # target = highest of list a
 LOWEST = 5
 MAGNITUDE = 6  # target = a without its sign
+LEAST = 7  # target = lowest of the slots in a; the first must be known, the others may say nothing
 
 
 def raw_at(data, place):
@@ -154,6 +155,9 @@ def _derive(row, slots):
         slots[target] = _any([slots[slot] for slot in a], [slots[slot] for slot in b])
     elif kind == MAGNITUDE:
         slots[target] = None if slots[a] is None else abs(slots[a])
+    elif kind == LEAST:
+        known = [slots[slot] for slot in a if slots[slot] is not None]
+        slots[target] = None if slots[a[0]] is None else min(known)
     else:
         values = []
         for slot in a:
@@ -174,7 +178,7 @@ def _any(parts, events):
 
 _NAMES = (
     "NAME KIND BLOCKS MUX SIZES SUMS COUNTERS CHECKS FIELDS BITS DERIVED RATED SLOTS SLOTS_OF ASKS SENDS PERIODS_MS "
-    "EVENTS"
+    "EVENTS POLLS INFOS"
 ).split()
 
 
@@ -197,6 +201,7 @@ class _Addressed:
         step, ask, send = [away * number for number in table.ADDRESS[2:]]
         self.BLOCKS = tuple([(row[0] + step,) + tuple(row[1:]) for row in table.BLOCKS])
         self.ASKS = tuple([(row[0] + ask, row[1] + step) + tuple(row[2:]) for row in table.ASKS])
+        self.POLLS = tuple([(row[0] + ask,) + tuple(row[1:]) for row in table.POLLS])
         self.SENDS = tuple([(row[0] + send,) + tuple(row[1:]) for row in table.SENDS])
 
 

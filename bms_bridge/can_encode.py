@@ -7,9 +7,9 @@ know becomes the device's mark for unknown, or a raw value outside the range.
 """
 
 from bms_bridge.can import put_raw, with_sum
-from bms_bridge.can_decode import EXTENDED, MAGNITUDE, QUOTIENT, raw_at
+from bms_bridge.can_decode import EXTENDED, LEAST, MAGNITUDE, QUOTIENT, raw_at
 from bms_bridge.encode import inverse
-from bms_bridge.isotp import segments
+from bms_bridge.isotp import segments, single_frame
 
 
 def encode_message(table, index, sample, counter=0):
@@ -23,9 +23,11 @@ def encode_message(table, index, sample, counter=0):
         put_raw(data, place, value)
     if table.MUX[index] is not None:
         put_raw(data, *table.MUX[index])
-    watts = _watts(table, index, sample)
+    behind = _behind(table, index, sample)
     for row, blank in zip(table.FIELDS[index], back.FIELDS[index]):
-        value = watts[row[0]] if row[0] in watts else sample[row[0]] if row[0] < 15 else None
+        if row[0] >= 15 and row[0] not in behind:
+            continue  # not in the record: what the template says
+        value = behind[row[0]] if row[0] in behind else sample[row[0]]
         put_raw(data, row[1], _raw(value, row[2], row[3], row[4], row[7], blank))
     for row, shape, blank in zip(table.ARRAYS[index], table.SHAPES[index], back.ARRAYS[index]):
         _encode_array(data, row, shape, blank, sample)
@@ -34,16 +36,22 @@ def encode_message(table, index, sample, counter=0):
     return bytes(with_sum(data, table.COUNTERS[index], counter, table.SUMS[index]))
 
 
-def _watts(table, index, sample):
-    """{slot: value} of what stands for a limit of the record: its power (W), or the limit with the sign that
-    the device sends (mul)."""
+def _behind(table, index, sample):
+    """{scratch slot: value} of what stands behind a limit of the record: its power (W), the limit with the sign
+    that the device sends (mul). Of several sources the first says it, the others say nothing."""
     found = {}
-    for kind, target, a, b, mul in table.DERIVED[index]:
-        if kind == MAGNITUDE:
-            found[a] = None if sample[target] is None else mul * sample[target]
-        if kind == QUOTIENT:
-            known = sample[target] is not None and sample[b] is not None
-            found[a] = _nearest(sample[target] * sample[b], mul) if known else None
+    rows = table.DERIVED[index]
+    for k in range(len(rows) - 1, -1, -1):
+        kind, target, a, b, mul = rows[k]
+        value = found[target] if target in found else sample[target] if target < 15 else None
+        if kind == LEAST:
+            for slot in a:
+                found[slot] = None
+            found[a[0]] = value
+        elif kind == MAGNITUDE:
+            found[a] = None if value is None else mul * value
+        elif kind == QUOTIENT:
+            found[a] = None if value is None or sample[b] is None else _nearest(value * sample[b], mul)
     return found
 
 
@@ -121,7 +129,7 @@ def encode_frames(table, sample, counter=0):
 
 
 class Responder:
-    """The diagnostic side of a simulated device: it answers the questions of a table.
+    """The answering side of a simulated device: it answers the questions of a table.
 
     size: bytes of its frames, 8 or 64 (CAN FD). It obeys flow control (block size; gaps are not kept).
     """
@@ -131,27 +139,45 @@ class Responder:
         self._size = size
         self._left = []
         self._ask = None
+        self._count = 0
 
     def take(self, can_id, extended, data, sample):
         """Frames to send now, [(can_id, extended, data), ...], for a frame that a tester sent."""
         key = can_id | EXTENDED if extended else can_id
-        if data and data[0] >> 4 == 3 and self._ask is not None and key == self._ask[0]:
-            count = data[1] or len(self._left)
-            now, self._left = self._left[:count], self._left[count:]
-            return self._frames(now)
+        if self._ask is not None and key == self._ask[0]:
+            head = len(self._ask[8])
+            if data[:head] == self._ask[8] and len(data) > head and data[head] >> 4 == 3:
+                count = data[head + 1] or len(self._left)
+                now, self._left = self._left[:count], self._left[count:]
+                return self._frames(now)
+        for poll in self.table.POLLS:
+            if key == poll[0]:
+                return self._polled(poll[2], sample)
         for ask in self.table.ASKS:
-            size = len(ask[2])
-            if key == ask[0] and len(data) > size and data[0] == size and bytes(data[1 : 1 + size]) == ask[2]:
-                frames = segments(ask[3] + encode_message(self.table, ask[6], sample), ask[5], self._size)
+            head = ask[8] + bytes((len(ask[2]),)) + ask[2]
+            if key == ask[0] and bytes(data[: len(head)]) == head:
+                answer = ask[3] + encode_message(self.table, ask[6], sample)
+                frames = segments(answer, ask[5], self._size, ask[9])
                 self._ask = ask
                 self._left = frames[1:]
                 return self._frames(frames[:1])
         for ask in self.table.ASKS:
-            if key == ask[0] and len(data) > 1 and data[0] >> 4 == 0:
+            head = len(ask[8])
+            if key == ask[0] and len(data) > head + 1 and data[:head] == ask[8] and data[head] >> 4 == 0:
                 self._ask = ask
                 self._left = []
-                return self._frames([bytes((3, 0x7F, data[1], 0x31)) + bytes((ask[5],)) * 4])
+                return self._frames([single_frame(bytes((0x7F, data[head + 1], 0x31)), ask[5], 8, ask[9])])
         return []
+
+    def _polled(self, indexes, sample):
+        """The frames that answer a question without data."""
+        self._count += 1
+        frames = []
+        for index in indexes:
+            key = self.table.BLOCKS[index][0]
+            data = encode_message(self.table, index, sample, self._count)
+            frames.append((key & 0x1FFFFFFF, key >= EXTENDED, data))
+        return frames
 
     def _frames(self, frames):
         key = self._ask[1]

@@ -2,16 +2,17 @@
 # Copyright 2026 The reuse-edge authors
 """Compiler of profiles with `bus: can` (host only). docs/PROFILES.md, "CAN"."""
 
-from bms_bridge.can_decode import MAGNITUDE, QUOTIENT, decode_message
+from bms_bridge.can_decode import HIGHEST, LOWEST, decode_message
 from bms_bridge.can_encode import encode_message
 from bms_bridge.compile_can_layout import ALARM_SLOT, NAMES, CanLayout, Message, hex_of
+from bms_bridge.compile_can_rules import address, events, infos, polls, same_question, way
 from bms_bridge.compile_examples import PROOFS
 from bms_bridge.isotp import DONE, Receiver
 from edge.core.records import ALARMS, OK
 
 REQUIRED = ("bus", "name", "kind", "title", "source", "licence", "blocks", "fields", "examples")
 OPTIONAL = ("line", "cells", "temps", "cell_lsb_mv", "protection", "opens_by", "caveats", "alarms", "order")
-SHARED = ("require", "serve", "send", "address")
+SHARED = ("require", "serve", "send", "address", "info")
 EVENT_MS = 1000  # a message that comes only while an alarm lasts is over at the earliest after this
 STRAY = 1 << ALARMS.index("other_alarm")
 _WORDS = tuple(name for name in ALARMS if not name.startswith("reserved")) + ("ignored",)
@@ -34,18 +35,21 @@ def compile_profile(top, facts):
     cells["kind"].word(("bms",))
     layout = CanLayout(top)
     layout.fields(cells["fields"])
+    if "info" in cells:
+        infos(layout, cells["info"])
     if "require" in cells:
         layout.require(cells["require"])
     if "alarms" in cells:
         _alarms(layout, cells["alarms"])
-    _events(layout)
+    events(layout)
+    same_question(layout)
     values = facts({key: spot for key, spot in cells.items() if key != "line"}, "bms", layout)
     if "line" in cells:
         values["INFO"].update(_line(cells["line"]))
     values["BUS"] = "can"
     values.update(_rows(layout))
     values["SENDS"] = _sends(layout, cells["send"]) if "send" in cells else ()
-    values["ADDRESS"] = _address(values, cells["address"]) if "address" in cells else None
+    values["ADDRESS"] = address(values, cells["address"]) if "address" in cells else None
     values["INVERSE"] = _inverse(layout, cells)
     examples = [_example(layout, values, item) for item in cells["examples"].items()]
     if not examples:
@@ -81,7 +85,7 @@ def _rows(layout):
     periods = tuple(max((messages[i].period_ms for i in members), default=None) for members in of_group)
     asks = [(index, row) for index, row in enumerate(messages) if row.ask is not None]
     return {
-        "BLOCKS": tuple((row.key, int(row.ask is not None), 0, row.period_ms, row.mask) for row in messages),
+        "BLOCKS": tuple((row.key, way(row), 0, row.period_ms, row.mask) for row in messages),
         "SIZES": tuple((row.least, row.most) for row in messages),
         "MUX": tuple(row.mux for row in messages),
         "SUMS": tuple(row.sum for row in messages),
@@ -100,41 +104,13 @@ def _rows(layout):
         "RATED": None,
         "PERIODS_MS": tuple(None if not slots_of[g] else periods[g] for g in range(8)),
         "WRITES": (),
-        "ASKS": tuple((*row.ask, index, row.period_ms) for index, row in asks),
+        "ASKS": tuple((*row.ask, index, row.period_ms, row.to, row.back) for index, row in asks),
+        "POLLS": polls(messages),
+        "INFOS": tuple((name, slot, messages.index(row)) for name, slot, row in layout.info),
         "EVENTS": tuple(
             (i, messages[i].bits[0], max(5 * messages[i].period_ms, EVENT_MS)) for i in count if messages[i].event
         ),
     }
-
-
-def _events(layout):
-    """A message that comes only while an alarm lasts holds nothing but alarms, beside others that are steady."""
-    steady = [row for row in layout.messages if row.bits is not None and not row.event]
-    for message in layout.messages:
-        if message.event and (message.fields or message.arrays or message.checks or message.bits is None):
-            raise message.spot.wrong("an event has alarms and nothing else", "leave event: away, or move the fields")
-        if message.event and not steady:
-            mend = "without it nobody knows that there is no alarm: add a message that always comes"
-            raise message.spot.wrong("only events tell the alarms", mend)
-
-
-def _address(values, spot):
-    """Row of ADDRESS: (first, last, step of messages and answers, of questions, of what is sent in cycles)."""
-    cells = spot.table(("first", "last", "step"), ("asks", "sends"))
-    first = cells["first"].integer(0, 247)
-    last = cells["last"].integer(first + 1, 247)
-    steps = [cells[name].integer(0, 0x10000000) if name in cells else 0 for name in ("step", "asks", "sends")]
-    rows = [(row[0], steps[0]) for row in values["BLOCKS"]]
-    rows += [(row[0], steps[1]) for row in values["ASKS"]] + [(row[0], steps[2]) for row in values["SENDS"]]
-    for key, step in rows:
-        if (key + step * (last - first)) & 0x7FFFFFFF > (0x1FFFFFFF if key >> 31 else 0x7FF):
-            raise cells["last"].wrong("identifier %X leaves its range there" % (key & 0x7FFFFFFF), "a lower last")
-    users: dict = {}
-    for unit in range(last - first + 1):
-        for row in values["BLOCKS"]:
-            if users.setdefault(row[0] + steps[0] * unit, unit) != unit:
-                raise spot.wrong("two addresses share an identifier", "another step, or a lower last")
-    return (first, last, *steps)
 
 
 def alarm_bit(spot):
@@ -210,7 +186,11 @@ def _sends(layout, spot):
     rows = []
     for name, item in spot.table(free=True).items():
         cells = item.table(("id", "period_ms", "data"), ("extended", "counter", "check"))
-        data = hex_of(cells["data"])
+        several = isinstance(cells["data"].value, list)
+        datas = tuple(hex_of(data) for data in (cells["data"].items() if several else [cells["data"]]))
+        data = datas[0] if datas else b""
+        if not data or any(len(other) != len(data) for other in datas):
+            raise cells["data"].wrong("frames of different lengths", "data: one frame, or a list of equally long ones")
         message = Message(name, item, layout.key(cells, "id"), (len(data), len(data)), 0)
         if "counter" in cells:
             counter = cells["counter"].table(("at", "type"), ("bit", "order"))
@@ -220,7 +200,7 @@ def _sends(layout, spot):
         for byte, bit in message.used:
             mask[byte] &= ~(1 << bit)
         period_ms = cells["period_ms"].integer(5, 60000)
-        rows.append((message.key, period_ms, data, bytes(mask), message.counter, row))
+        rows.append((message.key, period_ms, datas, bytes(mask), message.counter, row))
     return tuple(rows)
 
 
@@ -294,7 +274,7 @@ def _data(message, cells, item):
     if given[0] == "answer":
         payload = hex_of(spot)
     else:
-        receiver = Receiver(message.ask[4])
+        receiver = Receiver(message.ask[4], address=message.back)
         verdicts = [receiver.take(0, bytes.fromhex(word)) for word in str(spot.value).split()]
         if not verdicts or verdicts[-1] != DONE:
             raise spot.wrong("the frames make no whole answer", "all of them, in order")
@@ -308,12 +288,18 @@ def _data(message, cells, item):
 def _wanted(layout, message):
     """{field: [slots]} that this message gives."""
     slots = {row[0] for row in message.fields}
-    slots |= {row[1] for row in message.derived if row[0] not in (QUOTIENT, MAGNITUDE) or row[2] in slots}
+    for kind, target, a, _, _ in message.derived:
+        uses = a if isinstance(a, tuple) else (a,)
+        if kind in (HIGHEST, LOWEST) or any(slot in slots for slot in uses):
+            slots.add(target)
     wanted = {name: [NAMES[name][0]] for name in layout.slots if NAMES[name][0] in slots}
     for name, parts in layout.parts.items():
         mine = [slot for slot, owner in parts if owner is message]
         if mine:
             wanted[name] = mine
+    for name, slot, owner in layout.info:
+        if owner is message:
+            wanted[name] = [slot]
     if message.bits is not None:
         wanted["alarms"] = [message.bits[0]]
     return wanted

@@ -5,6 +5,7 @@
 import re
 
 from bms_bridge.can_decode import ANY, EXTENDED, HIGHEST, LOWEST, MAGNITUDE, QUOTIENT, array_form
+from bms_bridge.compile_can_rules import NUMBER, PLACE, least, leaves
 from bms_bridge.compile_layout import FIELDS, LISTS, SIGNED, parse_unit
 from bms_bridge.crc import NAMES as SUM_NAMES
 
@@ -12,8 +13,9 @@ NAMES = FIELDS["bms"]
 GROUPS = ("pack", "current", "extremes", "cells", "temps", "state", "limits", "alarms")
 ALARM_SLOT = 14
 _LETTERS = {8: "B", 16: "H", 32: "I"}
-_PLACE = ("bit", "order")
-_NUMBER = ("unit", "range")
+_PLACE = PLACE
+_FRAME_MAY = ("check", "counter", "mux", "event", "poll", "proves")
+_NUMBER = NUMBER
 _NUMBER_MAY = ("sign", "offset", "unknown", "optional", "over", "sent")
 
 
@@ -27,6 +29,8 @@ class Message:
         self.least, self.most = size
         self.period_ms = period_ms
         self.ask = None
+        self.to = self.back = b""  # address bytes of a question and of its answer
+        self.poll = None  # identifier that asks for this frame
         self.event = False  # it comes only while an alarm lasts
         self.mux = self.sum = self.counter = None
         self.mask = 0
@@ -57,6 +61,7 @@ class CanLayout:
         self.lengths = {}
         self.scratch = 15
         self.parts = {}  # list -> [(slot, message)]
+        self.info = []  # (name, slot, message) of what is not in the record
         for name, row in cells["blocks"].table(free=True).items():
             self.messages.append(self._message(name, row))
         if not self.messages:
@@ -67,17 +72,26 @@ class CanLayout:
     def _message(self, name, row):
         optional = ("extended",)
         if isinstance(row.value, dict) and "ask" in row.value:
-            cells = row.table(("ask", "answer", "request", "length", "period_ms"), optional + ("flow", "pad"))
+            may = optional + ("flow", "pad", "to", "from")
+            cells = row.table(("ask", "answer", "request", "length", "period_ms"), may)
         else:
-            cells = row.table(("id", "length", "period_ms"), optional + ("check", "counter", "mux", "event"))
+            cells = row.table(("id", "length", "period_ms"), optional + _FRAME_MAY)
         period_ms = cells["period_ms"].integer(5, 600000)
         size = self._size(cells["length"], 4090 if "ask" in cells else 64)
         if "ask" in cells:
             message = Message(name, row, self.key(cells, "answer"), size, period_ms)
             message.ask = self._ask(cells, message.key)
+            if "to" in cells or "from" in cells:
+                if not ("to" in cells and "from" in cells):
+                    raise row.wrong("one address byte is missing", "to: before a question, from: before an answer")
+                message.to, message.back = [bytes((cells[key].integer(0, 255),)) for key in ("to", "from")]
             return message
         message = Message(name, row, self.key(cells, "id"), size, period_ms)
         message.event = "event" in cells and cells["event"].plain() is True
+        if "poll" in cells:
+            message.poll = self.key(cells, "poll")
+        for item in cells["proves"].items() if "proves" in cells else ():
+            message.mask |= 1 << GROUPS.index(item.word(GROUPS))
         if "mux" in cells:
             mux = cells["mux"].table(("at", "type", "value"), _PLACE)
             place, low, high = self.place(message, mux, "mux")
@@ -197,20 +211,22 @@ class CanLayout:
     def fields(self, spot):
         """Enter every field of the profile."""
         rows = spot.table(optional=tuple(NAMES))
-        scaled = any("over" in row.value for row in rows.values() if isinstance(row.value, dict))
+        scaled = any("over" in row.value for row in leaves(rows.values()))
         for name in sorted(rows, key=lambda name: (name != "pack_mv", self._is_derived(rows[name]))):
             slot = self.slots[name] = NAMES[name][0]
             if name in LISTS:
                 self._list(name, rows[name])
             elif self._is_derived(rows[name]):
                 self._extreme(name, slot, rows[name])
+            elif "least_of" in rows[name].value:
+                least(self, name, slot, rows[name], scaled)
             else:
-                self._scalar(name, slot, rows[name], scaled)
+                self.scalar(name, slot, rows[name], scaled)
 
     def _is_derived(self, spot):
         return isinstance(spot.value, dict) and ("highest_of" in spot.value or "lowest_of" in spot.value)
 
-    def _number(self, name, cells, spot, low, high):
+    def number(self, name, cells, spot, low, high):
         """(mul, div, add, low, high, unknown, mark for unknown, floor, ceiling) of a numeric field."""
         suffix = "w" if "over" in cells else name.rsplit("_", 1)[1]
         step = parse_unit(cells["unit"], suffix)
@@ -245,14 +261,18 @@ class CanLayout:
         if slot < 15 and (slot, parts) not in rows:
             rows.append((slot, parts))
 
-    def _scalar(self, name, slot, spot, scaled):
+    def scalar(self, name, slot, spot, scaled, source=None):
+        """Enter one number. source: (scratch slot, may it be unknown) of one of several sources."""
         cells = spot.table(("block", "at", "type", *_NUMBER), _PLACE + _NUMBER_MAY)
         message = self.message(cells["block"])
         place, low, high = self.place(message, cells, name)
-        row, blank = self._number(name, cells, spot, low, high)
+        row, blank = self.number(name, cells, spot, low, high)
         group = NAMES[name][1]
         groups = (8,) if "optional" in cells and cells["optional"].plain() is True else (group,)
         self._own(message, group, slot)
+        if source is not None:
+            slot, silent = source
+            groups = (8,) if silent else groups
         if name == "pack_mv" and scaled:
             groups = (group, 6)
             message.mask |= 1 << 6
@@ -270,7 +290,7 @@ class CanLayout:
             side = {"positive": 1, "negative": -1}[cells["sent"].word(("positive", "negative"))]
             magnitude = (MAGNITUDE, slot, self.new_slot(), 0, side)
             slot = magnitude[2]
-            message.derived.append(magnitude)
+            message.derived.insert(0, magnitude)
         message.fields.append((slot, place, *row, groups))
         message.blanks.append(blank)
 
@@ -332,7 +352,7 @@ class CanLayout:
             spots = {**cells, "at": row["at"]}
             spots["at"] = type(spot)(spot.file, row["at"].key, row["at"].line, at + number * stride)
             place, low, high = self.place(message, spots, name)
-        numbers, blank = self._number(name, cells, spot, low, high)
+        numbers, blank = self.number(name, cells, spot, low, high)
         present = None
         if "present" in row:
             rows = row["present"].table(("at", "first"))

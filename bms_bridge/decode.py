@@ -318,6 +318,10 @@ class Assembler:
         self._values[0] = now_ms
         self._newest = None
 
+    def came_ms(self, index):
+        """When block index came last, monotonic ms; None before the first."""
+        return self._at_ms[index]
+
     def is_void(self, index):
         """True when the newest data of block index did not hold a value that it must."""
         return self._void[index] != 0

@@ -2,8 +2,11 @@
 # Copyright 2026 The reuse-edge authors
 """ISO-TP (ISO 15765-2) without I/O: the side that asks with one frame and takes a long answer.
 
-Normal addressing, CAN classic (8 bytes) and CAN FD (up to 64). The sequence number of the
+Normal and extended addressing, CAN classic (8 bytes) and CAN FD (up to 64). The sequence number of the
 consecutive frames wraps from 15 to 0: frame 2F is followed by frame 20.
+
+Extended addressing: the first byte of every frame says whom it is for, so a frame carries one byte less.
+to, address: that byte as bytes of length 1, b"" for normal addressing.
 """
 
 WAIT = 0  # nothing to do yet
@@ -15,38 +18,42 @@ TIMEOUT_MS = 1000  # N_Bs and N_Cr: longest wait for the next frame
 LIMIT = 4095  # longest answer that is collected
 
 
-def single_frame(payload, pad, size=8):
+def single_frame(payload, pad, size=8, to=b""):
     """The frame that carries payload (1 to 7 bytes), filled with the byte pad up to size.
 
     Raises ValueError when payload does not fit.
     """
-    if not 0 < len(payload) < size or len(payload) > 7:
+    room = size - len(to)
+    if not 0 < len(payload) < room or len(payload) > 7:
         raise ValueError("%d bytes do not fit" % len(payload))
-    return bytes((len(payload),)) + payload + bytes((pad,)) * (size - 1 - len(payload))
+    return to + bytes((len(payload),)) + payload + bytes((pad,)) * (room - 1 - len(payload))
 
 
-def flow_frame(flow, pad, size=8):
+def flow_frame(flow, pad, size=8, to=b""):
     """The flow control frame: flow (3 bytes: 30, block size, gap), filled with pad."""
-    return flow + bytes((pad,)) * (size - len(flow))
+    return to + flow + bytes((pad,)) * (size - len(to) - len(flow))
 
 
-def segments(payload, pad, size=8):
+def segments(payload, pad, size=8, to=b""):
     """All frames of an answer, as a device sends them: one frame, or first and consecutive ones.
 
     size: bytes of a full frame, 8 or 64. A last frame is filled with pad.
     """
-    if len(payload) <= 7:
-        return [single_frame(payload, pad)]
-    if size > 8 and len(payload) <= size - 2:
-        return [bytes((0, len(payload))) + payload + bytes((pad,)) * (_fd_size(len(payload) + 2) - 2 - len(payload))]
-    frames = [bytes((0x10 | len(payload) >> 8, len(payload) & 0xFF)) + payload[: size - 2]]
-    at = size - 2
+    if len(payload) <= 7 - len(to):
+        return [single_frame(payload, pad, 8, to)]
+    head = len(to)
+    room = size - head
+    if size > 8 and len(payload) <= room - 2:
+        full = _fd_size(len(payload) + 2 + head) - 2 - head
+        return [to + bytes((0, len(payload))) + payload + bytes((pad,)) * (full - len(payload))]
+    frames = [to + bytes((0x10 | len(payload) >> 8, len(payload) & 0xFF)) + payload[: room - 2]]
+    at = room - 2
     number = 1
     while at < len(payload):
-        frame = bytes((0x20 | number & 0xF,)) + payload[at : at + size - 1]
+        frame = to + bytes((0x20 | number & 0xF,)) + payload[at : at + room - 1]
         full = size if size == 8 else _fd_size(len(frame))
         frames.append(frame + bytes((pad,)) * (full - len(frame)))
-        at += size - 1
+        at += room - 1
         number += 1
     return frames
 
@@ -61,12 +68,14 @@ def _fd_size(length):
 
 class Receiver:
     """Collects one answer. flow: the first three bytes of the flow control frame (30, frames until the
-    next one or 0, gap). After DONE the answer is in payload.
+    next one or 0, gap). address: with which every frame for us begins. After DONE the answer is in payload.
     """
 
-    def __init__(self, flow, limit=LIMIT):
+    def __init__(self, flow, limit=LIMIT, address=b""):
         self._block = flow[1]
         self._limit = limit
+        self._address = address
+        self._least = 8 - len(address)
         self.payload = b""
         self.start(0)
 
@@ -89,6 +98,10 @@ class Receiver:
 
     def take(self, now_ms, data):
         """Enter one frame's data (bytes). Returns WAIT, FLOW, DONE or BROKEN."""
+        if self._address:
+            if data[:1] != self._address:
+                return WAIT  # for somebody else
+            data = data[1:]
         kind = data[0] >> 4 if data else 15
         if kind == 0:
             verdict = self._single(data)
@@ -107,7 +120,7 @@ class Receiver:
     def _single(self, data):
         length = data[0] & 0xF
         start = 1
-        if length == 0 and len(data) > 8:
+        if length == 0 and len(data) > self._least:
             length = data[1]
             start = 2
         if length == 0 or start + length > len(data):
@@ -117,7 +130,7 @@ class Receiver:
         return DONE
 
     def _first(self, data):
-        if len(data) < 8:
+        if len(data) < self._least:
             return BROKEN
         length = (data[0] & 0xF) << 8 | data[1]
         start = 2

@@ -50,10 +50,10 @@ class Listener:
         self._routes = {}
         self._answers = {}
         for index, row in enumerate(table.BLOCKS):
-            if row[1] == 0:
+            if row[1] != 1:
                 self._routes.setdefault(row[0], []).append(index)
         for row in table.ASKS:
-            self._answers.setdefault(row[1], Receiver(_FLOW))
+            self._answers.setdefault(row[1], Receiver(_FLOW, address=row[9]))
         self._blocks_of = blocks_of_slots(table)
 
     def take(self, frame):
@@ -68,10 +68,16 @@ class Listener:
                 known = True
         receiver = self._answers.get(key)
         if receiver is not None and receiver.take(frame.ts_us // 1000, frame.data) == DONE:
-            for row in self.table.ASKS:
-                if row[1] == key and receiver.payload[: len(row[3])] == row[3]:
-                    self._enter(row[6], frame, receiver.payload[len(row[3]) :])
+            self._answer(key, frame, receiver.payload)
         return known or receiver is not None
+
+    def _answer(self, key, frame, payload):
+        """Of several messages that answer one question, its length chooses."""
+        rows = [row for row in self.table.ASKS if row[1] == key and payload[: len(row[3])] == row[3]]
+        sizes = self.table.SIZES
+        fits = [row for row in rows if sizes[row[6]][0] <= len(payload) - len(row[3]) <= sizes[row[6]][1]]
+        for row in fits or rows[:1]:
+            self._enter(row[6], frame, payload[len(row[3]) :])
 
     def _enter(self, index, frame, data):
         heard = self.heard[index]

@@ -57,8 +57,8 @@ def profiles():
 
 def world_for(table, seed=1, cells=None):
     """(World, number of the device) where the device of that kind speaks table. cells: of the pack, None
-    for as many as the profile has places for (16 when it reads no cells)."""
-    cells = cells or table.CELLS or 16
+    for as many as the profile has places for (when it reads none, 96 or 16, by its range of the pack voltage)."""
+    cells = cells or table.CELLS or (96 if _lowest_mv(table) > 60000 else 16)
     site = settings("nmc96" if cells > 24 else "lfp16")
     pack = site["packs"][0]
     pack["cells"] = cells
@@ -71,6 +71,14 @@ def world_for(table, seed=1, cells=None):
     device = _DEVICE[table.KIND]
     world.tables[device] = table
     return world, device
+
+
+def _lowest_mv(table):
+    """Lowest pack voltage that a CAN table takes for plausible; 0 for the other buses."""
+    if getattr(table, "BUS", "modbus") != "can":
+        return 0
+    rows = [row for rows in table.FIELDS for row in rows if row[0] == 1]
+    return min([row[5] * row[2] // row[3] + row[4] for row in rows], default=0)
 
 
 class TcpServer:

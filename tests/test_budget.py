@@ -32,7 +32,7 @@ ROOMS = {
         18300,  # 15899
     ),
 }
-TABLE_BUDGET = 5300  # the largest single table that goes onto a board: 4658
+TABLE_BUDGET = 7000  # the largest single table that goes onto a board: 6046
 
 
 def compiled_size(source, target):

@@ -222,6 +222,10 @@ WRITES = ()
 
 ASKS = ()
 
+POLLS = ()
+
+INFOS = ()
+
 EVENTS = ((3, 21, 1000),)
 
 SENDS = ()

@@ -137,10 +137,21 @@ WRITES = ()
 
 ASKS = ()
 
+POLLS = ()
+
+INFOS = ()
+
 EVENTS = ()
 
 SENDS = (
-    (2147500544, 1000, b"\x00\x00\x00\x00\x00\x00\x00\x00", b"\xff\xff\xff\xff\xff\xff\xff\xff", None, None),
+    (
+        2147500544,
+        1000,
+        (b"\x00\x00\x00\x00\x00\x00\x00\x00",),
+        b"\xff\xff\xff\xff\xff\xff\xff\xff",
+        None,
+        None,
+    ),
 )
 
 ADDRESS = (0, 15, 1, 0, 0)

@@ -123,8 +123,14 @@ WRITES = ()
 
 ASKS = ()
 
+POLLS = ()
+
+INFOS = ()
+
 EVENTS = ()
 
-SENDS = ((773, 1000, b"\x00\x00\x00\x00\x00\x00\x00\x00", b"\xff\xff\xff\xff\xff\xff\xff\xff", None, None),)
+SENDS = (
+    (773, 1000, (b"\x00\x00\x00\x00\x00\x00\x00\x00",), b"\xff\xff\xff\xff\xff\xff\xff\xff", None, None),
+)
 
 ADDRESS = None

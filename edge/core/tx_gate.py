@@ -67,9 +67,10 @@ class TxGate:
 
     Kind "can": a frame is its identifier in four bytes (highest bit: 29 bits), its length in one, and its
     data. reads: ((identifier, start), ...): a diagnostic question (length, 21 or 22, what) or a flow control
-    (30, two bytes); behind start only filling bytes, all the same. Whatever the rules say, no other service
-    passes. writes: ((identifier, data, mask), ...): frames sent in cycles, the same in every bit of mask;
-    only in CONTROL.
+    (30, two bytes); behind start only filling bytes, all the same. A third element is the byte that stands in
+    front of all that (extended addressing). start None: a frame that asks by its identifier alone, eight
+    zeroes. Whatever the rules say, no other service passes. writes: ((identifier, data, mask), ...): frames
+    sent in cycles, the same in every bit of mask; only in CONTROL.
     """
 
     def __init__(self, kind, mode, rules):
@@ -161,8 +162,8 @@ class TxGate:
         if key & 0x60000000 or 0x7FF < key < 0x80000000:
             return REFUSED_FRAME
         data = bytes(frame[5:])
-        for rule_key, start in self.reads:
-            if key == rule_key and _is_question(data, start):
+        for rule in self.reads:
+            if key == rule[0] and _is_question(data, rule[1], rule[2] if len(rule) > 2 else b""):
                 return self._rate(now_ms, False)
         for rule_key, want, mask in self.writes:
             if key == rule_key and _is_same(data, want, mask):
@@ -254,17 +255,20 @@ class TxGate:
             self._window_cycles = 0
 
 
-def _is_question(data, start):
-    """True when data (bytes of a CAN frame) is start and filling bytes, and start asks and does not change:
-    21 xx (KWP), 22 xx xx (UDS), or a flow control."""
+def _is_question(data, start, to):
+    """True when data (bytes of a CAN frame) is to, start and filling bytes, and start asks and does not change:
+    21 xx (KWP), 22 xx xx (UDS), or a flow control. start None: data is eight zeroes. to: one byte or none."""
+    if start is None:
+        return data == bytes(8)
     size = len(start)
     if start[:1] == b"\x30":
         good = size == 3
     else:
         good = size > 2 and start[0] == size - 1 and (start[1], size) in ((0x21, 3), (0x22, 4))
-    if not good or len(data) != 8 or data[:size] != start:
+    if not good or len(data) != 8 or len(to) > 1 or data[: len(to)] != to:
         return False
-    return data[size:] == data[7:] * (8 - size)
+    data = data[len(to) :]
+    return data[:size] == start and data[size:] == data[-1:] * (len(data) - size)
 
 
 def _is_same(data, want, mask):

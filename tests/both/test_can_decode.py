@@ -173,6 +173,8 @@ def test_unknown_values_come_back_as_none():
         for index in range(len(table.BLOCKS)):
             quality, _ = decode_message(table, index, encode_message(table, index, nothing), slots)
             for slot, _, _, _, _, _, _, _, groups in table.FIELDS[index]:
+                if slot in [row[1] for row in table.INFOS]:
+                    continue  # beyond the record: what the profile serves
                 assert slots[slot] is None, (name, index, slot)
                 assert quality[groups[0]] != OK
             for row in table.ARRAYS[index]:

@@ -54,6 +54,7 @@ def test_a_whole_pack_arrives_through_the_gate():
     for name in ("kia_64", "nissan_leaf"):
         table = load(name)
         device = CanBms(table, {"id": "p"})
+        device.sending = False
         assert device.read(0) is None
         sample = sample_of(table)
         gate = TxGate("can", READ, device.gate_rules())
@@ -81,6 +82,7 @@ def test_questions_keep_their_periods():
 def test_no_answer_is_asked_for_less_and_less_often():
     table = load("nissan_leaf")
     device = CanBms(table, {"id": "p"})
+    device.sending = False
     times = []
     now_ms = 0
     while now_ms < 60000:
@@ -188,8 +190,8 @@ def test_a_multiplexed_frame_goes_to_its_message():
 def test_cycles_with_counter_and_checksum():
     # 29 28 00 .. : a counter in the low bits of byte 0 and CRC-8 2f over bytes 0 to 6 with a magic byte
     row = ("crc8_2f", (7, 8, 1, 0, 255, 0), 0, 7, 0xFF, 0xFF, (), None)
-    sends = ((0x200, 100, bytes(8), b"\xf0" + b"\xff" * 6 + b"\x00", (0, 1, 1, 0, 15, 0), row),)
-    device = CanBms(Copy(load("kia_64"), SENDS=sends, ASKS=()), {"id": "p"})
+    sends = ((0x200, 100, (bytes(8),), b"\xf0" + b"\xff" * 6 + b"\x00", (0, 1, 1, 0, 15, 0), row),)
+    device = CanBms(Copy(load("kia_64"), SENDS=sends, ASKS=(), POLLS=()), {"id": "p"})
     gate = TxGate("can", 2, device.gate_rules())
     sent = run(device, None, sample_of(load("kia_64")), 0, 2000, gate)
     assert len(sent) == 20 and [data[5] for data in sent[:17]] == list(range(16)) + [0]
@@ -246,7 +248,7 @@ def test_devices_of_one_profile_at_their_addresses_do_not_mix():
 
 
 def test_questions_and_cycles_move_by_steps_of_their_own():
-    table = Copy(load("kia_64"), ADDRESS=(1, 3, 0x10, 1, 2), SENDS=((0x300, 1000, b"\x00", b"\xff", None, None),))
+    table = Copy(load("kia_64"), ADDRESS=(1, 3, 0x10, 1, 2), SENDS=((0x300, 1000, (b"\x00",), b"\xff", None, None),))
     pack = CanBms(table, {"id": "p", "unit": 3})
     assert [row[0] for row in at_address(table, 3).BLOCKS] == [row[0] + 0x20 for row in table.BLOCKS]
     assert pack.next_frame(0)[0] == 0x304 and pack.next_frame(0)[0] == table.ASKS[0][0] + 2

@@ -17,6 +17,7 @@ from tests.bridge.rtu_port import Clock, Port
 async def main(path, profile):
     clock = Clock()
     pack = CanBms(load(profile), {"id": "pack"})
+    pack.sending = False
     gate = TxGate("can", READ, pack.gate_rules())
     link = {"kind": "can", "path": path, "uart": 1, "baud": 115200, "bitrate": 500000}
     task = asyncio.create_task(

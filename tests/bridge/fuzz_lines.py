@@ -152,6 +152,7 @@ class Can:
 
         self.table = table
         self.device = CanBms(table, {"id": "pack", "cells": table.CELLS, "temps": table.TEMPS})
+        self.device.sending = False
         self._blocks = [encode_message(table, index, sample) for index in range(len(table.BLOCKS))]
         self._turn = -1
         self._now_ms = 0
@@ -163,7 +164,7 @@ class Can:
         self._count += 1
         self._turn = (self._turn + 1) % len(self._blocks)
         self._row = None
-        if self.table.BLOCKS[self._turn][1] == 0:
+        if self.table.BLOCKS[self._turn][1] != 1:
             return self._blocks[self._turn]
         for _ in range(400):  # until a question is out; what is sent in cycles comes between
             if self.device._open is not None:
@@ -171,8 +172,8 @@ class Can:
             self._now_ms += 100
             self.device.next_frame(self._now_ms)
         ask = self.device._open
-        self._row = next(row for row in self.table.ASKS if row[1] == ask.answer and row[6] == ask.index)
-        return self._blocks[ask.index]
+        self._row = next(row for row in self.table.ASKS if row[1] == ask.answer and row[6] == ask.indexes[0])
+        return self._blocks[ask.indexes[0]]
 
     def frame(self, payload):
         """payload with a good checksum and the next counter; of an answer: with its header."""
@@ -195,7 +196,7 @@ class Can:
             self.device.take(self._now_ms, key & 0x1FFFFFFF, key >= 1 << 31, wire)
             return self.device.taken != before
         key = self._row[1]
-        for part in segments(wire, self._row[5], 8) if wire else [b""]:
+        for part in segments(wire, self._row[5], 8, self._row[9]) if wire else [b""]:
             self.device.take(self._now_ms, key & 0x1FFFFFFF, key >= 1 << 31, part)
             self.device.next_frame(self._now_ms)
         if self.device._open is not None:

@@ -77,6 +77,7 @@ def is_whole(pack):
 def test_gateway_on_a_virtual_bus(name):
     with Battery("test-" + name, name) as battery:
         pack = CanBms(load(name), {"id": "pack"})
+        pack.sending = False
         gate = TxGate("can", READ, pack.gate_rules())
         link = {"kind": "can", "interface": "virtual", "channel": "test-" + name, "bitrate": 500000}
         drive(gateway_can.run_link, link, [pack], gate, lambda: is_whole(pack))

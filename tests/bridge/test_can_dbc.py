@@ -4,6 +4,7 @@
 written apart from the profiles. A signal's limits in the DBC are the physical range, its values table the
 marks for unknown; charge_w and discharge_w are the powers behind limits in amperes."""
 
+import math
 import pathlib
 import random
 
@@ -11,7 +12,7 @@ import cantools
 import pytest
 
 from bms_bridge.can import put_raw
-from bms_bridge.can_decode import MAGNITUDE, QUOTIENT, decode_message, sum_of
+from bms_bridge.can_decode import LEAST, MAGNITUDE, QUOTIENT, decode_message, sum_of
 from bms_bridge.compile import compile_file
 from bms_bridge.tables import load
 from edge.core.records import ALARMS
@@ -23,7 +24,7 @@ PROFILES = HERE.parent.parent / "bms_bridge" / "profiles"
 TABLES = sorted(path.stem for path in (PROFILES.parent / "tables").glob("[!_]*.py"))
 NAMES = tuple(name for name in TABLES if getattr(load(name), "BUS", "") == "can")
 FRAMES = 1200
-SCALE = {"mv": 1000, "ma": 1000, "mc": 1000, "ppm": 10000, "w": 1000}
+SCALE = {"mv": 1000, "ma": 1000, "mc": 1000, "ppm": 10000, "w": 1000, "mah": 1000, "wh": 1, "ohm": 1000}
 SLOTS = {
     "pack_mv": 1,
     "current_ma": 2,
@@ -50,7 +51,16 @@ def blocks_of(name):
 def watts_slots(table):
     """{"charge_w": slot, "discharge_w": slot} of the powers behind limits."""
     names = {11: "charge_w", 12: "discharge_w"}
-    return {names[row[1]]: row[2] for rows in table.DERIVED for row in rows if row[0] == QUOTIENT}
+    rows = [row for rows in table.DERIVED for row in rows]
+    for row in rows:
+        if row[0] == LEAST:  # one of several sources
+            names.update(dict.fromkeys(row[2], names[row[1]]))
+    return {names[row[1]]: row[2] for row in rows if row[0] == QUOTIENT}
+
+
+def info_slots(table, index):
+    """{name: slot} of what message index tells beyond the record."""
+    return {name: slot for name, slot, message in table.INFOS if message == index}
 
 
 def expected(signal, data):
@@ -62,18 +72,19 @@ def expected(signal, data):
     if not signal.minimum - 1e-9 <= value <= signal.maximum + 1e-9:
         return None
     factor = SCALE[signal.name.rsplit("_", 1)[1]] if signal.unit != "W" else 1
-    return round(value * factor)
+    exact = value * factor
+    return math.floor(exact + 1e-6) if signal.name.split("_", 1)[0] == "bms" else round(exact)
 
 
 def plausible(message, rng):
     """A frame that cantools makes of random values inside the limits."""
     values = {}
     for signal in message.signals:
-        if signal.name.startswith("alarm_"):
+        if signal.name.startswith(("alarm_", "limit_")):
             values[signal.name] = rng.randrange(1 << signal.length)
         else:
             ends = [round((end - signal.offset) / signal.scale) for end in (signal.minimum, signal.maximum)]
-            values[signal.name] = rng.randint(*ends)
+            values[signal.name] = rng.randint(*sorted(ends))
     return message.encode(values, scaling=False, strict=False)
 
 
@@ -82,6 +93,7 @@ def differences(table, message, index, count, seed):
     rng = random.Random(seed)
     watts = watts_slots(table)
     unsigned = [row[1] for row in table.DERIVED[index] if row[0] == MAGNITUDE]
+    infos = info_slots(table, index)
     wrong = 0
     for _ in range(count):
         data = bytearray(rng.randbytes(message.length) if rng.random() < 0.5 else plausible(message, rng))
@@ -96,19 +108,20 @@ def differences(table, message, index, count, seed):
         alarms = 0
         same = True
         for signal in message.signals:
-            if signal.name.startswith("alarm_"):
-                if raws[signal.name]:
+            if signal.name.startswith(("alarm_", "limit_")):
+                allowed = (signal.minimum or 0, signal.maximum or 0) if signal.name[0] == "l" else (0, 0)
+                if not allowed[0] <= raws[signal.name] <= allowed[1]:
                     alarms |= 1 << ALARMS.index(signal.name[6:].split("__")[0])
                 continue
             name = signal.name.replace("discharge_current", "current")
-            found = slots[watts[name] if name in watts else SLOTS[name]]
+            found = slots[infos[name] if name in infos else watts[name] if name in watts else SLOTS[name]]
             want = expected(signal, raws)
             if want is not None and SLOTS.get(name) in unsigned:
                 want = abs(want)
             if want is not None and name != signal.name:
                 want = -want  # the wire counts discharging positive
             same = same and found == want
-        if any(signal.name.startswith("alarm_") for signal in message.signals):
+        if any(signal.name.startswith(("alarm_", "limit_")) for signal in message.signals):
             same = same and slots[table.BITS[index][0]] == alarms
         wrong += not same
     return wrong
@@ -133,7 +146,7 @@ def test_both_decoders_agree(name):
 def test_the_dbc_names_every_scalar(name):
     table = load(name)
     for message, index in messages_of(name):
-        values = [signal for signal in message.signals if not signal.name.startswith("alarm_")]
+        values = [signal for signal in message.signals if not signal.name.startswith(("alarm_", "limit_"))]
         assert len(values) == len(table.FIELDS[index]), message.name
     named = {index for _, index in messages_of(name)}
     assert all(index in named or not rows for index, rows in enumerate(table.FIELDS))

@@ -264,7 +264,7 @@ def test_a_new_profile_compiles_as_it_is(name, recorded, tmp_path, monkeypatch, 
     assert sniff.main(["rec.log", "--new", "mine"]) == 0
     assert capsys.readouterr().out == "mine.yaml\n"
     table = load_profile("mine.yaml")
-    known = {row[0] for row in TABLES[name].BLOCKS}
+    known = {row[0] for row in TABLES[name].BLOCKS + TABLES[name].ASKS + TABLES[name].POLLS}
     assert {row[0] for row in table.BLOCKS} <= known | {row[0] for row in TABLES[name].SENDS}
     own = {row[0] for row in TABLES[name].BLOCKS if row[1] == 0}  # events are silent here: there is no alarm
     assert len(table.BLOCKS) >= len(own) - len(TABLES[name].EVENTS)
