@@ -14,7 +14,7 @@ import sys
 from bms_bridge.compile_bits import also_served, compile_alarms, templates
 from bms_bridge.compile_can import compile_profile as compile_can
 from bms_bridge.compile_examples import compile_examples
-from bms_bridge.compile_layout import GROUP_NAMES, TYPES, Layout
+from bms_bridge.compile_layout import FIELDS, GROUP_NAMES, LISTS, TYPES, Layout
 from bms_bridge.compile_models import extras
 from bms_bridge.compile_serial import compile_serial
 from bms_bridge.compile_yaml import ProfileError, read_yaml
@@ -81,6 +81,13 @@ def compile_file(path):
     return values
 
 
+def _lists(layout):
+    """((slot, places), ...) of the lists of a record; a BMS that tells none has empty ones."""
+    places = {FIELDS["bms"][name][0]: 0 for name in LISTS} if layout.kind == "bms" else {}
+    places.update({slot: count for slot, (count, _) in layout.lengths.items()})
+    return tuple(sorted(places.items()))
+
+
 def _facts(cells, kind, layout):
     name = cells["name"].text()
     if not name.replace("_", "a").isalnum() or not name.islower() or not name.isascii():
@@ -134,7 +141,7 @@ def _rows(layout, bits):
         "CHECKS": tuple(checks),
         "DERIVED": tuple(tuple(rows) for rows in layout.derived),
         "SLOTS": layout.scratch,
-        "LISTS": tuple(sorted((slot, count) for slot, (count, _) in layout.lengths.items())),
+        "LISTS": _lists(layout),
         "GROUPS_OF": tuple(tuple(g for g in range(groups) if layout.masks[i] & 1 << g) for i in blocks),
         "BLOCKS_OF": of_group,
         "SLOTS_OF": slots_of,

@@ -8,7 +8,17 @@ A remark is (Spot, problem, mend, forbids control).
 import datetime
 
 from bms_bridge.can_decode import at_address
-from edge.core.records import G_ALARMS, G_CURRENT, G_EXTREMES, G_LIMITS, G_PACK, GROUPS, PcsSample
+from edge.core.records import (
+    G_ALARMS,
+    G_CELLS,
+    G_CURRENT,
+    G_EXTREMES,
+    G_LIMITS,
+    G_PACK,
+    G_TEMPS,
+    GROUPS,
+    PcsSample,
+)
 from edge.core.tx_gate import WATCHDOG_MS
 from host_tools.units import human
 
@@ -82,6 +92,13 @@ def pack_problems(pack, spot):
                 what = "tells its %s only every %s" % (GROUPS[group], human("_ms", period))
             mend = "without it the current stays 0: use a profile that reads it within %s" % human("_ms", SLOWEST_MS)
             found.append((entries["bms"], "the BMS of %s %s" % (pack["profile"], what), mend, True))
+    for group in (G_CELLS, G_TEMPS):
+        if facts["periods_ms"][group] is None:
+            mend = (
+                "the guard wants every single one, else the current stays 0: observe, or use a profile that reads them"
+            )
+            problem = "the BMS of %s tells only the extremes of its %s" % (pack["profile"], GROUPS[group])
+            found.append((entries["bms"], problem, mend, True))
     return found + grade_problems(pack, entries)
 
 

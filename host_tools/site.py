@@ -200,7 +200,7 @@ def read_pack(spot, links, base):
     refuse_looser(sources)
     table = find_table(entries["bms"], values["profile"], base, "bms")
     for key, most in (("cells", table.CELLS), ("temps", table.TEMPS)):
-        if values[key] > most:
+        if most and values[key] > most:  # 0: the profile has no such list, only extremes
             raise entries[key].wrong(
                 "%d is above the %d of profile %s" % (values[key], most, values["profile"]),
                 "count the %s again" % key,

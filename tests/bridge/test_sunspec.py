@@ -107,6 +107,43 @@ def registers(text, **values):
     return [marks[word] if word in marks else int(word) for word in text.format(**values).split()]
 
 
+def bank_without_strings(base):
+    """The same bank without models 804 and 805: the strings are in model 803 only. {address: registers}."""
+    words = bank_of_two(base)
+    bank = words[base + 2 + 68 + 64 + 6]
+    for string, (soc, soh, ampere, low) in enumerate(((61, 95, 1250, 32700), (58, 0xFFFF, -777, 32500))):
+        row = [
+            1,
+            0,
+            0,
+            0xFFFF,
+            soc,
+            soh,
+            ampere,
+            low + 150,
+            16,
+            low,
+            1,
+            low,
+            31,
+            1,
+            24,
+            1,
+            27,
+            0xFFFF,
+            0,
+            0,
+            0,
+            2 << string,
+        ]
+        at = 28 + 32 * string
+        bank[at : at + 22] = row
+    bank[25:27] = [0, 0]  # factors of SoH and SoC
+    kept = {at: block for at, block in words.items() if block[0] not in (804, 805, 0xFFFF)}
+    end = max(kept)
+    return {**kept, end + len(kept[end]): [0xFFFF, 0]}
+
+
 def bank_of_two(base):
     """A bank as another maker may build it: its own scale factors, a vendor's model in front of 803, two strings
     of one module of 16 cells. {address: registers}."""
@@ -164,6 +201,35 @@ def test_both_strings_of_a_foreign_bank_agree_with_sunspecs_client(transport, ba
         assert sample.bms_charge_ma is None and device.models[803][0].NStr.value == 2
 
 
+def test_both_strings_of_a_bank_without_string_models():
+    """Model 803 alone: the second string lies 32 registers behind the first, with the bank's factors."""
+    packs = [Bms(load("sunspec_803"), 1, {"id": "p%d" % k, "cells": 16, "string": k}) for k in (1, 2, 3)]
+    with Peer({}, {1: image(bank_without_strings(40000))}) as peer:
+        link = {"kind": "tcp", "host": "127.0.0.1", "port": peer.port}
+        gate = TxGate("tcp", READ, line_rules(packs))
+        drive(board_modbus.run_link, link, packs, gate, lambda: all(p.read(0) and p.read(0).pack_mv for p in packs))
+        drive(board_modbus.run_link, link, packs[:2], gate, lambda: all(map(whole, packs[:2])))
+        device = scanned(peer.port, 1)
+    assert gate.refused == 0
+    bank, base = device.models[803][0], device.models[802][0]
+    assert 804 not in device.models and bank.NStr.value == 2
+    for pack, string in zip(packs[:2], bank.groups["string"], strict=True):
+        sample = pack.read(0)
+        assert sample.pack_mv == pytest.approx(1000 * base.V.cvalue)
+        assert sample.current_ma == pytest.approx(-1000 * string.StrA.cvalue)
+        assert sample.bms_soc_ppm == pytest.approx(10000 * string.StrSoC.cvalue)
+        soh = string.StrSoH.cvalue
+        assert sample.bms_soh_ppm == (None if soh is None else pytest.approx(10000 * soh))
+        assert sample.cell_max_mv == pytest.approx(1000 * string.StrCellVMax.cvalue, abs=1)
+        assert sample.cell_min_mv == pytest.approx(1000 * string.StrCellVMin.cvalue, abs=1)
+        assert sample.temp_max_mc == pytest.approx(1000 * string.StrModTmpMax.cvalue)
+        assert sample.temp_min_mc == pytest.approx(1000 * string.StrModTmpMin.cvalue)
+        assert sample.alarms == string.StrEvt1.value
+        assert sample.bms_charge_ma is None and sample.cell_mv == ()  # two strings: whose limit?
+    beyond = packs[2].read(0)  # there is no third string: its own values never come
+    assert beyond.current_ma is None and beyond.alarms is None and beyond.groups[1].count == 0
+
+
 def test_a_pymodbus_server_serves_every_modbus_profile():
     """One server, one line: every profile that ships is read whole, through its gate, by both transports."""
     sample = Sample(
@@ -199,6 +265,7 @@ MODBUS = (
     "seplos_v3",
     "sunspec_802_805",
     "sunspec_string",
+    "sunspec_803",
     "sunspec_pcs",
     "sunspec_meter",
     "jk_pb",

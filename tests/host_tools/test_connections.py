@@ -2,6 +2,8 @@
 # Copyright 2026 The reuse-edge authors
 """connection: texts, and the way from a profile's bus to the device, its gate and its bundle."""
 
+import pathlib
+
 import pytest
 
 from bms_bridge.bms import Bms
@@ -9,8 +11,10 @@ from bms_bridge.can import CanBms
 from bms_bridge.serial_bms import SerialBms
 from bms_bridge.tables import load
 from edge.shell.wiring import Wiring
-from host_tools import bundle
+from host_tools import bundle, check
 from host_tools.connections import Links, link_of
+from host_tools.places import SiteError
+from host_tools.site import load_site
 from host_tools.stage import demo_settings
 
 GOOD = (
@@ -91,6 +95,25 @@ def test_the_profile_chooses_device_and_gate(profile, connection, kind, gate):
     wiring = Wiring(site_with(profile, connection), load, None)
     assert type(wiring.devices[0]) is kind
     assert wiring.lines[0][2].kind == gate
+
+
+LISTLESS = [("pylontech_hv_can", 500000), ("pylontech_lv_can", 500000), ("sunspec_803", 0)]
+
+
+@pytest.mark.parametrize(("profile", "speed"), LISTLESS, ids=[row[0] for row in LISTLESS])
+def test_a_bms_that_tells_only_extremes_can_be_observed(tmp_path, profile, speed):
+    text = (pathlib.Path(__file__).resolve().parents[2] / "examples" / "site.yaml").read_text(encoding="utf-8")
+    text = text.replace("bms: seplos_v3 ", "bms: %s " % profile).replace("temps: 4", "temps: 1")
+    if speed:
+        text = text.replace("connection: tcp:192.0.2.10:502 ", "connection: can:socketcan:can0:%d " % speed)
+    path = tmp_path / "site.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert load_site(str(path))["packs"][0]["cells"] == 16
+    told = [row["problem"] for row in check.examine(str(path))["warnings"]]
+    assert [row for row in told if "only the extremes of its cells" in row]
+    path.write_text(text.replace("mode: observe", "mode: control"), encoding="utf-8")
+    with pytest.raises(SiteError, match="mode control is refused: the BMS of %s tells only the extremes" % profile):
+        load_site(str(path))
 
 
 def test_only_a_site_in_control_keeps_a_can_bms_awake():
