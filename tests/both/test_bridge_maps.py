@@ -2,15 +2,12 @@
 # Copyright 2026 The reuse-edge authors
 """What the Modbus profiles have beyond fixed registers: masks, bytes, floats, factors, searched models."""
 
-from struct import pack
-
 from bms_bridge.bms import Bms
 from bms_bridge.decode import Assembler, Narrow, decode_block, float_value
 from bms_bridge.encode import encode_all, encode_block, inverse, served
 from bms_bridge.modbus import EXCEPTION, request_pdu, rtu_frame, rtu_parse, tcp_frame
 from bms_bridge.poll import WALK
 from bms_bridge.tables import load
-from bms_bridge.walk import Walk
 from edge.core.records import (
     ALARMS,
     G_CELLS,
@@ -422,15 +419,3 @@ def test_any_meter_model_and_factor():
         back = Wire(table, shifted(words, 0), {"id": "m"}).run(2000)
         assert tuple(back)[1:4] == (234567000, 123456000, -1250)
     assert inverse(table).TEMPLATES[0][0] == 203
-
-
-def test_a_model_that_changes_between_two_reads_of_the_search():
-    """The header says 804, which 3 registers tell; a moment later 805 is there, which takes 4."""
-    walk = Walk(load("sunspec_string"), 1)
-    walk.take(0, pack(">2H", 0x5375, 0x6E53))
-    walk.take(0, pack(">2H", 804, 45))
-    assert walk.wants() == (40002, 3)
-    walk.take(0, pack(">3H", 805, 420, 1))
-    assert walk.wants() == (40002, 4)
-    walk.take(0, pack(">4H", 805, 420, 1, 1))
-    assert walk.wants() == (40424, 2) and walk.addresses[3] == 40002
