@@ -78,6 +78,7 @@ def counts(pack):
 async def main(name, unit):
     bus = Bus(name, unit)
     pack = CanBms(load(name), {"id": "pack", "unit": unit})
+    pack.sending = False  # as in observe
     gate = TxGate("can", READ, pack.gate_rules())
     link = {"kind": "can", "interface": "machine", "channel": "can1", "controller": 1, "bitrate": 250000}
     task = asyncio.create_task(run_link(link, [pack], Clock(), gate))
