@@ -4,12 +4,11 @@
 
 CAVEATS = (
     "Older packs speak at 9600 baud; the baud rate is a switch on the pack.",
-    "The bits of the alarm answer (0x44) were never compared with a recorded one: check them on the first pack.",
+    "Of the bits of the alarm answer (0x44) only under-voltage was seen set in a recording: check the others on the first pack.",
     "An answer does not repeat the question: it is told by its form. A line is read empty after each failure.",
     "The first temperature is that of the BMS, the others are those of groups of cells.",
     "The SoC is not stated, only ampere-hours; the BMS's SoC is not known.",
     "The pack voltage is the sum of the cells in every recorded frame: it is not a second measurement.",
-    "The alarm answer is not among the recorded frames: read it beside the pack's own lamps before you trust it.",
 )
 
 FIELDS = (

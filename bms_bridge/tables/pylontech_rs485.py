@@ -8,7 +8,7 @@ KIND = "bms"
 
 INFO = {
     "title": "Pylontech low voltage over RS485 (V3.3), up to 16 cells",
-    "source": "RS485-protocol-pylon-low-voltage-V3.3-20180821, Pylontech: vendor document | https://github.com/Frankkkkk/python-pylontech tests: recorded frames of US2000, US3000 and UP2500 (MIT)",
+    "source": "RS485-protocol-pylon-low-voltage-V3.3-20180821, Pylontech: vendor document | https://github.com/Frankkkkk/python-pylontech tests: recorded frames of US2000, US3000 and UP2500 (MIT) | https://github.com/stroblme/lxp-pylon-utils: a recorded alarm answer of four US2000 (bytes)",
     "licence": "Apache-2.0 (this file); the layout is a fact of the vendor's document",
     "line": "serial",
     "baud": 115200,
@@ -36,7 +36,7 @@ BLOCKS = ((66, None, 1, 1000, 27), (68, None, 1, 1000, 128), (146, None, 1, 1000
 
 ANSWERS = (
     (2, ((1, 2, 16, 255), (1, 2, 8, 255), (0, 6), (5, ((2, 4), (4, 10)), 10, 255))),
-    (0, ((0, 2), (1, 1, 16, 0), (1, 1, 8, 0), (0, 8))),
+    (2, ((1, 1, 16, 0), (1, 1, 8, 0), (0, 8))),
     (0, ((0, 9), (3,))),
 )
 
