@@ -215,10 +215,10 @@ def run(name, seed, cases, life=60):
 
 def recovers(line):
     """After all that, good answers are taken and every group that the profile provides becomes fresh; where
-    blocks come together or in parts, with the values that the device has (the first round may still hold a
-    part from before)."""
+    blocks come together or in parts, with the values that the device has (the first rounds may still hold a
+    part or a block from before)."""
     before = line.device.read(0)
-    rounds = 2 if isinstance(line, Joined) else 1
+    rounds = 5 if isinstance(line, Joined) else 1
     counts = [0] * 8 if before is None else [row.count for row in before.groups]
     provided = [group for group, period_ms in enumerate(line.table.PERIODS_MS) if period_ms is not None]
     for _ in range(20 * rounds * len(line.table.BLOCKS)):
