@@ -3,7 +3,8 @@
 # Made from profiles/pylontech_hv_can.yaml by bms_bridge.compile. Do not edit.
 
 CAVEATS = (
-    "The battery answers to 0x4200 and is silent without it: an inverter on the bus asks, or this site does, which happens in control only.",
+    "The battery answers to 0x4200 and is silent without it; the site asks once a second, in observe too. Every device answers to the same question.",
+    "Without the marks of 0x4280 the alarms are not known: a battery that does not send them can only be observed.",
     "No cell list and no temperature list cross this protocol, only the extremes.",
     "The current's sign (positive charges) comes from sources, not from a recording with current: prove it on site.",
     "The discharge limit has been recorded positive and is described as negative; its sign is not used.",

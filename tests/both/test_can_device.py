@@ -280,5 +280,5 @@ def test_a_limit_of_either_sign_is_a_magnitude():
         pack = CanBms(table, {"id": "p"})
         pack.take(0, 0x4220, True, b"\x2d\x09\x00\x07\x24\x77" + raw.to_bytes(2, "little"))
         assert pack.read(0).bms_discharge_ma == 37000 and pack.read(0).bms_charge_ma == 50000
-    said = encode_frames(table, sample_of(table))[1][2]
+    said = encode_message(table, 1, sample_of(table))
     assert said[6] | said[7] << 8 == 30000 - 1200  # sent: negative
