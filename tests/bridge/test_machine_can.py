@@ -32,7 +32,9 @@ def run(program, *words):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize(("profile", "unit", "cells"), [("nissan_leaf", 0, 96), ("jk_can", 2, 24), ("pylontech_hv_can", 1, 0)])
+@pytest.mark.parametrize(
+    ("profile", "unit", "cells"), [("nissan_leaf", 0, 96), ("jk_can", 2, 24), ("pylontech_hv_can", 1, 0)]
+)
 def test_a_pack_is_read_over_machine_can_in_the_vm(micropython, profile, unit, cells):
     """Questions leave in order through three places, frames of others are filtered, remote frames ignored; off the
     bus, the controller is started anew."""
