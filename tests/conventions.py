@@ -20,7 +20,7 @@ POSIX_ONLY = frozenset("fcntl termios pty tty resource pwd grp".split())
 # (room, file patterns, what its files may import). The first pattern that fits decides. A name allows
 # itself and everything below it; "stdlib" and "*" allow Python's library and anything at all.
 ROOMS = (
-    ("core", ("edge/core/*.py",), ("edge.core", "math", "collections", "struct")),
+    ("core", ("edge/core/*.py",), ("edge.core", "math", "collections", "struct", "array")),
     ("loop", ("edge/loop.py",), ("edge.core",)),
     ("init", ("edge/__init__.py", "*/__init__.py"), ("edge.core", "bms_bridge")),
     (
