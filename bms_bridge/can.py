@@ -66,7 +66,7 @@ class CanBms:
         self._state = Assembler(table)
         for slot in getattr(table, "EMPTY", ()):
             self._state.slots[slot] = ()
-        self._events = [[row, None] for row in getattr(table, "EVENTS", ())]
+        self._events = [{"row": row, "at_ms": None} for row in getattr(table, "EVENTS", ())]
         self._counters = [None] * len(table.BLOCKS)
         self._routes = {}
         for index, row in enumerate(table.BLOCKS):
@@ -133,12 +133,13 @@ class CanBms:
 
     def _forget(self, now_ms, index, event):
         """An alarm that is only told while it lasts is over when its message has not come for a while.
-        event: [(message, slot of its alarms, ms), when it came last or None]."""
-        (message, slot, hold_ms), at_ms = event
+        event: its row (message, slot of its alarms, ms) and when it came last, or None."""
+        message, slot, hold_ms = event["row"]
+        at_ms = event["at_ms"]
         if message == index:
-            event[1] = now_ms
+            event["at_ms"] = now_ms
         elif at_ms is not None and now_ms - at_ms > hold_ms:
-            event[1] = None
+            event["at_ms"] = None
             self._state.slots[slot] = 0
 
     def _answer(self, now_ms, data):
