@@ -39,7 +39,7 @@ class MachinePort:
         try:
             import machine
 
-            controller = getattr(machine, "CAN")  # not on every port, nor in its stubs
+            controller = machine.CAN  # type: ignore[attr-defined]  # not on every port, nor in its stubs
             self._can = controller(self._link["controller"], self._link["bitrate"])
             self._can.irq(self._came, controller.IRQ_RX)
             self._listen()
