@@ -7,9 +7,14 @@ With REUSE_EDGE_CI=1 a skipped test fails the run: CI has everything.
 
 import os
 import shutil
+import signal
 import sys
 
 import pytest
+
+# Started in the background by a shell, a process ignores Ctrl-C and so would every process that a test starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 STRICT = os.environ.get("REUSE_EDGE_CI") == "1"
 SBIN = os.pathsep + os.pathsep.join(("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"))
