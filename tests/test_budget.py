@@ -18,7 +18,7 @@ BESIDE = pathlib.Path(sys.executable).parent
 # room: (file patterns, excluded patterns, budget in bytes). Each budget is the measured size + about 15 %;
 # the measured number stands behind it.
 ROOMS = {
-    "core": (("edge/core/*.py", "edge/loop.py"), (), 58000),  # 50474
+    "core": (("edge/core/*.py", "edge/loop.py"), (), 77000),  # 66608
     "shell": (("edge/shell/*.py",), ("gateway",), 26500),  # 22791
     "bridge": (
         ("bms_bridge/*.py", "bms_bridge/transports/*.py"),

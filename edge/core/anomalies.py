@@ -1,17 +1,283 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The reuse-edge authors
-"""What single cells tell at rest: weakest, strongest, self-discharge.
+"""Judgement: what of the cell layer and of the sensors is abnormal, with evidence and sigma.
 
-At each anchor every cell's relaxed voltage gives its own state of charge from the OCV table. The
-deviation from the middle cell is comparable only at a similar state of charge, so the first and the
-last anchor of one region (low or high) are compared: a cell that lost charge against its peers in
-between discharges itself. Where the curve is flat the deviations mean nothing and none is kept.
-Idea of delta estimation against a reference cell: G. Plett, Battery Management Systems vol. 2, ch. 5.
+Nothing is estimated here. Judge reads the filter of the cells (edge.core.cells), keeps the few old values
+that "growing" and "jumped" need, and says what it sees as tuples Anomaly. "Nothing found" only counts for
+what observable() says can be seen; advice() names the manoeuvre that would tell most.
 """
 
-from edge.core.records import Est
-from edge.core.soc import W_ANCHOR
+from array import array
+from collections import namedtuple
 
+from edge.core import cells as c
+from edge.core.records import Est
+from edge.core.soc import W_COUNTED
+
+KINDS = (
+    "self_discharge",
+    "internal_short",
+    "resistance_jump",
+    "contact",
+    "diverging",
+    "weak_capacity",
+    "current_offset",
+    "current_gain",
+    "temp_sensor",
+)
+LEAKS, SHORT, JUMP, CONTACT, DIVERGING, WEAK, OFFSET, GAIN, TEMP = range(len(KINDS))
+ALARMS = (SHORT,)  # the other kinds are warnings
+TEXTS = (
+    "loses charge against the other cells",
+    "loses charge fast",
+    "loses more charge from look to look",
+    "resistance rose within a day; contact or cell cannot be told apart",
+    "resistance rose within a day, the slow part with it: the cell",
+    "resistance rose within a day, only the fast part: a contact",
+    "the spread of SoC grows",
+    "smaller than the other cells",
+    "the current sensor is off at zero current",
+    "the offset of the current sensor moves",
+    "battery and meter energy disagree",
+    "reads differently from the other sensors than it used to",
+)
+(
+    T_LEAK,
+    T_FAST,
+    T_GROWING,
+    T_ROSE,
+    T_CELL,
+    T_CONTACT,
+    T_SPREAD,
+    T_SMALL,
+    T_OFFSET,
+    T_MOVES,
+    T_ENERGY,
+    T_TEMP,
+) = range(len(TEXTS))
+# kind: one of KINDS. where: cell or sensor index, -1 = the pack. value, std: uA for leaks and offset, ppm
+# for resistance, capacity, gain and spread (per week), thousandths of K for temperature. text: of TEXTS.
+Anomaly = namedtuple("Anomaly", ("kind", "where", "value", "std", "at_ms", "text"))
+
+ADVICE = ("nothing", "rest of 30 min", "visit of the upper knee", "swing of 40 % or more")
+A_NONE, A_REST, A_KNEE, A_SWING = range(len(ADVICE))
+
+SIGMAS = 4  # leaks and resistance jumps
+WARN_C = 5000  # a leak above capacity per this many hours warns ...
+SHORT_C = 1000  # ... and above this it is a short
+JUMP_PPM = 100000  # rise of resistance in 24 h
+RISE_STD = 0.08  # a resistance with a wider sigma is not kept for comparison
+NONE = -32000
+CONTACT_PERCENT = 130  # the fast part rose this much more than the whole: a contact
+WEAK_PPM = 100000  # 1/capacity above the median, for certain (one sigma less)
+WEAK_SIGMAS = 3
+WEAK_S = 86400.0  # after a whole day of the site
+SPREAD_PPM = 5000  # growth of the spread of SoC per week ...
+SPREAD_STD_PPM = 2000  # ... and one sigma of the difference of two spreads, measured
+OFFSET_PPM = 10000  # of C
+OFFSET_SIGMAS = 3
+DRIFT_PPM = 3000  # of C in a week
+LOOK_MS = 3600000
+KEEP = 5  # looks kept of leak and resistance, one each 6 h: the oldest is a day old
+EVERY = 6
+DAYS = 8
+
+
+class Judge:
+    """What is abnormal in one pack. count, nominal_mah: as for CellDeltas; state: as state() gave it or None
+    (another count starts afresh; a damaged one raises KeyError, TypeError, IndexError or ValueError)."""
+
+    def __init__(self, count, nominal_mah, state=None):
+        self.count = count
+        self.nominal_mah = nominal_mah
+        self.looks = 0
+        self.due_ms = 0
+        self.kept = 0  # looks in the rings
+        self.leaks = array("h", [0] * (count * KEEP))  # ppm of nominal per hour, newest first
+        self.rises = array("h", [0] * (count * KEEP))  # resistance deviation, parts per thousand
+        self.spreads = []  # ppm, one a day, newest first
+        self.offsets = []  # ppm of C, one a day, newest first
+        self.found = ()
+        self._before = []
+        if state is not None and len(state["leaks"]) == count * KEEP:
+            self._load(state)
+
+    def look(self, clock_ms, cells, z=0.5, bias=None, fast=None):
+        """Judge once an hour of clock_ms (operating time); returns the tuple of Anomaly that hold now.
+
+        cells: CellDeltas. z: SoC of the mean cell (0..1). bias: Est of the current sensor's offset, mA, or
+        None. fast: function cell -> ppm of the deviation of its 10-s resistance, or None.
+        """
+        if clock_ms < self.due_ms:
+            return self.found
+        self.due_ms = clock_ms + LOOK_MS
+        found = []
+        self._judge_leaks(cells, found)
+        self._judge_rises(cells, fast, found)
+        self._judge_capacity(cells, found)
+        self._judge_spread(cells, z, found)
+        self._judge_offset(bias, found)
+        if self.looks % EVERY == 0:
+            self._keep(cells)
+        self.looks += 1
+        # what one look sees, the next one must see too
+        keys = [(LEAKS if each.kind == SHORT else each.kind, each.where) for each in found]
+        self.found = tuple([found[i] for i in range(len(found)) if keys[i] in self._before])
+        self._before = keys
+        return self.found
+
+    def _keep(self, cells):
+        count = self.count
+        for ring in (self.leaks, self.rises):
+            for at in range(count * KEEP - 1, count - 1, -1):
+                ring[at] = ring[at - count]
+        for i in range(count):
+            self.leaks[i] = _short(cells.x[i * c.WIDTH + c.LEAK] * 1e6)
+            sure = cells.std(i, c.DR) < RISE_STD
+            self.rises[i] = _short(cells.x[i * c.WIDTH + c.DR] * 1e3) if sure else NONE
+        self.kept = min(self.kept + 1, KEEP)
+
+    def _judge_leaks(self, cells, found):
+        each = [cells.leak(i) for i in range(self.count)]
+        if each[0].value is None:
+            return
+        middle = median([est.value for est in each])
+        warn_ua = self.nominal_mah * 1000 // WARN_C
+        for i in range(self.count):
+            over = each[i].value - middle
+            std = each[i].std
+            if over <= SIGMAS * std or over <= warn_ua:
+                continue
+            growing = self._growing(i, std)
+            if over > self.nominal_mah * 1000 // SHORT_C or growing:
+                found.append(Anomaly(SHORT, i, over, std, each[i].at_ms, T_GROWING if growing else T_FAST))
+            else:
+                found.append(Anomaly(LEAKS, i, over, std, each[i].at_ms, T_LEAK))
+
+    def _growing(self, cell, std_ua):
+        """True when the last three kept leaks grew, the first was significant and the growth is too."""
+        if self.kept < 3:
+            return False
+        new, mid, old = [self.leaks[k * self.count + cell] * self.nominal_mah // 1000 for k in range(3)]
+        return new > mid > old > SIGMAS * std_ua and new - old > 3 * std_ua and new - old > old // 2
+
+    def _judge_rises(self, cells, fast, found):
+        if self.kept < KEEP:
+            return
+        for i in range(self.count):
+            est = cells.resistance_deviation(i)
+            before = [self.rises[k * self.count + i] for k in range(2, KEEP)]  # 12 to 24 h ago
+            if min(before) == NONE:
+                continue
+            most = max(before)
+            rise = (est.value - most * 1000) * 1000 // max(1000 + most, 100)
+            std = est.std * 1000 // max(1000 + most, 100)
+            if rise <= JUMP_PPM or rise <= SIGMAS * std:
+                continue
+            kind, text = JUMP, T_ROSE
+            if fast is not None and fast(i) is not None:
+                contact = fast(i) * 100 > est.value * CONTACT_PERCENT
+                kind, text = (CONTACT, T_CONTACT) if contact else (JUMP, T_CELL)
+            found.append(Anomaly(kind, i, rise, std, est.at_ms, text))
+
+    def _judge_capacity(self, cells, found):
+        if cells.seen_s < WEAK_S:
+            return
+        each = [int(cells.x[i * c.WIDTH + c.DQ] * 1e6) for i in range(self.count)]
+        middle = median(each)
+        for i in range(self.count):
+            est = cells.capacity_deviation(i)
+            over = (each[i] - middle) * 1000 // (1000 + middle // 1000)
+            if est.why == W_COUNTED and over > WEAK_PPM + est.std and over > WEAK_SIGMAS * est.std:
+                found.append(Anomaly(WEAK, i, over, est.std, est.at_ms, T_SMALL))
+
+    def _judge_spread(self, cells, z, found):
+        """Once a day: the spread of SoC as it would be at half charge, where capacities do not matter."""
+        if cells.soc_deviation(0).why != W_COUNTED:
+            return
+        at_half = [cells.x[i * c.WIDTH] + (0.5 - z) * cells.x[i * c.WIDTH + c.DQ] for i in range(self.count)]
+        low = min(at_half)
+        if self.looks % 24 == 0:
+            self.spreads = [int((max(at_half) - low) * 1e6)] + self.spreads[: DAYS - 1]
+        if len(self.spreads) < DAYS:
+            return
+        grown = self.spreads[0] - self.spreads[DAYS - 1]
+        if grown > SPREAD_PPM and grown > 2 * SPREAD_STD_PPM:
+            low_cell = at_half.index(low)
+            found.append(Anomaly(DIVERGING, low_cell, grown, SPREAD_STD_PPM, cells.at_ms, T_SPREAD))
+
+    def _judge_offset(self, bias, found):
+        if bias is None or bias.value is None:
+            return
+        ppm = bias.value * 1000000 // self.nominal_mah
+        std = bias.std * 1000000 // self.nominal_mah + 1
+        if self.looks % 24 == 0:
+            self.offsets = [ppm] + self.offsets[: DAYS - 1]
+        if abs(ppm) > OFFSET_PPM and abs(ppm) > OFFSET_SIGMAS * std:
+            found.append(Anomaly(OFFSET, -1, bias.value * 1000, bias.std * 1000, bias.at_ms, T_OFFSET))
+            return
+        moved = ppm - self.offsets[-1] if len(self.offsets) == DAYS else 0
+        if abs(moved) > DRIFT_PPM and abs(moved) > SIGMAS * std:
+            moved_ua = moved * self.nominal_mah // 1000
+            found.append(Anomaly(OFFSET, -1, moved_ua, bias.std * 1000, bias.at_ms, T_MOVES))
+
+    def state(self):
+        """Dict of integers for the store."""
+        return {
+            "leaks": list(self.leaks),
+            "rises": list(self.rises),
+            "kept": self.kept,
+            "looks": self.looks,
+            "spreads": list(self.spreads),
+            "offsets": list(self.offsets),
+        }
+
+    def _load(self, state):
+        leaks = array("h", [_short(int(v)) for v in state["leaks"]])
+        rises = array("h", [_short(int(v)) for v in state["rises"]])
+        if len(rises) != len(leaks) or not 0 <= state["kept"] <= KEEP:
+            raise ValueError("size")
+        spreads = [int(v) for v in state["spreads"]][:DAYS]
+        offsets = [int(v) for v in state["offsets"]][:DAYS]
+        looks = int(state["looks"])
+        self.leaks, self.rises, self.kept = leaks, rises, state["kept"]
+        self.looks, self.spreads, self.offsets = looks, spreads, offsets
+
+
+def observable(cells, bias=None):
+    """((kind, True or False), ...): could such an anomaly be seen now at all? False means: not known."""
+    count = range(cells.count)
+    leak = max([cells.std(i, c.LEAK) for i in count]) * SIGMAS < 1.0 / SHORT_C
+    rise = max([cells.std(i, c.DR) for i in count]) * SIGMAS * 1e6 < 2 * JUMP_PPM
+    capacity = max([cells.std(i, c.DQ) for i in count]) * WEAK_SIGMAS * 1e6 < 2 * WEAK_PPM
+    capacity = capacity and cells.seen_s >= WEAK_S
+    charge = max([cells.std(i, c.DZ) for i in count]) < c.HIDDEN[c.DZ]
+    offset = bias is not None and bias.value is not None
+    return ((LEAKS, leak), (JUMP, rise), (DIVERGING, charge), (WEAK, capacity), (OFFSET, offset))
+
+
+def advice(cells, chemistry):
+    """Index into ADVICE: the manoeuvre that would tell most about the cells now. chemistry: lfp or nmc."""
+    seen = dict(observable(cells))
+    if not seen[DIVERGING] or not seen[LEAKS]:
+        return A_KNEE if chemistry == "lfp" else A_REST
+    if not seen[WEAK] or not seen[JUMP]:
+        return A_SWING
+    return A_NONE
+
+
+def median(values):
+    """The middle one, of an even number the upper."""
+    return sorted(values)[len(values) // 2]
+
+
+def _short(value):
+    return int(min(max(value, -32000), 32000))
+
+
+# ---- the older way: relaxed voltages at anchors
+
+BY_VOLTAGE = 3  # of edge.core.soc.WHY
 MAX_HALF_PPM = 30000  # a wider band of the middle cell at the anchor: too flat here to compare cells
 CELL_HALF_PPM = 22000  # a cell whose own band is wider is left out: its voltage says too little
 REGION_PPM = 100000  # anchors are comparable when their SoC differs by less than this
@@ -105,14 +371,14 @@ class Cells:
         result = []
         for cell in (low, high):
             value = min(max(pack.value + deviations[cell], 0), 1000000)
-            result.append((cell, Est(value, pack.std, at_ms, W_ANCHOR)))
+            result.append((cell, Est(value, pack.std, at_ms, BY_VOLTAGE)))
         return tuple(result)
 
     def leak_estimate(self):
         """(cell, Est in mA) of a significant self-discharge, or None."""
         if self.leak is None:
             return None
-        return self.leak[0], Est(self.leak[1], self.leak[2], None, W_ANCHOR)
+        return self.leak[0], Est(self.leak[1], self.leak[2], None, BY_VOLTAGE)
 
     def state(self):
         """Dict of integers for the store."""

@@ -1,0 +1,373 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""Every cell of a pack against the mean cell: charge, capacity, resistance and leak, each with its sigma.
+
+A bar-delta filter (G. Plett, Battery Management Systems vol. 2, ch. 5): the pack filter follows the mean
+cell, this one only how cell i differs from it. Once a minute, with the block means of that minute:
+
+    dz_i' = dz_i + (I dt/3600/Q) dq_i - (dt/3600) (Qn/Q) l_i
+    dv_i  = OCV(z + dz_i) - OCV(z) + pol dr_i + c_i(z) + noise
+
+dz  difference of SoC          dq  relative difference of 1/capacity
+dr  relative difference of resistance       l  leak, share of the nominal capacity per hour, + loses charge
+c   how this cell's curve (and the offset of its voltage input) differs from the mean curve: KNOTS values
+    over z, linear in between. What repeats at the same z every day is curve, not leak; only what drifts
+    is. Where the curve is flat, dv goes into c, and dz learns nothing.
+
+All cells see the same I, z, slope and pol, so they share ONE covariance; a cell costs WIDTH values of
+single precision. A cell with gaps keeps a factor (`wide`) by which its own covariance is larger. The model
+error is correlated in time: the variance of one block counts as long as TAU_S. The mean over the cells is
+taken out of dv and of its prediction, so that what all cells have in common stays with the pack filter.
+"""
+
+from array import array
+from math import sqrt
+
+from edge.core.records import UNKNOWN, Est
+from edge.core.soc import W_COUNTED, W_HIDDEN
+
+KNOTS = 10
+WIDTH = 4 + KNOTS  # dz, dq, dr, leak, curve
+DZ, DQ, DR, LEAK = 0, 1, 2, 3
+# One sigma before anything was seen. Spread of second-life packs: capacity sd 2.4 to 12 %.
+PRIOR = (0.1, 0.1, 0.5, 0.002)
+CURVE_V = 0.010  # a knot of one cell's own curve; cells of one pack at 65 to 80 % SoH differ by 5 to 20 mV
+INPUT_V = 0.001  # common offset of a cell's voltage input
+NOISE_V = 0.002  # rms of what the model of dv misses
+NOISE_POL = 0.1  # and this share of the polarisation (time constants differ, not only resistance)
+NOISE_SHAPE = 0.25  # and of slope times the pack's own sigma: its curve is not known better than this
+TAU_S = 1800.0  # correlation time of those
+WALK_Z = 0.0003  # random walks: per sqrt(hour) ...
+WALK = (0.0, 0.002, 0.03, 0.00004)  # ... and per sqrt(day), in the order of the states
+WALK_CURVE_V = 0.0005
+GATE = 5.0  # sigmas a single block may pull
+MOST_WIDE = 1000000.0  # of a saved state
+BACK = 0.99  # how fast a cell that is back gets narrow again: at most this per block
+EDGE = 0.05  # a cell's own SoC stays this close to 0..1
+SMALL = 0.01  # below this |dz| the slope at z is good enough
+# The filter's sigma leaves out what it holds for certain; measured factors, and floors of one sigma.
+REPORT = (1.4, 1.4, 1.4, 1.0)
+FLOOR = (0.003, 0.005, 0.01, 0.00002)
+HIDDEN = (0.03, 0.08, 0.2, 0.0006)  # above this sigma a value is not observable
+NEW_S = 21600.0
+FOREIGN_V = 0.015  # rms of the first block after a restart that says: these are other cells
+_X = 1e8  # saved integers: parts of the states ...
+_P = 1e18  # ... and of the covariance
+
+
+class CellDeltas:
+    """Differences of count cells from their mean. nominal_mah: the cells' rated capacity.
+
+    state: dict as state() gave it, or None. One of another count or rating starts afresh; a damaged one
+    raises KeyError, TypeError, IndexError or ValueError.
+    """
+
+    def __init__(self, count, nominal_mah, state=None):
+        self.count = count
+        self.nominal_mah = nominal_mah
+        self.nominal_ah = nominal_mah / 1000.0
+        self.at_ms = None
+        self.seen_s = 0.0  # time with information since the start
+        self._restored = False
+        self._fresh()
+        if state is not None and state["cells"] == count and state["nominal_mah"] == nominal_mah:
+            self._load(state)
+
+    def _fresh(self):
+        self.x = array("f", [0.0] * (self.count * WIDTH))
+        self.wide = array("f", [1.0] * self.count)
+        self.p = p = array("f", [0.0] * (WIDTH * WIDTH))
+        self.seen_s = 0.0
+        for i in range(4):
+            p[i * WIDTH + i] = PRIOR[i] * PRIOR[i]
+        for i in range(4, WIDTH):
+            for j in range(4, WIDTH):
+                p[i * WIDTH + j] = INPUT_V * INPUT_V
+            p[i * WIDTH + i] += CURVE_V * CURVE_V
+
+    # ---- one block ------------------------------------------------------------------------------
+
+    def update(self, dt_s, current_a, mean, deviations_v, ocv=None, at_ms=None):
+        """Take the means of one block of dt_s seconds.
+
+        current_a: without the sensor's known offset, + charges. mean: (z, its sigma, slope of the curve
+        in V per unit of z, polarisation of the mean cell in V (all parts, slow ones too, + when charged),
+        capacity in Ah). deviations_v: per cell its mean voltage minus the mean of the known cells, None =
+        not known. ocv: function z -> V of the pack's present curve, for cells far from the mean (None: the
+        slope alone). at_ms: time stamp of the results.
+        """
+        z, z_std, slope, pol_v, q_ah = mean
+        move = current_a * dt_s / 3600.0 / q_ah
+        self._predict(dt_s, move, q_ah)
+        known = 0
+        for v in deviations_v:
+            if v is not None:
+                known += 1
+        if known < 2:  # nobody saw the cells: the covariance only grows
+            return
+        gain = self._gain(slope, pol_v, z, dt_s, z_std)
+        errors = self._errors(gain, mean, deviations_v, ocv)
+        if self._restored:
+            self._restored = False
+            if self._foreign(errors, gain):
+                self._fresh()
+                return
+        self._correct(gain, errors, known, z)
+        self.seen_s += dt_s
+        self.at_ms = at_ms
+
+    def gap(self, dt_s, q_ah):
+        """Time without information: leaks go on, and up to C/2 may have flowed either way."""
+        self._predict(dt_s, 0.0, q_ah)
+        moved = 0.5 * self.nominal_ah / q_ah * dt_s / 3600.0
+        self.p[0] += moved * moved * self.p[DQ * WIDTH + DQ]
+
+    def _predict(self, dt_s, move, q_ah):
+        """Move states and covariance by one block: move is the mean cell's change of z."""
+        x = self.x
+        p = self.p
+        hours = dt_s / 3600.0
+        lost = -hours * self.nominal_ah / q_ah
+        for at in range(0, len(x), WIDTH):
+            x[at] += move * x[at + DQ] + lost * x[at + LEAK]
+        row = [p[j] + move * p[DQ * WIDTH + j] + lost * p[LEAK * WIDTH + j] for j in range(WIDTH)]
+        row[0] += move * row[DQ] + lost * row[LEAK] + WALK_Z * WALK_Z * hours
+        for j in range(WIDTH):
+            p[j] = row[j]
+            p[j * WIDTH] = row[j]
+        days = hours / 24.0
+        for j in range(1, WIDTH):
+            walk = WALK[j] if j < 4 else WALK_CURVE_V
+            p[j * WIDTH + j] += walk * walk * days
+
+    def _gain(self, slope, pol_v, z, dt_s, z_std):
+        """(covariance of the states with dv, its variance by the states, by noise, knot, share)."""
+        place = min(max(z, 0.0), 1.0) * (KNOTS - 1)
+        knot = min(int(place), KNOTS - 2)
+        share = place - knot
+        p = self.p
+        low = 4 + knot
+        with_v = []
+        for at in range(0, WIDTH * WIDTH, WIDTH):
+            with_v.append(slope * p[at] + pol_v * p[at + DR] + (1.0 - share) * p[at + low] + share * p[at + low + 1])
+        states = slope * with_v[0] + pol_v * with_v[DR] + (1.0 - share) * with_v[low] + share * with_v[low + 1]
+        pol = NOISE_POL * pol_v
+        shape = NOISE_SHAPE * slope * z_std
+        noise = (NOISE_V * NOISE_V + pol * pol + shape * shape) * max(1.0, TAU_S / dt_s)
+        return with_v, max(states, 0.0), noise, low, share
+
+    def _errors(self, gain, mean, deviations_v, ocv):
+        """Innovation per cell in V (None: not known), without what the known cells have in common."""
+        z, _, slope, pol_v, _ = mean
+        _, _, _, low, share = gain
+        x = self.x
+        base = ocv(z) if ocv is not None else 0.0
+        errors = []
+        scales = []
+        total = 0.0
+        known = 0
+        for i in range(self.count):
+            v = deviations_v[i]
+            errors.append(None)
+            scales.append(1.0)
+            if v is None:
+                continue
+            at = i * WIDTH
+            dz = x[at]
+            own = slope * dz
+            if ocv is not None:
+                own = ocv(z + dz) - base
+                if abs(dz) > SMALL and own / dz > slope:  # steeper there than at z: do not overshoot
+                    scales[i] = slope * dz / own if slope > 0.0 else 0.0
+            own += pol_v * x[at + DR] + (1.0 - share) * x[at + low] + share * x[at + low + 1]
+            errors[i] = v - own
+            total += v - own
+            known += 1
+        common = total / known
+        for i in range(self.count):
+            if errors[i] is not None:
+                errors[i] = (errors[i] - common) * scales[i]
+        return errors
+
+    def _foreign(self, errors, gain):
+        """True when the voltages of the first block after a restart do not belong to the saved cells."""
+        total = 0.0
+        known = 0
+        for error in errors:
+            if error is not None:
+                total += error * error
+                known += 1
+        expected = gain[1] + NOISE_V * NOISE_V
+        return total > known * max(16.0 * expected, FOREIGN_V * FOREIGN_V)
+
+    def _correct(self, gain, errors, known, z):
+        """Every known cell by the shared gain, an unknown one gets wider; then the covariance."""
+        with_v, states, noise, _, _ = gain
+        total = states + noise
+        most = GATE * sqrt(total)
+        widest = max(PRIOR[DZ] * PRIOR[DZ] / self.p[0], 1.0)
+        common = 0.0
+        for i in range(self.count):
+            error = errors[i]
+            if error is None:
+                self.wide[i] = min(self.wide[i] * total / noise, widest)
+                continue
+            if abs(error) > most:
+                error = most if error > 0.0 else -most
+                errors[i] = error
+                self.wide[i] = min(self.wide[i] * 1.1, widest)
+            common += error
+        common /= known
+        x = self.x
+        least = -EDGE - min(max(z, 0.0), 1.0)
+        for i in range(self.count):
+            if errors[i] is None:
+                continue
+            wide = self.wide[i]
+            factor = (errors[i] - common) / total
+            if wide > 1.0:
+                factor = (errors[i] - common) * wide / (wide * states + noise)
+                self._narrow(i, wide, states, noise)
+            at = i * WIDTH
+            for j in range(WIDTH):
+                x[at + j] += factor * with_v[j]
+            x[at] = min(max(x[at], least), least + 1.0 + 2.0 * EDGE)
+        self._shrink(with_v, total)
+
+    def _narrow(self, i, wide, states, noise):
+        """A cell that is back: wide falls as its information comes, but slowly."""
+        least = 1.0 + (wide - 1.0) * BACK
+        self.wide[i] = max(wide * (states + noise) / (wide * states + noise), least)
+
+    def _shrink(self, with_v, total):
+        p = self.p
+        for i in range(WIDTH):
+            factor = with_v[i] / total
+            for j in range(i):
+                value = p[i * WIDTH + j] - factor * with_v[j]
+                p[i * WIDTH + j] = value
+                p[j * WIDTH + i] = value
+            own = p[i * WIDTH + i]
+            p[i * WIDTH + i] = max(own - factor * with_v[i], own * 1e-4)
+
+    # ---- results --------------------------------------------------------------------------------
+
+    def std(self, cell, which):
+        """One sigma of state DZ, DQ, DR or LEAK of a cell (shares of 1; LEAK: of nominal per hour)."""
+        own = REPORT[which] * sqrt(self.p[which * WIDTH + which] * self.wide[cell])
+        if which == LEAK:  # before a place of the curve is seen again, curve and leak are hard to tell apart
+            own *= sqrt(1.0 + NEW_S / max(self.seen_s, 60.0))
+        own = sqrt(own * own + FLOOR[which] * FLOOR[which])
+        return min(own, PRIOR[which])
+
+    def _est(self, cell, which, value, std, scale):
+        why = W_HIDDEN if std > HIDDEN[which] else W_COUNTED
+        if not self.seen_s:
+            return UNKNOWN
+        return Est(_rounded(value * scale), _rounded(std * scale) + 1, self.at_ms, why)
+
+    def soc_deviation(self, cell):
+        """Est of a cell's SoC minus the mean cell's, ppm. Its reason says when it is not observable."""
+        return self._est(cell, DZ, self.x[cell * WIDTH], self.std(cell, DZ), 1e6)
+
+    def capacity_deviation(self, cell):
+        """Est of a cell's capacity relative to the mean cell's, ppm (-100000: a tenth smaller)."""
+        return self._est(cell, DQ, 1.0 / (1.0 + self._dq(cell)) - 1.0, self.std(cell, DQ), 1e6)
+
+    def resistance_deviation(self, cell):
+        """Est of a cell's resistance relative to the mean cell's, ppm."""
+        return self._est(cell, DR, self.x[cell * WIDTH + DR], self.std(cell, DR), 1e6)
+
+    def leak(self, cell):
+        """Est of a cell's self-discharge relative to the mean cell's, uA, + loses charge."""
+        scale = self.nominal_ah * 1e6
+        return self._est(cell, LEAK, self.x[cell * WIDTH + LEAK], self.std(cell, LEAK), scale)
+
+    def _dq(self, cell):
+        return min(max(self.x[cell * WIDTH + DQ], -0.7), 3.0)
+
+    def deviation(self, cell):
+        """(dz, dr, factor on the mean cell's capacity) of a cell as floats, for edge.core.power."""
+        at = cell * WIDTH
+        return self.x[at], self.x[at + DR], 1.0 / (1.0 + self._dq(cell))
+
+    def extremes(self, pack):
+        """((cell, Est), (cell, Est)): the lowest and the highest SoC in ppm now, pack: Est of the mean
+        cell's SoC. (None, None) when the cells cannot be told apart."""
+        if not self.seen_s or pack.value is None:
+            return None, None
+        low = high = 0
+        for i in range(1, self.count):
+            if self.x[i * WIDTH] < self.x[low * WIDTH]:
+                low = i
+            if self.x[i * WIDTH] > self.x[high * WIDTH]:
+                high = i
+        result = []
+        for cell in (low, high):
+            own = self.soc_deviation(cell)
+            if own.why == W_HIDDEN:
+                return None, None
+            value = min(max(pack.value + own.value, 0), 1000000)
+            std = int(sqrt(float(own.std) * own.std + float(pack.std) * pack.std)) + 1
+            result.append((cell, Est(value, std, own.at_ms, own.why)))
+        return tuple(result)
+
+    def limiting(self, z):
+        """(cell that is empty first, cell that is full first) from SoC z of the mean cell on, counting each
+        cell's own capacity; (None, None) while nothing is known."""
+        if not self.seen_s:
+            return None, None
+        empty = full = None
+        for i in range(self.count):
+            own = z + self.x[i * WIDTH]
+            capacity = 1.0 / (1.0 + self._dq(i))
+            down = own * capacity
+            up = (1.0 - own) * capacity
+            if empty is None or down < empty[0]:
+                empty = (down, i)
+            if full is None or up < full[0]:
+                full = (up, i)
+        return empty[1], full[1]
+
+    # ---- state ----------------------------------------------------------------------------------
+
+    def state(self):
+        """Dict of integers for the store."""
+        lower = [int(self.p[i * WIDTH + j] * _P) for i in range(WIDTH) for j in range(i + 1)]
+        return {
+            "cells": self.count,
+            "nominal_mah": self.nominal_mah,
+            "x": [int(value * _X) for value in self.x],
+            "p": lower,
+            "wide": [int(value * 1000.0) for value in self.wide],
+            "seen_s": int(self.seen_s),
+        }
+
+    def _load(self, state):
+        x = [int(value) / _X for value in state["x"]]
+        lower = [int(value) / _P for value in state["p"]]
+        wide = [int(value) / 1000.0 for value in state["wide"]]
+        if len(x) != self.count * WIDTH or len(lower) != WIDTH * (WIDTH + 1) // 2 or len(wide) != self.count:
+            raise ValueError("size")
+        if min(wide) < 0.999 or max(wide) > MOST_WIDE or max(x) > 10.0 or min(x) < -10.0:
+            raise ValueError("range")
+        seen_s = int(state["seen_s"])
+        p = array("f", [0.0] * (WIDTH * WIDTH))
+        at = 0
+        for i in range(WIDTH):
+            for j in range(i + 1):
+                p[i * WIDTH + j] = lower[at]
+                p[j * WIDTH + i] = lower[at]
+                at += 1
+            if not 0.0 < p[i * WIDTH + i] <= 10.0:
+                raise ValueError("covariance")
+        self.p = p
+        self.x = array("f", x)
+        self.wide = array("f", wide)
+        self.seen_s = float(seen_s)
+        self._restored = True
+
+
+def _rounded(value):
+    """Nearest integer, halves away from zero (round() differs between runtimes for halves)."""
+    return int(value + 0.5) if value >= 0.0 else -int(0.5 - value)

@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""Cell layer on both runtimes: a small straight-line pack with known differences, and the same bits."""
+
+from edge.core import anomalies as a
+from edge.core import cells as c
+from edge.core.power import CHARGE, DISCHARGE, R_SOC, R_UNKNOWN, R_VOLTAGE, Cell, cells_of, decay, power
+from edge.core.records import Est
+from edge.core.resistance import Resistance
+from edge.core.sensors import Temps, gain, suspect_gain
+from edge.core.soc import W_COUNTED, W_HIDDEN
+
+CELLS = 6
+NOMINAL_MAH = 5000
+SLOPE = 0.8
+R_OHM = 0.2
+# Per cell: (dz, relative 1/capacity, relative resistance, leak in A)
+TRUE = [(0.02, 0.0, 0.0, 0.0), (-0.03, 0.08, 0.2, 0.0), (0.0, 0.0, -0.1, 0.008)] + [(0.0, 0.0, 0.0, 0.0)] * 3
+# Of the state after 48 h of the made-up duty: differs when one runtime computes otherwise.
+DIGEST = 895958807
+
+
+def noise(seed):
+    """Endless numbers -1..1, the same on both runtimes."""
+    while True:
+        seed = (seed * 1103515245 + 12345) & 0x7FFFFFFF
+        yield seed / 1073741823.5 - 1.0
+
+
+def line(z):
+    """A straight curve."""
+    return 3.4 + SLOPE * z
+
+
+def current_at(minute):
+    """A day of charging 6 h, resting and discharging 6 h, A."""
+    hour = minute // 60 % 24
+    return 0.3 if 6 <= hour < 12 else -0.3 if 16 <= hour < 22 else 0.0
+
+
+def run(hours, true=TRUE, slope=SLOPE, cells=None, missing=None, first=0, dz=None):
+    """CellDeltas after hours of duty; missing: function (minute, cell) -> True where a cell is unknown."""
+    made = cells or c.CellDeltas(CELLS, NOMINAL_MAH)
+    random = noise(7)
+    dz = dz or [each[0] for each in true]
+    z = 0.3
+    for minute in range(first, first + hours * 60):
+        current = current_at(minute)
+        move = current / 60.0 / 4.0
+        z += move
+        for i in range(CELLS):
+            dz[i] += move * true[i][1] - true[i][3] / 60.0 / 4.0
+        each = [slope * dz[i] + current * R_OHM * true[i][2] + 0.001 * next(random) for i in range(CELLS)]
+        middle = 0.0
+        for v in each:
+            middle += v / CELLS
+        each = [v - middle for v in each]
+        if missing is not None:
+            each = [None if missing(minute, i) else each[i] for i in range(CELLS)]
+        made.update(60.0, current, (z, 0.003, slope, current * R_OHM, 4.0), each, None, minute * 60000)
+    return made, dz
+
+
+def mean_of(values):
+    """Mean without sum()."""
+    total = 0.0
+    for value in values:
+        total += value
+    return total / len(values)
+
+
+def near(est, true_ppm, sigmas=3):
+    """True when an Est covers the truth."""
+    return abs(est.value - true_ppm) <= sigmas * est.std
+
+
+def test_finds_the_differences_with_honest_sigmas():
+    made, dz = run(48)
+    middle = mean_of(dz)
+    for i in range(CELLS):
+        assert near(made.soc_deviation(i), (dz[i] - middle) * 1e6), i
+        assert near(made.leak(i), (TRUE[i][3] - 0.008 / CELLS) * 1e6), i
+    assert abs(made.leak(2).value - 8000 + 1333) < 1000
+    assert made.resistance_deviation(1).value > 100000
+    assert made.capacity_deviation(1).value < -40000
+    pack = Est(500000, 3000, 0, W_COUNTED)
+    weakest, strongest = made.extremes(pack)
+    assert weakest[0] == dz.index(min(dz)) and strongest[0] == 0
+    assert weakest[1].value < 500000 < strongest[1].value
+    assert made.limiting(0.5)[0] in (1, 2)
+
+
+def test_flat_curve_tells_nothing_about_charge():
+    made, _ = run(24, slope=0.0)
+    for i in range(CELLS):
+        assert abs(made.soc_deviation(i).value) < 1000
+        assert made.soc_deviation(i).why == W_HIDDEN and made.leak(i).why == W_HIDDEN
+    assert made.extremes(Est(500000, 3000, 0, W_COUNTED)) == (None, None)
+    assert a.advice(made, "lfp") == a.A_KNEE and a.advice(made, "nmc") == a.A_REST
+    assert not dict(a.observable(made))[a.LEAKS]
+    assert a.Judge(CELLS, NOMINAL_MAH).look(0, made) == ()
+
+
+def test_constant_offset_is_no_leak():
+    made, _ = run(48, true=[(0.01 * (i % 3 - 1), 0.0, 0.0, 0.0) for i in range(CELLS)])
+    for i in range(CELLS):
+        assert abs(made.leak(i).value) < 1000, made.leak(i)
+    assert a.Judge(CELLS, NOMINAL_MAH).look(0, made) == ()
+
+
+def test_missing_cell_keeps_its_place_and_is_less_sure():
+    made, dz = run(30, missing=lambda minute, i: i == 4 and minute > 600)
+    assert made.count == CELLS and made.std(4, c.DZ) > 2 * made.std(3, c.DZ)
+    assert near(made.soc_deviation(4), (dz[4] - mean_of(dz)) * 1e6)
+    again, dz = run(30, cells=made, first=30 * 60, dz=dz)
+    assert again.std(4, c.DZ) < 1.5 * again.std(3, c.DZ)
+    none = [None] * CELLS
+    before = made.std(0, c.DZ)
+    made.update(60.0, 0.0, (0.5, 0.003, SLOPE, 0.0, 4.0), none)
+    made.gap(36000.0, 4.0)
+    assert made.std(0, c.DZ) > before
+
+
+def test_unknown_before_the_first_block():
+    made = c.CellDeltas(CELLS, NOMINAL_MAH)
+    assert made.soc_deviation(0).value is None and made.leak(0).value is None
+    assert made.extremes(Est(500000, 3000, 0, W_COUNTED)) == (None, None)
+    assert made.limiting(0.5) == (None, None) and cells_of(made, 0.5, 0.01, 0.02) is None
+
+
+def test_state_survives_and_other_packs_start_afresh():
+    made, dz = run(24)
+    saved = made.state()
+    for value in saved["x"] + saved["p"] + saved["wide"]:
+        assert isinstance(value, int)
+    again = c.CellDeltas(CELLS, NOMINAL_MAH, saved)
+    for i in range(CELLS):
+        assert abs(again.soc_deviation(i).value - made.soc_deviation(i).value) <= 1
+        assert abs(again.std(i, c.LEAK) - made.std(i, c.LEAK)) < 1e-7
+    run(1, cells=again, first=24 * 60, dz=dz)
+    assert again.seen_s > 24 * 3600 - 1
+    assert c.CellDeltas(CELLS + 1, NOMINAL_MAH, saved).seen_s == 0.0
+    assert c.CellDeltas(CELLS, 280000, saved).seen_s == 0.0
+    other = c.CellDeltas(CELLS, NOMINAL_MAH, saved)
+    run(1, true=[(0.1 * (i % 2), 0.0, 0.0, 0.0) for i in range(CELLS)], cells=other)
+    assert other.seen_s < 2 * 3600  # the voltages were not those of the saved cells
+
+
+def test_damaged_state_raises():
+    good = run(1)[0].state()
+    for key, value in (("x", [0]), ("p", [0] * 105), ("wide", [0] * CELLS), ("x", "text"), ("seen_s", None)):
+        bad = dict(good)
+        bad[key] = value
+        try:
+            c.CellDeltas(CELLS, NOMINAL_MAH, bad)
+        except (KeyError, TypeError, IndexError, ValueError):
+            continue
+        raise AssertionError(key)
+
+
+def test_same_bits_on_both_runtimes():
+    saved = run(48, missing=lambda minute, i: i == 3 and minute % 7 == 0)[0].state()
+    digest = 0
+    for value in saved["x"] + saved["p"] + saved["wide"]:
+        digest = (digest * 31 + value) % 1000000007
+    assert digest == DIGEST, digest
+
+
+def test_judge_names_the_leak_and_keeps_its_memory():
+    judge = a.Judge(CELLS, NOMINAL_MAH)
+    made, dz = None, None
+    for hour in range(48):
+        made, dz = run(1, cells=made, first=hour * 60, dz=dz)
+        found = judge.look(hour * 3600000, made)
+    kinds = [(each.kind, each.where) for each in found]
+    assert (a.SHORT, 2) in kinds and [each for each in found if each.kind in (a.LEAKS, a.SHORT)][0].where == 2
+    again = a.Judge(CELLS, NOMINAL_MAH, judge.state())
+    assert again.state() == judge.state()
+    assert a.Judge(CELLS + 1, NOMINAL_MAH, judge.state()).kept == 0
+
+
+def test_offset_of_the_current_sensor():
+    made, _ = run(2)
+    judge = a.Judge(CELLS, NOMINAL_MAH)
+    # (mA, sigma, expected)
+    for ma, std, expected in ((20, 5, False), (80, 5, True), (80, 40, False), (-80, 5, True)):
+        for _ in range(2):  # the second look confirms the first
+            judge.due_ms = 0
+            found = judge.look(0, made, 0.5, Est(ma, std, 0, W_COUNTED))
+        kinds = [each.kind for each in found]
+        assert (a.OFFSET in kinds) == expected, (ma, std)
+
+
+def test_resistance_that_jumps_within_a_day():
+    judge = a.Judge(CELLS, NOMINAL_MAH)
+    true = [list(each) for each in TRUE]
+    for each in true:
+        each[3] = 0.0
+    made, dz, kinds = None, None, set()
+    for hour in range(72):
+        if hour == 48:
+            true[5][2] = 1.0  # twice the resistance
+        made, dz = run(1, true=true, cells=made, first=hour * 60, dz=dz)
+        for each in judge.look(hour * 3600000, made, fast=lambda cell: made.resistance_deviation(cell).value * 3 // 2):
+            kinds.add((a.KINDS[each.kind], each.where))
+    assert kinds == {("contact", 5)}, kinds
+
+
+def test_gain_needs_energy_and_a_narrow_band():
+    # (pack, meter, low, high, value or None, suspect)
+    cases = (
+        (9500, 10000, 940000, 960000, 0, False),
+        (9000, 10000, 940000, 960000, -52632, True),
+        (9400, 10000, 940000, 960000, -10527, False),
+        (9000, 10000, 800000, 1000000, None, False),
+        (900, 1000, 940000, 960000, None, False),
+        (None, 10000, 940000, 960000, None, False),
+    )
+    for pack, meter, low, high, value, suspect in cases:
+        est = gain(pack, meter, low, high, 5000)
+        assert est.value == value, est
+        assert (est.why == W_HIDDEN) == (value is None)
+        assert (suspect_gain(est) is not None) == suspect
+
+
+def test_temperature_sensor_against_its_own_normal():
+    temps = Temps(4)
+    for minute in range(60):
+        assert temps.look(minute, (25000, 25500, None, 29000)) == ()
+    assert temps.observable()
+    temps = Temps(4, temps.state())
+    found = ()
+    for minute in range(12):
+        found = temps.look(minute, (25000, 30500, None, 29000))
+    assert [each.where for each in found] == [1]
+    for minute in range(12):
+        found = temps.look(minute, (25000, 25400, 25000, 35000))
+    assert [each.where for each in found] == [3] and abs(found[0].value - 6000) < 1000
+    assert not Temps(2).observable()
+
+
+def test_resistance_is_not_made_smaller_by_current_noise():
+    random = noise(3)
+    made = Resistance(NOMINAL_MAH)
+    before = None
+    for k in range(20000):
+        level = (0.0, 0.0, 0.0, 0.7, 1.4, -0.9, 0.3)[k // 40 % 7] * (1 + k % 3 % 2)
+        seen = level + 0.1 * (next(random) + next(random) + next(random))
+        before = level
+        made.step(k * 10000, seen, 3.6 + before * 0.05 + 0.001 * next(random))
+    est = made.est()
+    assert abs(est.value - 50000) < 2000 and est.why == W_COUNTED, est
+    again = Resistance(NOMINAL_MAH, made.state())
+    assert abs(again.est().value - est.value) <= 1
+    made.step(0, None, 3.6)
+    assert Resistance(NOMINAL_MAH).est().value is None
+
+
+MAKER = {"charge_ma": 5000, "discharge_ma": 10000, "cell_max_mv": 4200, "cell_min_mv": 3000}
+MODEL = (0.03, 0.01, 0.02, 30.0, 600.0, 0.0, 0.0, 4.0)
+
+
+def test_decay():
+    # (t/tau, exp(-t/tau) in parts of 10^9)
+    for ratio, value in ((0.0, 1000000000), (0.01, 990049834), (1.0, 367879441), (5.0, 6737947), (30.0, 0)):
+        assert abs(decay(ratio, 1.0) * 1e9 - value) < 300, ratio
+
+
+def test_power_names_what_binds():
+    cells = [Cell(0.5, 0.0, 1.0, 0.0), Cell(0.5, 0.0, 1.0, 0.0)]
+    found = power(cells, MODEL, lambda z: 3.0 + 1.3 * z, MAKER)
+    # 4.2 V - 3.65 V over 33 mOhm is more than the maker allows; over an hour the cell is full
+    assert found[CHARGE][0][0] == 5000 and found[CHARGE][0][3] == -1
+    assert found[CHARGE][2][2] in (R_SOC, R_VOLTAGE) and found[CHARGE][2][0] <= 2000
+    for side in (CHARGE, DISCHARGE):
+        each = [row[0] for row in found[side]]
+        assert each[0] >= each[1] >= each[2] > 0
+    weak = power([cells[0], Cell(0.2, 0.02, 1.5, 0.1)], MODEL, lambda z: 3.0 + 1.3 * z, MAKER)
+    assert weak[DISCHARGE][1][3] == 1 and weak[DISCHARGE][1][0] < found[DISCHARGE][1][0]
+    full = power([Cell(0.99, 0.02, 1.0, 0.0)], MODEL, lambda z: 3.0 + 1.3 * z, MAKER)
+    assert full[CHARGE][0][0] == 0 and full[CHARGE][0][1] == 0
+    unknown = power(None, MODEL, lambda z: 3.0, MAKER)
+    assert unknown[CHARGE][0] == (None, None, R_UNKNOWN, -1)
+
+
+def test_power_of_the_cell_layer():
+    made, _ = run(24)
+    found = power(cells_of(made, 0.5, 0.01, 0.02), MODEL, line, MAKER)
+    assert 0 < found[DISCHARGE][2][0] < 2100 and found[DISCHARGE][2][3] in (1, 2)
