@@ -132,7 +132,8 @@ class Judge:
             for at in range(count * KEEP - 1, count - 1, -1):
                 ring[at] = ring[at - count]
         for i in range(count):
-            self.leaks[i] = _short(cells.x[i * c.WIDTH + c.LEAK] * 1e6)
+            leak = cells.x[i * c.WIDTH + c.LEAK]
+            self.leaks[i] = _short(leak * 1e6) if leak > SIGMAS * cells.std(i, c.LEAK) else 0  # 0: not significant
             sure = cells.std(i, c.DR) < RISE_STD
             self.rises[i] = _short(cells.x[i * c.WIDTH + c.DR] * 1e3) if sure else NONE
         self.kept = min(self.kept + 1, KEEP)
@@ -155,7 +156,7 @@ class Judge:
                 found.append(Anomaly(LEAKS, i, over, std, each[i].at_ms, T_LEAK))
 
     def _growing(self, cell, std_ua):
-        """True when the last three kept leaks grew, the first was significant and the growth is too."""
+        """True when the last three kept leaks were significant each, and grew by more than the filter's settling."""
         if self.kept < 3:
             return False
         new, mid, old = [self.leaks[k * self.count + cell] * self.nominal_mah // 1000 for k in range(3)]
