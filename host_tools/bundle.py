@@ -22,6 +22,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("edge", "bms_bridge")
+DOCUMENTS = "documents"
+FOLDERS = (*ROOMS, DOCUMENTS)  # what on a board is ours
 BOARD = ("edge.shell.board",)
 # A board, and the same controller in a process of the VM (the demo).
 ENTRIES = ("edge.shell.board", "edge.shell.vm")
@@ -189,11 +191,13 @@ def compile_all(texts, root):
         return {path: job.result() for path, job in jobs.items()}, mpy
 
 
-def build(out_dir, settings, entries=ENTRIES, base=".", root=ROOT):
+def build(out_dir, settings, entries=ENTRIES, base=".", root=ROOT, documents=None):
     """Write the board's tree into out_dir and return its Bundle.
 
     settings: the plain settings dict of the site (host_tools.site.load_site). base: folder that profiles
-    named by a file are relative to. Other files in out_dir stay, older .mpy files of ours go.
+    named by a file are relative to. documents: {SHA-256 in hex: bytes} of the signed documents that the
+    settings name (host_tools.certificate_site.files_of); they travel as they are, so that the board can
+    verify them. Other files in out_dir stay, older .mpy files and documents of ours go.
     Raises BundleError, bms_bridge's ProfileError, OSError.
     """
     root = Path(root)
@@ -205,13 +209,19 @@ def build(out_dir, settings, entries=ENTRIES, base=".", root=ROOT):
     files["boot.py"] = BOOT.encode()
     files["main.py"] = MAIN.encode()
     files["settings.json"] = json.dumps(settings, sort_keys=True, separators=(",", ":")).encode()
+    files.update({document_path(digest): data for digest, data in (documents or {}).items()})
     write_tree(Path(out_dir), files)
     digests = {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
     return Bundle(Path(out_dir), digests, {path: len(data) for path, data in files.items()}, mpy)
 
 
+def document_path(digest):
+    """Where a signed document lies on the board, by its SHA-256 in hex."""
+    return "%s/%s.cert" % (DOCUMENTS, digest[:16])
+
+
 def write_tree(folder, files):
-    """Write {path: bytes} below folder and remove .mpy files of our rooms that are not among them."""
+    """Write {path: bytes} below folder; .mpy files of our rooms and documents that are not among them go."""
     for path, data in files.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -221,3 +231,6 @@ def write_tree(folder, files):
         for old in (folder / room).rglob("*.mpy"):
             if old.relative_to(folder).as_posix() not in files:
                 old.unlink()
+    for old in (folder / DOCUMENTS).glob("*.cert"):
+        if old.relative_to(folder).as_posix() not in files:
+            old.unlink()

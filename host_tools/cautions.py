@@ -20,6 +20,7 @@ from edge.core.records import (
     PcsSample,
 )
 from edge.core.tx_gate import WATCHDOG_MS
+from host_tools import certificate_site
 from host_tools.units import human
 
 REQUIRED_GROUPS = (G_PACK, G_CURRENT, G_EXTREMES, G_LIMITS, G_ALARMS)
@@ -103,12 +104,16 @@ def pack_problems(pack, spot):
 
 
 def grade_problems(pack, entries):
-    """Remarks on the certificate."""
-    spot = entries["grade"].entries()["date"]
+    """Remarks on the date of the test."""
+    signed = "certificate" in entries
+    spot = entries["certificate"] if signed else entries["grade"].entries()["date"]
     try:
         date = datetime.date.fromisoformat(pack["grade"]["date"])
     except ValueError:
         raise spot.wrong("'%s' is not a date" % pack["grade"]["date"], "write YYYY-MM-DD") from None
+    found = certificate_site.remarks(pack, spot) if signed else []
+    if found:
+        return found
     days = (datetime.date.today() - date).days
     if days < 0:
         return [(spot, "%s is in the future" % date, "look at the certificate", False)]

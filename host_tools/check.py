@@ -9,8 +9,9 @@ nothing may raise them.
 import argparse
 import json
 
+from edge.core.settings import BOUNDS, bound
 from edge.core.validate import stale_after_ms
-from host_tools import cautions
+from host_tools import cautions, certificate
 from host_tools.places import SiteError
 from host_tools.site import SOURCES, read_site, tables_of
 from host_tools.units import human
@@ -37,8 +38,15 @@ def limits_of(pack):
         why = "the smallest of " + ", ".join("%s %s" % (SOURCES[name], human(key, sources[name])) for name in sources)
         rows.append(limit_row(key, sources[binds], binds, why, sources))
     for key in ABSOLUTE:
-        value = pack["maker"][key]
-        rows.append(limit_row(key, value, "maker", "absolute value", {"maker": value}))
+        sources = {name: pack[name][key] for name in ("maker", "grade") if pack[name].get(key) is not None}
+        value = bound(pack, key)
+        binds = "grade" if sources.get("grade") == value else "maker"
+        why = "absolute value"
+        if len(sources) > 1:
+            why = "the narrower of " + ", ".join(
+                "%s %s" % (SOURCES[name], human(key, sources[name])) for name in sources
+            )
+        rows.append(limit_row(key, value, binds, why, sources))
     return rows
 
 
@@ -61,6 +69,9 @@ def examine(path):
     found = cautions.remarks(settings, entries, tables)
     cautions.refuse(settings, found)
     packs = [describe(pack, tables[pack["profile"]], settings["period_ms"]) for pack in settings["packs"]]
+    names = {key["id"]: key["name"] for key in settings.get("trust") or ()}
+    for row, pack in zip(packs, settings["packs"]):
+        row["certificate"] = certified(pack, names)
     warnings = [
         {"line": spot.line, "place": spot.place, "problem": problem, "mend": mend} for spot, problem, mend, _ in found
     ]
@@ -78,6 +89,48 @@ def describe(pack, table, period_ms):
     return row
 
 
+def certified(pack, names):
+    """What the test centre says of a pack and what that changes, as a dict. names: {key id: name} of trust."""
+    grade = pack["grade"]
+    row = {"signed": "signer" in grade, "key": names.get(grade.get("signer")), "key_id": grade.get("signer")}
+    row["sha256"] = grade.get("hash")
+    row["says"] = {field[1]: grade[field[1]] for field in certificate.FIELDS if field[1] in grade}
+    changes = [("capacity_mah", pack["capacity_mah"])] + [(key, pack["maker"][key]) for key, _ in BOUNDS]
+    row["changes"] = {key: [maker, grade[key]] for key, maker in changes if grade.get(key, maker) != maker}
+    return row
+
+
+def show_certificate(row):
+    """The lines of certified()."""
+    says = row["says"]
+    if row["signed"]:
+        until = ", valid until %s" % says["valid_until"] if "valid_until" in says else ", without expiry"
+        signer = "%s %s version %d, signed by key %s (%s)" % (
+            says["body"],
+            says["number"],
+            says["version"],
+            row["key"],
+            row["key_id"],
+        )
+        yield "  certificate: %s" % signer
+        yield "    says    grade %s, tested %s%s" % (says["grade"], says["date"], until)
+    else:
+        yield "  certificate: none, the grade in this file is unsigned"
+        yield "    says    %s, grade %s, tested %s" % (says["body"], says["grade"], says["date"])
+    yield "            capacity %s ± %s" % tuple(
+        human("_mah", says[key]) for key in ("capacity_mah", "capacity_std_mah")
+    )
+    if "resistance_uohm" in says:
+        resistance = human("_uohm", says["resistance_uohm"])
+        at = " at %s" % human("_mc", says["resistance_temp_mc"]) if "resistance_temp_mc" in says else ""
+        yield "            resistance after 10 s %s%s" % (resistance, at)
+    for key, (maker, now) in row["changes"].items():
+        what = NAMES.get(key, "capacity: where the estimator begins")
+        yield "    changes %s: manufacturer %s → %s" % (what, human(key, maker), human(key, now))
+    if not row["changes"]:
+        yield "    changes nothing: every value is the manufacturer's"
+
+
 def show(answer, file):
     """The lines that a person reads."""
     does = "nothing but reads leaves" if answer["mode"] == "observe" else "limits are written to the PCS"
@@ -85,6 +138,7 @@ def show(answer, file):
     for pack in answer["packs"]:
         yield ""
         yield "%s  %s, %d cells, %s" % (pack["id"], pack["title"], pack["cells"], pack["chemistry"].upper())
+        yield from show_certificate(pack["certificate"])
         for row in pack["limits"]:
             name = NAMES[row["name"]]
             yield "  %-36s %8s ◂ %s: %s" % (name, row["text"], SOURCES[row["source"]], row["why"])

@@ -27,6 +27,8 @@ VERBS = {
     "top": ("host_tools.top", "main", "attach read-only to a running controller", "sim"),
     "sniff": ("host_tools.sniff", "main", "what a CAN bus says, live or from a log; which profile fits", None),
     "fit": ("host_tools.fit", "main", "identify a cell from its test data: the cell file of the estimators", "host"),
+    "certificate": ("host_tools.certificate_verbs", "main", "new, sign, show: what a test centre says of a pack", None),
+    "key": ("host_tools.certificate_verbs", "key_main", "new: a key pair that signs certificates", None),
     "receive": (
         "host_tools.receiver",
         "main",
@@ -69,7 +71,7 @@ class ForeignPackage(Exception):
 def usage():
     """The help text: verbs, common options, exit codes."""
     lines = ["usage: reuse-edge [--debug] VERB ...", "", "verbs:"]
-    lines += ["  %-10s %s" % (verb, row[2]) for verb, row in VERBS.items()]
+    lines += ["  %-11s %s" % (verb, row[2]) for verb, row in VERBS.items()]
     lines += [
         "",
         "options:",

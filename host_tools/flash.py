@@ -37,7 +37,7 @@ def make_plan(bundle, files):
     """What differs between the bundle and the board's files {path: [size, sha256]}."""
     new = sorted(path for path in bundle.files if path not in files)
     changed = sorted(path for path in bundle.files if path in files and files[path][1] != bundle.files[path])
-    stale = sorted(path for path in files if path not in bundle.files and path.split("/")[0] in bundles.ROOMS)
+    stale = sorted(path for path in files if path not in bundle.files and path.split("/")[0] in bundles.FOLDERS)
     return Plan(new, changed, stale, len(bundle.files) - len(new) - len(changed))
 
 
@@ -236,11 +236,14 @@ def page(result):
 
 def flash(options):
     """All steps; returns the exit code. Raises FlashError, ConsoleError and what the site file raises."""
+    from host_tools.certificate_site import files_of
     from host_tools.site import load_site
 
     settings = load_site(options.site)
+    documents = files_of(settings, options.site)
+    place = str(Path(options.site).resolve().parent)
     with tempfile.TemporaryDirectory(prefix="reuse-edge-flash-") as folder:
-        bundle = bundles.build(folder, settings, bundles.BOARD, base=str(Path(options.site).resolve().parent))
+        bundle = bundles.build(folder, settings, bundles.BOARD, base=place, documents=documents)
         board = Board(options.port)
         about = board.identify()
         plan = make_plan(bundle, about["files"])

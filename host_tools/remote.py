@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 
-from host_tools.bundle import ROOMS
+from host_tools import bundle
 from host_tools.console import real_port
 
 CALL_S = 60.0
@@ -114,7 +114,7 @@ class Board:
 
     def identify(self):
         """What the board is and has: files, free space (bytes), ram, version, mpy, board."""
-        places = [*ROOMS, "boot.py", MAIN, "settings.json"]
+        places = [*bundle.FOLDERS, "boot.py", MAIN, "settings.json"]
         output = self.run(IDENTIFY % json.dumps(places), resume=False)
         try:
             return json.loads(output.strip().splitlines()[-1])

@@ -12,14 +12,14 @@ import os
 from decimal import Decimal, InvalidOperation
 
 from edge.core import settings as core
-from host_tools import cautions, connections
+from host_tools import cautions, certificate_site, connections
 from host_tools.places import SiteError, parse
 from host_tools.units import human, human_key, unit_of
 
-# Keys that only site.yaml has: `connection` becomes link, `bms` the profile of a pack, `opening_path`
-# is for `check` alone.
+# Keys that only site.yaml has: `connection` becomes link, `bms` the profile of a pack, `certificate` the
+# grade, `opening_path` is for `check` alone.
 RENAMED = {"link": "connection", "profile": "bms"}
-HOST_KEYS = {"pack": ("opening_path",)}
+HOST_KEYS = {"pack": ("opening_path", "certificate")}
 
 SOURCES = {"maker": "manufacturer", "grade": "test centre", "contract": "contract"}
 # (narrower, wider): the core's pairs, and a contract may not pass the test centre either (LIMITS 3.2).
@@ -169,29 +169,53 @@ def refuse_looser(sources):
     """Raise SiteError when a narrower source allows more. sources: {name: (values, entries)}."""
     for narrow in ("grade", "contract"):
         values, entries = sources.get(narrow, ({}, {}))
-        for key in ("charge_ma", "discharge_ma", "capacity_mah"):
-            above = [wide for name, wide in NARROWER if name == narrow and wide in sources and key in sources[wide][0]]
-            if key not in values or not above:
+        for key, smaller in core.BOUNDS:
+            above = [
+                wide
+                for name, wide in NARROWER
+                if name == narrow and wide in sources and sources[wide][0].get(key) is not None
+            ]
+            if values.get(key) is None or not above:
                 continue
-            wide = min(above, key=lambda name: sources[name][0][key])
-            if values[key] > sources[wide][0][key]:
-                raise looser(entries[human_key(key)], key, narrow, wide, sources[wide])
+            wide = (min if smaller else max)(above, key=lambda name: sources[name][0][key])
+            if core.looser(values[key], sources[wide][0][key], smaller):
+                raise looser(entries[human_key(key)], key, narrow, wide, sources[wide], smaller)
 
 
-def looser(spot, key, narrow, wide, source):
-    """The SiteError for a limit above the one of the source wide."""
+def looser(spot, key, narrow, wide, source, smaller):
+    """The SiteError for a limit that allows more than the one of the source wide."""
     limit = human(key, source[0][key])
-    problem = "%s is above the %s's %s (line %d)" % (spot.text(), SOURCES[wide], limit, source[1][human_key(key)].line)
-    mend = "set it to %s or less%s." % (limit.split()[0], ", or remove it" if narrow == "contract" else "")
-    return spot.wrong(problem, mend, SMALLEST_WINS)
+    sides = ("above", "less") if smaller else ("below", "more")
+    line = source[1][human_key(key)].line
+    problem = "%s is %s the %s's %s (line %d)" % (spot.text(), sides[0], SOURCES[wide], limit, line)
+    remove = ", or remove it" if narrow == "contract" else ""
+    return spot.wrong(problem, "set it to %s or %s%s." % (limit.split()[0], sides[1], remove), SMALLEST_WINS)
 
 
-def read_pack(spot, links, base):
-    """The settings dict of one pack."""
+def read_grade(pack, entries, base, keys):
+    """(values, {key: Spot}) of the test centre's grade: of its signed certificate, or inline and unsigned."""
+    if "certificate" in entries:
+        if "grade" in entries:
+            raise entries["grade"].wrong("stands beside a certificate", "remove it: the certificate says all of it")
+        grade, inside, said = certificate_site.read(entries["certificate"], base, keys)
+        certificate_site.refuse_other(pack, entries, said, inside)
+    else:
+        values, inside = read_section(entries["grade"], "pack.grade")
+        certificate_site.refuse_unsigned(inside)
+        grade = {key: value for key, value in values.items() if value is not None}
+    certificate_site.refuse_absurd(pack, grade, inside)
+    return grade, inside
+
+
+def read_pack(spot, links, base, keys=()):
+    """The settings dict of one pack. keys: trusted keys for its certificate."""
     values, entries = read_section(spot, "pack", ("maker", "grade", "contract"))
     sources = {}
     for name in ("maker", "grade", "contract"):
         entry = entries.get(name)
+        if name == "grade" and (entry is not None or "certificate" in entries):
+            sources[name] = read_grade(values, entries, base, keys)
+            continue
         if entry is None or (name == "contract" and entry.node.tag.endswith(":null")):
             if name == "contract":
                 continue
@@ -236,14 +260,17 @@ def read_site(path):
     """(settings, {top key: Spot}) of the file at path; load_site is what most callers want."""
     spot = parse(path)
     base = os.path.dirname(os.path.abspath(path))
-    settings, entries = read_section(spot, "", ("packs", "pcs", "meter", "uplink"))
+    settings, entries = read_section(spot, "", ("packs", "pcs", "meter", "uplink", "trust"))
+    keys = certificate_site.trusted(entries.get("trust"), base)
+    if keys:
+        settings["trust"] = certificate_site.trust_settings(keys)
     links = connections.Links()
     settings["version"] = core.VERSION
     for name in ("packs", "pcs"):
         if name not in entries:
             raise spot.wrong("%s is missing" % name, "see examples/site.yaml")
     packs = entries["packs"].items()
-    settings["packs"] = [read_pack(pack, links, base) for pack in packs]
+    settings["packs"] = [read_pack(pack, links, base, keys) for pack in packs]
     refuse_twins(packs, settings["packs"])
     settings["pcs"] = read_device(entries["pcs"], "pcs", links, base)
     meter, uplink = entries.get("meter"), entries.get("uplink")

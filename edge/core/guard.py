@@ -78,9 +78,20 @@ def _lowest(pack, key, bms_ma):
     return limit if limit > 0 else 0
 
 
+def _highest(pack, key):
+    """Upper bound of key: the maker's, or the test centre's where that is lower."""
+    grade = pack["grade"].get(key)
+    return pack["maker"][key] if grade is None or grade > pack["maker"][key] else grade
+
+
+def _least(pack, key):
+    """Lower bound of key: the maker's, or the test centre's where that is higher."""
+    grade = pack["grade"].get(key)
+    return pack["maker"][key] if grade is None or grade < pack["maker"][key] else grade
+
+
 def _bounds(pack, sample):
     """(charge_ma, discharge_ma) that raw cells, temperatures, documents and the BMS allow."""
-    maker = pack["maker"]
     cells = sample.cell_mv[: pack["cells"]]
     temps = sample.temp_mc[: pack["temps"]]
     high = max(cells)
@@ -89,9 +100,10 @@ def _bounds(pack, sample):
     cold = min(temps)
     charge = _lowest(pack, "charge_ma", sample.bms_charge_ma)
     discharge = _lowest(pack, "discharge_ma", sample.bms_discharge_ma)
-    if high >= maker["cell_max_mv"] or hot >= maker["temp_max_mc"] or cold <= maker["temp_min_charge_mc"]:
+    hottest = _highest(pack, "temp_max_mc")
+    if high >= _highest(pack, "cell_max_mv") or hot >= hottest or cold <= _least(pack, "temp_min_charge_mc"):
         charge = 0
-    if low <= maker["cell_min_mv"] or hot >= maker["temp_max_mc"] or cold <= maker["temp_min_mc"]:
+    if low <= _least(pack, "cell_min_mv") or hot >= hottest or cold <= _least(pack, "temp_min_mc"):
         discharge = 0
     return charge, discharge
 

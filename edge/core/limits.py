@@ -8,6 +8,7 @@ at a constant. Every division rounds toward zero current. Only the up-ramp remem
 
 from edge.core.curve import inside
 from edge.core.records import Limits
+from edge.core.settings import bound
 
 # Sources in the order of authority; the code is the index.
 SOURCES = (
@@ -47,10 +48,10 @@ SOURCES = (
 
 PPM = 1000000
 
-# Charge over the highest cell: mV relative to the maker's cell_max_mv; discharge over the lowest cell:
-# mV above the maker's cell_min_mv; share of the maker's current in ppm. Own choice for reused cells:
-# earlier and softer than the curves of public BMS integrations (LFP: full current to 0.25 V, nothing at
-# the maximum), because the strongest cell of a reused pack arrives early and alone.
+# Charge over the highest cell: mV relative to cell_max_mv of the maker, or of the test centre where that is
+# narrower; discharge over the lowest cell: mV above cell_min_mv, the same way; share of the maker's current in
+# ppm. Own choice for reused cells: earlier and softer than the curves of public BMS integrations (LFP: full
+# current to 0.25 V, nothing at the maximum), because the strongest cell of a reused pack arrives early and alone.
 CHARGE_BY_VOLTAGE = {
     "lfp": ((-4000, PPM), (-250, PPM), (-150, 400000), (-80, 100000), (-20, 20000), (0, 0)),
     "nmc": ((-4000, PPM), (-120, PPM), (-60, 300000), (-20, 50000), (0, 0)),
@@ -122,7 +123,7 @@ def charge_sources(pack, believed, soc):
     kind = pack["chemistry"]
     lsb = pack["facts"].get("cell_lsb_mv") or 1
     high = believed.cell_max_mv
-    volts = None if high is None else inside(CHARGE_BY_VOLTAGE[kind], high + lsb - maker["cell_max_mv"])
+    volts = None if high is None else inside(CHARGE_BY_VOLTAGE[kind], high + lsb - bound(pack, "cell_max_mv"))
     return (
         (S_MAKER, full),
         (S_GRADE, grade["charge_ma"]),
@@ -132,7 +133,11 @@ def charge_sources(pack, believed, soc):
         (
             S_TEMPERATURE,
             _by_temperature(
-                CHARGE_BY_TEMPERATURE[kind], believed, maker["temp_min_charge_mc"], maker["temp_max_mc"], full
+                CHARGE_BY_TEMPERATURE[kind],
+                believed,
+                bound(pack, "temp_min_charge_mc"),
+                bound(pack, "temp_max_mc"),
+                full,
             ),
         ),
         (S_SOC, _by_soc(pack, CHARGE_BY_SOC, soc, full)),
@@ -146,7 +151,7 @@ def discharge_sources(pack, believed, soc):
     kind = pack["chemistry"]
     lsb = pack["facts"].get("cell_lsb_mv") or 1
     low = believed.cell_min_mv
-    volts = None if low is None else inside(DISCHARGE_BY_VOLTAGE[kind], low - lsb - maker["cell_min_mv"])
+    volts = None if low is None else inside(DISCHARGE_BY_VOLTAGE[kind], low - lsb - bound(pack, "cell_min_mv"))
     return (
         (S_MAKER, full),
         (S_GRADE, grade["discharge_ma"]),
@@ -155,7 +160,9 @@ def discharge_sources(pack, believed, soc):
         (S_VOLTAGE, _share(full, volts)),
         (
             S_TEMPERATURE,
-            _by_temperature(DISCHARGE_BY_TEMPERATURE[kind], believed, maker["temp_min_mc"], maker["temp_max_mc"], full),
+            _by_temperature(
+                DISCHARGE_BY_TEMPERATURE[kind], believed, bound(pack, "temp_min_mc"), bound(pack, "temp_max_mc"), full
+            ),
         ),
         (S_SOC, _by_soc(pack, DISCHARGE_BY_SOC, soc, full)),
     )

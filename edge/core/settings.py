@@ -49,6 +49,18 @@ SETTINGS = (
     ("pack.grade", "grade", "str", 1, 10, REQUIRED, "grade as printed on the certificate"),
     ("pack.grade", "body", "str", 1, 40, REQUIRED, "test centre"),
     ("pack.grade", "date", "str", 10, 10, REQUIRED, "date of the test, YYYY-MM-DD"),
+    ("pack.grade", "resistance_uohm", "int", 100, 10000000, OPTIONAL, "pack's resistance after 10 s: prior"),
+    ("pack.grade", "resistance_temp_mc", "int", -20000, 60000, OPTIONAL, "cell temperature at that measurement"),
+    ("pack.grade", "cell_max_mv", "int", 2000, 4500, OPTIONAL, "highest cell voltage, narrower than the maker's"),
+    ("pack.grade", "cell_min_mv", "int", 1500, 4000, OPTIONAL, "lowest cell voltage, narrower than the maker's"),
+    ("pack.grade", "temp_max_mc", "int", 20000, 80000, OPTIONAL, "highest cell temperature, narrower"),
+    ("pack.grade", "temp_min_mc", "int", -40000, 20000, OPTIONAL, "lowest cell temperature, narrower"),
+    ("pack.grade", "temp_min_charge_mc", "int", -30000, 30000, OPTIONAL, "lowest for charge, narrower"),
+    ("pack.grade", "number", "str", 1, 40, OPTIONAL, "number of the signed certificate"),
+    ("pack.grade", "version", "int", 1, 1000000, OPTIONAL, "its version: a later one replaces an earlier one"),
+    ("pack.grade", "valid_until", "str", 10, 10, OPTIONAL, "last day on which it holds"),
+    ("pack.grade", "signer", "str", 16, 16, OPTIONAL, "id of the key that signed it; unsigned when absent"),
+    ("pack.grade", "hash", "str", 64, 64, OPTIONAL, "SHA-256 of the signed certificate"),
     ("pack.contract", "charge_ma", "int", 0, 2000000, REQUIRED, "what the subscription allows"),
     ("pack.contract", "discharge_ma", "int", 0, 2000000, REQUIRED, "what the subscription allows"),
     ("pcs", "id", "str", 1, 40, "pcs", "name of the PCS in every record"),
@@ -71,6 +83,17 @@ SETTINGS = (
 # Pairs (narrower, wider) that must not be looser: the smallest source wins, a looser one is refused.
 NARROWER = (("grade", "maker"), ("contract", "maker"))
 
+# Limits that a narrower source may only tighten: (key, True when smaller is narrower).
+BOUNDS = (
+    ("charge_ma", True),
+    ("discharge_ma", True),
+    ("cell_max_mv", True),
+    ("cell_min_mv", False),
+    ("temp_max_mc", True),
+    ("temp_min_mc", False),
+    ("temp_min_charge_mc", False),
+)
+
 _LINK_KINDS = ("tcp", "rtu", "serial", "can")
 
 
@@ -78,13 +101,30 @@ class SettingsError(Exception):
     """Our own file is wrong. args: (place, what is wrong, mend)."""
 
     def __init__(self, place, problem, mend):
-        Exception.__init__(self, place, problem, mend)
+        super().__init__(place, problem, mend)  # MicroPython has no Exception.__init__
         self.place = place
         self.problem = problem
         self.mend = mend
 
     def __str__(self):
         return "%s: %s -> %s" % (self.place, self.problem, self.mend)
+
+
+def looser(value, than, smaller):
+    """True when value allows more than `than`. smaller: True when smaller is narrower (BOUNDS)."""
+    return value > than if smaller else value < than
+
+
+def bound(pack, key):
+    """The limit of key (BOUNDS) in a pack's settings: the maker's, or the test centre's where that is narrower."""
+    grade = pack["grade"].get(key)
+    maker = pack["maker"][key]
+    if grade is None:
+        return maker
+    for name, smaller in BOUNDS:
+        if name == key and looser(grade, maker, smaller):
+            return maker
+    return grade
 
 
 def rows(section):
@@ -131,21 +171,29 @@ def _check_pack(place, pack, links):
     if pack.get("contract") is not None:
         _check_section(place + "contract.", "pack.contract", pack["contract"], ())
     for narrow, wide in NARROWER:
-        for key in ("charge_ma", "discharge_ma"):
-            if pack.get(narrow) and pack[narrow][key] > pack[wide][key]:
+        for key, smaller in BOUNDS:
+            value = pack[narrow].get(key) if pack.get(narrow) else None
+            if value is not None and looser(value, pack[wide][key], smaller):
                 raise SettingsError(
                     place + narrow + "." + key,
-                    "%d is above the %d of %s" % (pack[narrow][key], pack[wide][key], wide),
-                    "a looser value is refused, not clamped: set it lower or remove it",
+                    "%d is %s the %d of %s" % (value, "above" if smaller else "below", pack[wide][key], wide),
+                    "a looser value is refused, not clamped: make it narrower or remove it",
                 )
-    maker = pack["maker"]
-    if maker["cell_min_mv"] + 500 > maker["cell_max_mv"]:
-        raise SettingsError(place + "maker.cell_min_mv", "is not below cell_max_mv by 500 mV", "swap or correct them")
-    if maker["temp_min_mc"] > maker["temp_max_mc"] or maker["temp_min_charge_mc"] > maker["temp_max_mc"]:
-        raise SettingsError(place + "maker.temp_min_mc", "is above temp_max_mc", "swap or correct them")
+    _check_bounds(place, pack)
     _check_facts(place, pack.get("facts"), 8, G_CURRENT)
     if pack["link"] >= links:
         raise SettingsError(place + "link", "there is no line %d" % pack["link"], "there are %d lines" % links)
+
+
+def _check_bounds(place, pack):
+    """Each source's bounds, and those of both together, leave something between them."""
+    for name in ("maker", "grade"):
+        at = place + name + "."
+        limit = {key: bound(pack, key) if name == "grade" else pack["maker"][key] for key, _ in BOUNDS}
+        if limit["cell_min_mv"] + 500 > limit["cell_max_mv"]:
+            raise SettingsError(at + "cell_min_mv", "is not below cell_max_mv by 500 mV", "swap or correct them")
+        if limit["temp_min_mc"] > limit["temp_max_mc"] or limit["temp_min_charge_mc"] > limit["temp_max_mc"]:
+            raise SettingsError(at + "temp_min_mc", "is above temp_max_mc", "swap or correct them")
 
 
 def _check_facts(place, facts, groups, needed):
@@ -163,7 +211,7 @@ def check(settings):
     """
     if settings.get("version") != VERSION:
         raise SettingsError("version", "%s is not %d" % (settings.get("version"), VERSION), "flash matching versions")
-    _check_section("", "", settings, ("version", "links", "packs", "pcs", "meter", "inputs", "uplink"))
+    _check_section("", "", settings, ("version", "links", "packs", "pcs", "meter", "inputs", "uplink", "trust"))
     links = settings.get("links") or ()
     for index, link in enumerate(links):
         if link.get("kind") not in _LINK_KINDS:
@@ -180,6 +228,9 @@ def check(settings):
         raise SettingsError("pcs.watchdog_ms", "is under three control periods", "raise it or shorten period_ms")
     if settings.get("inputs") is not None and not isinstance(settings["inputs"], dict):
         raise SettingsError("inputs", "needs a section", "give it as key: value lines, or remove it")
+    for index, key in enumerate(settings.get("trust") or ()):
+        if not isinstance(key, dict) or len(key.get("key") or "") != 64 or len(key.get("id") or "") != 16:
+            raise SettingsError("trust[%d]" % index, "is no public key", "make the settings from site.yaml again")
     for name in ("meter", "uplink"):
         if settings.get(name) is not None:
             _check_section(name + ".", name, settings[name], ("facts",))
