@@ -15,7 +15,8 @@ from edge.core.records import OK, Group, Sample
 
 # offset_ma: added to the true current (+ charges: negative = reads too much discharge). gain_ppm on top.
 # deadband_ma: the SoC counter ignores less. soc_error_ppm: at the start. counter_mah: what the counter
-# believes the capacity to be. balance_ma: bleeding current of one cell near full.
+# believes the capacity to be. balance_ma: bleeding current of one cell near full. offset_mv: of every cell's
+# voltage.
 Vices = namedtuple(
     "Vices",
     (
@@ -29,7 +30,9 @@ Vices = namedtuple(
         "deadband_ma",
         "soc_error_ppm",
         "balance_ma",
+        "offset_mv",
     ),
+    defaults=(0.0,),
 )
 GOOD = Vices(20, 500, 10, 1, 100, 8.0, 0.3, 50, 5000, 100)
 DEMO = Vices(-400, 1000, 10, 1, 100, 12.0, 0.4, 500, -20000, 100)
@@ -95,6 +98,7 @@ class SimBms:
         self.soc_mah = min(max(self.soc_mah, 0.0), self.counter_mah)
         volts = plant.cell_v * 1000.0
         volts += vices.noise_mv * noise
+        volts += vices.offset_mv
         if vices.cell_lsb_mv != 1:
             volts /= vices.cell_lsb_mv
         cells = np.rint(volts).astype(int).tolist()

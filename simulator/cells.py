@@ -1,121 +1,116 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The reuse-edge authors
-"""What a cell of each chemistry is like: open-circuit voltage, resistances, time constants.
+"""What a cell of each chemistry is like beside its open-circuit voltage: resistances, time constants, heat.
 
-The open-circuit voltage of a cell is made of its two electrodes, so that ageing moves features of the
-curve as it does in real cells (lost lithium slides the electrodes against each other). This is not the
-estimator's model: that one reads a single mean table (edge.core.curve).
-
-Sources of the electrode equations:
-LFP and its graphite: M. Safari, C. Delacourt, J. Electrochem. Soc. 158 (2011) A562; positive electrode
-as refitted by A. Afshar (2017). NMC811 and graphite-silicon: C. H. Chen et al., J. Electrochem. Soc.
-167 (2020) 080534. Resistances and time constants: typical large prismatic cells, order of magnitude.
+Typical large prismatic cells, order of magnitude. The plant relaxes on three time scales, the slowest of them over
+an hour as diffusion in porous electrodes does; the estimator's model has two, with other constants.
 """
 
 from collections import namedtuple
 
 import numpy as np
 
-# The tables of a plant reach a little beyond empty and full, because cells do.
-SOC_LOW = -0.05
-SOC_HIGH = 1.05
-POINTS = 442  # 0.25 % apart
+from simulator import halfcells
+from simulator.halfcells import POINTS, SOC_HIGH, SOC_LOW
 
-# lli: share of capacity loss that is lost lithium. negative_excess, positive_excess: electrode capacity
-# over cell capacity when new. x_empty: graphite at 0 %. y_full: positive electrode at 100 %.
-# r_ohm_ah: pulse resistance x capacity; r1, r2: the slow parts as share of it; tau_s: their constants.
-# hysteresis_v: half the gap between the branches. gamma: how many swings of the full capacity turn a branch.
+# r_ohm_ah: pulse resistance x capacity of the new cell; r1, r2, r3: the slow parts as share of it; tau*_s: their
+# constants. hysteresis_v: half the gap between the branches. gamma: how many swings of the full capacity turn a
+# branch. lam_n, lam_p: lost active material as share of the lost capacity, lowest and highest of a cell.
 Chemistry = namedtuple(
     "Chemistry",
     (
-        "negative_excess",
-        "positive_excess",
-        "x_empty",
-        "y_full",
         "r_ohm_ah",
         "r1",
         "r2",
+        "r3",
         "tau1_s",
         "tau2_s",
+        "tau3_s",
         "hysteresis_v",
         "gamma",
         "arrhenius_k",
         "heat_j_per_k_ah",
         "cool_w_per_k_ah",
         "self_ma",
+        "lam_n",
+        "lam_p",
     ),
 )
-LFP = Chemistry(1.20, 1.07, 0.006, 0.029, 0.090, 0.55, 0.75, 28.0, 640.0, 0.0065, 18.0, 3000.0, 19.0, 0.0035, 0.4)
-NMC = Chemistry(1.16, 1.62, 0.028, 0.270, 0.130, 0.45, 0.60, 22.0, 480.0, 0.0020, 30.0, 3400.0, 17.0, 0.0040, 0.6)
+LFP = Chemistry(
+    0.050, 0.60, 0.70, 0.50, 28.0, 640.0, 1900.0, 0.0110, 18.0, 3000.0, 19.0, 0.0035, 0.4, (0.10, 0.35), (0.02, 0.12)
+)
+NMC = Chemistry(
+    0.130, 0.45, 0.40, 0.25, 22.0, 420.0, 1400.0, 0.0020, 30.0, 3400.0, 17.0, 0.0040, 0.6, (0.25, 0.45), (0.10, 0.30)
+)
 CHEMISTRIES = {"lfp": LFP, "nmc": NMC}
 
 
-def _lfp_negative(x):
-    return (
-        0.6379
-        + 0.5416 * np.exp(-305.5309 * x)
-        + 0.044 * np.tanh(-(x - 0.1958) / 0.1088)
-        - 0.1978 * np.tanh((x - 1.0571) / 0.0854)
-        - 0.6875 * np.tanh((x + 0.0117) / 0.0529)
-        - 0.0175 * np.tanh((x - 0.5692) / 0.0875)
-    )
+def growth(share):
+    """Factor of resistance when share of the capacity is left: 1 new, about 1.8 at 80 %, 2.5 at 65 %.
 
-
-def _lfp_positive(y):
-    w = np.clip(1.0 - y, 0.0, 1.02)
-    return (
-        3.4323
-        - 0.8428 * np.exp(-80.2493 * w**1.3198)
-        - 3.2474e-6 * np.exp(20.2645 * w**3.8003)
-        + 3.2482e-6 * np.exp(20.2646 * w**3.7995)
-    )
-
-
-def _nmc_negative(x):
-    return (
-        1.9793 * np.exp(-39.3631 * x)
-        + 0.2482
-        - 0.0909 * np.tanh(29.8538 * (x - 0.1234))
-        - 0.04478 * np.tanh(14.9159 * (x - 0.2769))
-        - 0.0205 * np.tanh(30.4444 * (x - 0.6103))
-    )
-
-
-def _nmc_positive(y):
-    return (
-        -0.8090 * y
-        + 4.4875
-        - 0.0428 * np.tanh(18.5138 * (y - 0.5542))
-        - 17.7326 * np.tanh(15.7890 * (y - 0.3117))
-        + 17.5842 * np.tanh(15.9308 * (y - 0.3120))
-    )
-
-
-_ELECTRODES = {"lfp": (_lfp_positive, _lfp_negative), "nmc": (_nmc_positive, _nmc_negative)}
-
-
-def ocv_table(chemistry, health, excess_negative, excess_positive):
-    """Open-circuit voltage in V of one cell at POINTS states of charge from SOC_LOW to SOC_HIGH.
-
-    health: present capacity over the new cell's (0.5..1). excess_*: spread of the electrodes of this
-    cell, factors near 1. Growing in SoC. Fewer lithium ions shuttle in electrodes that are still large:
-    the same swing of the cell uses less of each of them.
+    Second-life cells of 65 % measured 2 to 2.7 times their first resistance.
     """
-    kind = CHEMISTRIES[chemistry]
-    positive, negative = _ELECTRODES[chemistry]
-    soc = np.linspace(SOC_LOW, SOC_HIGH, POINTS)
-    # four fifths of the loss is lithium, one fifth active material of both electrodes
-    active = 1.0 - 0.2 * (1.0 - health)
-    x = kind.x_empty + soc * health / (kind.negative_excess * excess_negative * active)
-    y = kind.y_full + (1.0 - soc) * health / (kind.positive_excess * excess_positive * active)
-    volts = positive(y) - negative(np.maximum(x, 1e-4))
-    # beyond empty and full the voltage runs away steeply
-    volts = volts - 8.0 * np.maximum(-soc, 0.0) + 4.0 * np.maximum(soc - 1.0, 0.0)
-    return np.maximum.accumulate(volts)
+    loss = 1.0 - share
+    return 1.0 + 3.6 * loss + 2.0 * loss * loss
 
 
 def resistance_shape(chemistry):
-    """Factor on the resistance over the same grid: higher when nearly empty, a little when full."""
+    """Factor on the ohmic resistance over the plant's grid: higher when nearly empty, a little when full."""
     soc = np.linspace(SOC_LOW, SOC_HIGH, POINTS)
     steep = 0.9 if chemistry == "lfp" else 0.7
     return 1.0 + steep * np.exp(-np.maximum(soc, 0.0) / 0.06) + 0.15 * np.exp(-np.maximum(1.0 - soc, 0.0) / 0.04)
+
+
+def slow_shape():
+    """Factor on the slow resistances over the same grid: diffusion hinders most when nearly empty."""
+    soc = np.linspace(SOC_LOW, SOC_HIGH, POINTS)
+    return 0.9 + 1.4 * np.exp(-np.maximum(soc, 0.0) / 0.10) + 0.25 * np.cos(3.0 * np.pi * soc) ** 2
+
+
+def cell_file(chemistry):
+    """What `reuse-edge fit` would know of this kind of cell from a new one: a cell file (dict) for the estimator.
+
+    The published curves without the errors of a pack's cells, resistances of the new cell on two time constants.
+    """
+    kind, new = CHEMISTRIES[chemistry], halfcells.KINDS[chemistry]
+    nominal_mah = 100000
+    grid, volts = halfcells.fresh_table(chemistry)
+    soc = np.linspace(0.0, 1.0, 21)
+    ohmic = np.interp(soc, grid, resistance_shape(chemistry)) * kind.r_ohm_ah
+    slow = np.interp(soc, grid, slow_shape()) * kind.r_ohm_ah
+    rows = (ohmic, slow * kind.r1, slow * (kind.r2 + 0.7 * kind.r3))
+    size = nominal_mah / 1000.0
+    x0, x100 = halfcells.fresh_ends(chemistry)
+    sto = 0.005 * np.arange(1, 201)
+    positive, negative = halfcells.published(chemistry, sto)
+    return {
+        "version": 1,
+        "name": "sim-" + chemistry,
+        "source": "the simulator's own new cell",
+        "chemistry": chemistry,
+        "nominal_mah": nominal_mah,
+        "cell_min_mv": round(new.low_v * 1000),
+        "cell_max_mv": round(new.high_v * 1000),
+        "ocv_uv": _integers(np.interp(np.linspace(0.0, 1.0, 101), grid, volts), 1e6),
+        "r_uohm": [_integers(row / size, 1e6) for row in rows],
+        "tau_ms": [30000, 900000],
+        "ea_k": round(kind.arrhenius_k),
+        "hysteresis_uv": [round(kind.hysteresis_v * 1e6)] * 21,
+        "gamma": round(kind.gamma),
+        "residual_uv": 2000,
+        "half": {
+            "first_ppm": 5000,
+            "step_ppm": 5000,
+            "positive_uv": _integers(positive, 1e6),
+            "negative_uv": _integers(negative, 1e6),
+            "positive_mah": round(new.positive * nominal_mah),
+            "negative_mah": round(new.negative * nominal_mah),
+            "lithium_mah": round(new.lithium * nominal_mah),
+            "x0_ppm": max(round(x0 * 1e6), 0),
+            "x100_ppm": round(x100 * 1e6),
+        },
+    }
+
+
+def _integers(values, scale):
+    return np.rint(values * scale).astype(int).tolist()

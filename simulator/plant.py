@@ -2,8 +2,11 @@
 # Copyright 2026 The reuse-edge authors
 """One second-life pack as it truly is: cells in series, each with its own capacity, resistance and curve.
 
-Two RC pairs, hysteresis, one lumped temperature, an open-circuit table per cell, leakage, ageing. All
-cells are stepped together with numpy and without allocation; + current charges. Deterministic by seed.
+Every cell has electrodes and lithium of its own (simulator.halfcells): its capacity follows from its voltage
+limits and its open-circuit curve from how it aged. Three relaxations with resistances that depend on charge, age
+and temperature, hysteresis, one lumped temperature, leakage. Ageing goes on: what throughput and time take from
+lithium and electrodes is taken every hour, and curves and capacities are made anew once a day. All cells are
+stepped together with numpy; + current charges. Deterministic by seed.
 """
 
 from collections import namedtuple
@@ -11,7 +14,9 @@ from math import exp
 
 import numpy as np
 
-from simulator.cells import CHEMISTRIES, POINTS, SOC_HIGH, SOC_LOW, ocv_table, resistance_shape
+from simulator import halfcells
+from simulator.cells import CHEMISTRIES, growth, resistance_shape, slow_shape
+from simulator.halfcells import POINTS, SOC_HIGH, SOC_LOW, Electrodes
 
 # soc_ppm: charge in all cells over the capacity of all cells: the state of charge of the mean cell, which
 # is what can be seen in the pack voltage. capacity_mah: of the mean cell. usable_ppm, usable_mah: from the
@@ -37,9 +42,12 @@ Brief = namedtuple("Brief", ("soc_ppm", "current_ma", "cell_max_mv", "cell_min_m
 
 _SCALE = (POINTS - 1) / (SOC_HIGH - SOC_LOW)
 _AGE_EVERY_S = 3600.0
-# Share of capacity lost per full cycle and per year at 25 °C; resistance grows twice as fast.
-_FADE_PER_CYCLE = 4.0e-5
-_FADE_PER_S = 0.015 / (365.0 * 86400.0)
+_RENEW_EVERY_S = 86400.0
+# Share of capacity lost per full cycle and per year at 25 °C; resistance grows three times as fast.
+_FADE_PER_CYCLE = 6.0e-5
+_FADE_PER_S = 0.018 / (365.0 * 86400.0)
+_FADE_N, _FADE_P = 0.35, 0.15  # share of active material that goes with it
+_GROWTH = 3.0
 
 
 class Plant:
@@ -52,22 +60,18 @@ class Plant:
         self.chemistry = pack["chemistry"]
         self.kind = kind = CHEMISTRIES[self.chemistry]
         rng = np.random.default_rng([seed, 1])
-        new_ah = pack["capacity_mah"] / 1000.0
+        self.new_ah = pack["capacity_mah"] / 1000.0
         share = health * (1.0 + spread * rng.standard_normal(n).clip(-2.5, 2.5))
         for cell, factor in (weak or {}).items():
             share[cell] *= factor
-        self.capacity_ah = new_ah * share
-        self.charge_ah = self.capacity_ah * (soc + 0.004 * rng.standard_normal(n).clip(-2.0, 2.0))
+        start = soc + 0.004 * rng.standard_normal(n).clip(-2.0, 2.0)
         self.leak_a = np.full(n, kind.self_ma / 1000.0) * rng.uniform(0.7, 1.3, n)
         for cell, leak_ma in (leaks_ma or {}).items():
             self.leak_a[cell] += leak_ma / 1000.0
-        grown = 1.0 + 2.2 * (1.0 - share)
-        self.r0_ohm = kind.r_ohm_ah / new_ah * grown * rng.lognormal(0.0, 0.05, n)
-        self.r1_ohm = self.r0_ohm * kind.r1 * rng.lognormal(0.0, 0.05, n)
-        self.r2_ohm = self.r0_ohm * kind.r2 * rng.lognormal(0.0, 0.05, n)
-        self._tables(rng, share)
+        self._resist(rng, share)
+        self._electrodes(rng, share)
+        self.charge_ah = self.capacity_ah * start
         self.gap_v = kind.hysteresis_v * rng.uniform(0.8, 1.2, n)
-        self.new_ah = new_ah
         self.temp_c = temp_c
         self.hysteresis = 0.0
         self.bleed_a = np.zeros(n)
@@ -75,25 +79,46 @@ class Plant:
         self.cycles = 0.0
         self._aged_s = 0.0
         self._aged_ah = 0.0
+        self._renewed_s = 0.0
         self._buffers(n)
         self.step(0.0, 0.0, temp_c)
 
-    def _tables(self, rng, share):
-        n = self.cells
-        spread = rng.normal(1.0, 0.012, (n, 2))
-        curves = np.stack([ocv_table(self.chemistry, share[k], spread[k, 0], spread[k, 1]) for k in range(n)])
-        self._ocv = np.ascontiguousarray(curves).ravel()
+    def _resist(self, rng, share):
+        kind, n = self.kind, self.cells
+        self.r0_ohm = kind.r_ohm_ah / self.new_ah * growth(share) * rng.lognormal(0.0, 0.05, n)
+        slow = [self.r0_ohm * factor * rng.lognormal(0.0, 0.06, n) for factor in (kind.r1, kind.r2, kind.r3)]
+        self.r1_ohm, self.r2_ohm, self.r3_ohm = slow
         self._shape = resistance_shape(self.chemistry)
+        self._slow = slow_shape()
+
+    def _electrodes(self, rng, share):
+        kind, n = self.kind, self.cells
+        # one history for the pack, with small differences between its cells
+        lams = []
+        for low, high in (kind.lam_n, kind.lam_p):
+            part = rng.uniform(low, high) * (1.0 + 0.1 * rng.standard_normal(n).clip(-2.0, 2.0))
+            lams.append(part * np.maximum(1.0 - share, 0.0))
+        self._errors = halfcells.draw_errors(rng, n)
+        self.electrodes = halfcells.aged(self.chemistry, self.new_ah, share, lams[0], lams[1], self._errors)
         self._row = np.arange(n, dtype=np.int64) * POINTS
+        self._renew()
+
+    def _renew(self):
+        """Capacity and open-circuit curve of every cell from its electrodes. The charge in it stays."""
+        x0, x100 = halfcells.ends(self.chemistry, self.electrodes, self._errors)
+        self.capacity_ah = self.electrodes.n_ah * (x100 - x0)
+        self._ocv = halfcells.tables(self.chemistry, self.electrodes, x0, x100, self._errors).ravel()
 
     def _buffers(self, n):
         self.v1 = np.zeros(n)
         self.v2 = np.zeros(n)
+        self.v3 = np.zeros(n)
         self.soc = np.empty(n)
         self.cell_v = np.empty(n)
         self._f = np.empty(n)
         self._a = np.empty(n)
         self._b = np.empty(n)
+        self._c = np.empty(n)
         self._index = np.empty(n, dtype=np.int64)
         self._drain_a = self.leak_a.copy()
         self._decays = {}
@@ -110,7 +135,7 @@ class Plant:
 
     def step(self, dt_s, current_a, ambient_c):
         """Let current_a (A, + charges) flow for dt_s seconds at ambient_c °C."""
-        a, b, f = self._a, self._b, self._f
+        a, b, c, f = self._a, self._b, self._c, self._f
         np.subtract(current_a, self._drain_a, out=a)
         a *= dt_s / 3600.0
         self.charge_ah += a
@@ -119,26 +144,28 @@ class Plant:
         self._branch(dt_s, current_a)
         warm = exp(self.kind.arrhenius_k * (1.0 / (self.temp_c + 273.15) - 1.0 / 298.15))
         driven = current_a * warm
-        decay1, decay2 = self._decay(dt_s)
-        self.v1 *= decay1
-        np.multiply(self.r1_ohm, driven * (1.0 - decay1), out=a)
-        self.v1 += a
-        self.v2 *= decay2
-        np.multiply(self.r2_ohm, driven * (1.0 - decay2), out=a)
-        self.v2 += a
-        self._lookup(f, a, b)
+        self._lookup(f, a, c, b)
         np.multiply(self.r0_ohm, driven, out=b)
         b *= a
         f += b
-        f += self.v1
-        f += self.v2
+        decay1, decay2, decay3 = self._decay(dt_s)
+        for volts, r_ohm, decay in (
+            (self.v1, self.r1_ohm, decay1),
+            (self.v2, self.r2_ohm, decay2),
+            (self.v3, self.r3_ohm, decay3),
+        ):
+            volts *= decay
+            np.multiply(r_ohm, driven * (1.0 - decay), out=b)
+            b *= c
+            volts += b
+            f += volts
         np.multiply(self.gap_v, self.hysteresis, out=b)
         np.add(f, b, out=self.cell_v)
         self._heat(dt_s, current_a, ambient_c, warm)
         self._age(dt_s, current_a)
 
-    def _lookup(self, volts, shape, scratch):
-        """Open-circuit voltages into volts and resistance factors into shape, by linear interpolation."""
+    def _lookup(self, volts, shape, slow, scratch):
+        """Open-circuit voltages into volts and resistance factors into shape and slow: linear interpolation."""
         index = self._index
         np.subtract(self.soc, SOC_LOW, out=scratch)
         scratch *= _SCALE
@@ -148,6 +175,7 @@ class Plant:
         index[:] = scratch
         scratch -= index
         self._shape.take(index, out=shape, mode="clip")
+        self._slow.take(index, out=slow, mode="clip")
         index += self._row
         self._ocv.take(index, out=volts, mode="clip")
         index += 1
@@ -157,11 +185,12 @@ class Plant:
         volts += upper
 
     def _decay(self, dt_s):
-        pair = self._decays.get(dt_s)
-        if pair is None:
-            pair = (exp(-dt_s / self.kind.tau1_s), exp(-dt_s / self.kind.tau2_s))
-            self._decays[dt_s] = pair
-        return pair
+        three = self._decays.get(dt_s)
+        if three is None:
+            kind = self.kind
+            three = tuple(exp(-dt_s / tau_s) for tau_s in (kind.tau1_s, kind.tau2_s, kind.tau3_s))
+            self._decays[dt_s] = three
+        return three
 
     def _branch(self, dt_s, current_a):
         if current_a:
@@ -183,12 +212,31 @@ class Plant:
         cycles = self._aged_ah / (2.0 * self.new_ah)
         fade = _FADE_PER_CYCLE * cycles + _FADE_PER_S * self._aged_s * 2.0 ** ((self.temp_c - 25.0) / 10.0)
         self.cycles += cycles
-        self.capacity_ah *= 1.0 - fade
-        for r_ohm in (self.r0_ohm, self.r1_ohm, self.r2_ohm):
-            r_ohm *= 1.0 + 2.0 * fade
-        self._r_sum = float((self.r0_ohm + self.r1_ohm + self.r2_ohm).sum())
+        n_ah, p_ah, lithium_ah = self.electrodes
+        self.electrodes = Electrodes(
+            n_ah * (1.0 - _FADE_N * fade), p_ah * (1.0 - _FADE_P * fade), lithium_ah - fade * self.capacity_ah
+        )
+        for r_ohm in (self.r0_ohm, self.r1_ohm, self.r2_ohm, self.r3_ohm):
+            r_ohm *= 1.0 + _GROWTH * fade
+        self._r_sum = float((self.r0_ohm + self.r1_ohm + self.r2_ohm + self.r3_ohm).sum())
+        self._renewed_s += self._aged_s
         self._aged_s = 0.0
         self._aged_ah = 0.0
+        if self._renewed_s >= _RENEW_EVERY_S:
+            self._renewed_s = 0.0
+            self._renew()
+
+    def ageing(self):
+        """(lost lithium, lost negative, lost positive active material) of the mean cell, ppm of the new cell."""
+        kind = halfcells.KINDS[self.chemistry]
+        new = (kind.lithium, kind.negative, kind.positive)
+        n_ah, p_ah, lithium_ah = (float(amount.mean()) / self.new_ah for amount in self.electrodes)
+        return tuple(round((1.0 - left / first) * 1e6) for left, first in zip((lithium_ah, n_ah, p_ah), new))
+
+    def rest_v(self):
+        """Voltage of the mean cell if it had rested for long: without polarisation, on its branch."""
+        self._lookup(self._f, self._a, self._c, self._b)
+        return float(self._f.mean() + self.gap_v.mean() * self.hysteresis)
 
     def emf(self):
         """(V without the ohmic part, ohm) of the pack now: what decides how parallel packs share."""
