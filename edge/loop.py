@@ -8,9 +8,13 @@ no clock of its own, waits for nothing and is never delayed by a broker, a disk 
 
 from edge.core.site import Site
 
+SLICE_MS = 70  # what one slice of longer work may take on a slow board
+
 
 def loop(settings, clock, devices, actuators, store, uplink, seen=None):
     """Yield the monotonic time (ms) at which the next step is due; step once per resumption.
+
+    A slice of the estimators' longer work is done when the next step is more than two slices away.
 
     settings: checked dict with defaults (edge.core.settings). devices: BMSs, PCS, meter, inputs in settings
     order, each with read(now_ms). actuators: the PCS, each with apply(command) and zero(). store: load()
@@ -35,6 +39,8 @@ def loop(settings, clock, devices, actuators, store, uplink, seen=None):
                 store.save(outcome.state)
             if seen is not None:
                 seen(site, outcome)
+            if clock.now_ms() + 2 * SLICE_MS < outcome.wake_ms:
+                site.work()
             yield outcome.wake_ms
     except GeneratorExit:
         zero_all(actuators)

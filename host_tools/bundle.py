@@ -20,6 +20,9 @@ from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from edge.core.cell import BUILT_IN, Cell, load
+from edge.core.soc import alignable
+
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("edge", "bms_bridge")
 DOCUMENTS = "documents"
@@ -30,6 +33,7 @@ ENTRIES = ("edge.shell.board", "edge.shell.vm")
 HOST_ONLY = ("gateway", "compile", "profiles")
 # Modules of a bus that a site without such a line does not need.
 BUSES = {
+    "rtu": ("bms_bridge.turns", "bms_bridge.transports.board_rtu"),
     "can": ("bms_bridge.can", "bms_bridge.isotp", "bms_bridge.crc", "bms_bridge.transports.board_can"),
     "serial": ("bms_bridge.serial_", "bms_bridge.transports.board_serial"),
 }
@@ -123,7 +127,7 @@ def profiles_of(settings):
 
 
 def add_tables(settings, texts, base, root):
-    """Put the tables of the site's profiles into texts; returns the settings as the board gets them.
+    """Put the tables of the site's profiles and the built-in cells it uses into texts; returns the board's settings.
 
     A profile named by its file is compiled; on the board it goes by its own name.
     """
@@ -140,6 +144,11 @@ def add_tables(settings, texts, base, root):
             raise BundleError("there is no profile '%s'" % name)
         else:
             texts.update(modules_of(("bms_bridge.tables." + name,), root))
+    for pack in settings["packs"]:
+        if pack.get("cell") is None:
+            texts.update(modules_of(("edge.core." + BUILT_IN[pack["chemistry"]],), root))
+        if alignable(Cell(load(pack), pack["capacity_mah"])):
+            texts.update(modules_of(("edge.core.rounds",), root))
     return settings
 
 

@@ -9,7 +9,7 @@ nothing may raise them.
 import argparse
 import json
 
-from edge.core.settings import BOUNDS, bound
+from edge.core.bounds import BOUNDS, bound
 from edge.core.validate import stale_after_ms
 from host_tools import cautions, certificate
 from host_tools.places import SiteError

@@ -29,6 +29,7 @@ VERBS = {
     "fit": ("host_tools.fit", "main", "identify a cell from its test data: the cell file of the estimators", "host"),
     "certificate": ("host_tools.certificate_verbs", "main", "new, sign, show: what a test centre says of a pack", None),
     "key": ("host_tools.certificate_verbs", "key_main", "new: a key pair that signs certificates", None),
+    "replay": ("host_tools.replay", "main", "run a recorded log through the estimators, with plots", "host"),
     "receive": (
         "host_tools.receiver",
         "main",

@@ -118,6 +118,7 @@ async def _demo(args, folder):
             await _by_script(stage, args.seconds, args.lang)
         error = stage.controller_error()
         truth_ppm = world.truth().soc_ppm
+        rest_mv = round(world.plants[0].rest_v() * 1000)
     finally:
         await stage.stop()
     if error:
@@ -125,7 +126,7 @@ async def _demo(args, folder):
         return 1
     if args.seconds is None:
         return 0
-    return _summary(stage, truth_ppm)
+    return _summary(stage, truth_ppm, rest_mv)
 
 
 def _lacks(vm):
@@ -188,9 +189,10 @@ async def _by_script(stage, seconds, lang):
             await asyncio.sleep(0.1)
 
 
-def _summary(stage, truth_ppm):
+def _summary(stage, truth_ppm, rest_mv):
+    db = str(stage.db)
     checks = judge(
-        stage.looks, stage.write_times(), stage.played, truth_ppm, str(stage.db), stage.settings, stage.ended_s
+        stage.looks, stage.write_times(), stage.played, truth_ppm, db, stage.settings, stage.ended_s, rest_mv
     )
     for check in checks:
         print("%s  %s: %s" % ("good" if check.good else "BAD ", check.name, check.text))

@@ -12,14 +12,14 @@ import os
 from decimal import Decimal, InvalidOperation
 
 from edge.core import settings as core
-from host_tools import cautions, certificate_site, connections
+from host_tools import cautions, cell_site, certificate_site, connections
 from host_tools.places import SiteError, parse
 from host_tools.units import human, human_key, unit_of
 
 # Keys that only site.yaml has: `connection` becomes link, `bms` the profile of a pack, `certificate` the
 # grade, `opening_path` is for `check` alone.
 RENAMED = {"link": "connection", "profile": "bms"}
-HOST_KEYS = {"pack": ("opening_path", "certificate")}
+HOST_KEYS = {"pack": ("opening_path", "certificate", "cell")}
 
 SOURCES = {"maker": "manufacturer", "grade": "test centre", "contract": "contract"}
 # (narrower, wider): the core's pairs, and a contract may not pass the test centre either (LIMITS 3.2).
@@ -233,6 +233,8 @@ def read_pack(spot, links, base, keys=()):
     values.update({name: source[0] for name, source in sources.items()})
     values.setdefault("contract", None)
     values["facts"] = facts_of(table)
+    if "cell" in entries:
+        values["cell"] = cell_site.read(entries["cell"], values["chemistry"], base)
     return values
 
 
@@ -242,6 +244,8 @@ def read_device(spot, section, links, base):
     table = find_table(entries["profile"], values["profile"], base, section)
     values["link"] = links.index(entries["connection"], values["link"], getattr(table, "BUS", "modbus"))
     values["facts"] = facts_of(table)
+    if "cell" in entries:
+        values["cell"] = cell_site.read(entries["cell"], values["chemistry"], base)
     return values
 
 

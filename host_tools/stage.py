@@ -14,6 +14,7 @@ from edge.shell import store as slots
 from host_tools.receiver import Receiver
 from host_tools.verdict import Look, Played
 from simulator.broker import Broker, free_port
+from simulator.cells import cell_file
 from simulator.lockstep import find_vm
 from simulator.pcs import IN_RATE, OUT_RATE
 from simulator.serve import Served, with_ports
@@ -31,7 +32,7 @@ def demo_settings():
     """Settings of the demo's site: a 16-cell LFP pack behind a Seplos BMS, a PCS and a meter."""
     site = settings("lfp16")
     site.update(site="gumi-014", org="demo", device="gumi-014")
-    site["packs"][0].update(id="LFP16-0231", serial="SP05B2312190075")
+    site["packs"][0].update(id="LFP16-0231", serial="SP05B2312190075", cell=cell_file("lfp"))
     site["pcs"].update(watchdog_ms=5000, obey_ms=1000)
     return site
 
@@ -87,7 +88,9 @@ class Stage:
             "status_port": self.status_port,
         }
         (self.folder / "settings.json").write_text(json.dumps(live), encoding="utf-8")
-        (self.folder / "state.1").write_bytes(slots.pack(1, self._state))
+        with open(self.folder / "state.1", "wb") as file:
+            # the played past ended this moment, whatever its calendar said
+            slots.write(file, 1, dict(self._state, utc_s=int(time.time())))
         self.controller = await asyncio.to_thread(self._spawn)
 
     def _spawn(self):

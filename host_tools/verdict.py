@@ -7,6 +7,7 @@ controller says of itself.
 from collections import namedtuple
 
 from edge.core import faults as f
+from edge.core.cell import load
 from edge.core.registry import key
 from host_tools import ledger
 
@@ -26,12 +27,13 @@ SIGMAS = 3
 RECENT_S = 15.0
 
 
-def judge(looks, write_times, played, truth_soc_ppm, db, settings, wall_end_s):
+def judge(looks, write_times, played, truth_soc_ppm, db, settings, wall_end_s, rest_mv=None):
     """List of Check.
 
     looks: list of Look in time order. write_times: world times (ms) of limit writes at the PCS. played:
     list of Played. truth_soc_ppm: true SoC at the end. db: path of the receiver's database. settings: of
-    the live controller. wall_end_s: host clock when the controller was stopped.
+    the live controller. wall_end_s: host clock when the controller was stopped. rest_mv: what the mean cell
+    would show at rest at the end, None = not known.
     """
     judges = {"bms_silent": _silent, "broker_killed": _broker, "pcs_ignores": _disobeyed}
     checks = [_flowed(looks, played)]
@@ -39,7 +41,7 @@ def judge(looks, write_times, played, truth_soc_ppm, db, settings, wall_end_s):
         if row.name in judges:
             checks.append(judges[row.name](row, looks, write_times, db, settings))
     checks.append(_complete(db, wall_end_s))
-    checks.append(_soc(db, truth_soc_ppm))
+    checks.append(_soc(db, truth_soc_ppm, _new_cell_ppm(settings["packs"][0], rest_mv)))
     return checks
 
 
@@ -131,7 +133,19 @@ def _complete(db, wall_end_s):
     return Check("records complete", good, text if recent or not count else text + ", the last is too old")
 
 
-def _soc(db, truth_ppm):
+def _new_cell_ppm(pack, rest_mv):
+    """SoC in ppm that the table of the new cell gives for a rest voltage: what an aged cell misleads with."""
+    if rest_mv is None:
+        return None
+    table = load(pack)["ocv_uv"]
+    steps = len(table) - 1
+    uv = min(max(rest_mv * 1000, table[0]), table[-1])
+    above = next(k for k in range(1, steps + 1) if table[k] >= uv)
+    low, high = table[above - 1], table[above]
+    return round((above - 1 + (uv - low) / max(high - low, 1)) / steps * 1e6)
+
+
+def _soc(db, truth_ppm, new_cell_ppm):
     """The newest SoC at the receiver against the plant's truth: inside 3 sigma, sigma at most 5 %."""
     connection = ledger.open_read_only(db)
     try:
@@ -144,4 +158,6 @@ def _soc(db, truth_ppm):
         return Check("SoC right", False, "no SoC arrived at the receiver")
     good = abs(soc - truth_ppm) <= SIGMAS * std and std <= MAX_STD_PPM
     text = "ours %.1f %% ±%.1f, true %.1f %%" % (soc / 1e4, std / 1e4, truth_ppm / 1e4)
+    if new_cell_ppm is not None:
+        text += "; a new cell's table at rest: %.1f %%" % (new_cell_ppm / 1e4)
     return Check("SoC right", good, text)

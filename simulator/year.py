@@ -2,8 +2,10 @@
 # Copyright 2026 The reuse-edge authors
 """Seeded days of operation through the unchanged loop, with every invariant judged at every step.
 
-python -m simulator.year --seed 7 --days 30 --cells 96 --mishaps
+python -m simulator.year --seed 7 --days 30 --cells 96 --mishaps --sensors bad
 
+The pack is an aged one and its sensors are bad unless told otherwise; the estimator knows what its cells were like
+when new. The summary says how well it kept to the truth. simulator.ageing plays the estimator alone, much faster.
 Progress on stderr, the summary with its digest on stdout. Exit 0 when every invariant held; 1 with
 `seed S, step K: invariant NAME: ...` when one did not; 2 for wrong use.
 """
@@ -14,6 +16,8 @@ import time
 
 import numpy as np
 
+from simulator.ageing import SENSORS, Score, vices
+from simulator.cells import cell_file
 from simulator.checks import EXCUSE_MS, Checks, Moment, Violation, expired_is_zero
 from simulator.lockstep import Lockstep, VmError, find_vm
 from simulator.mishaps import schedule
@@ -27,7 +31,7 @@ RUNTIMES = ("cpython", "micropython")
 
 class Run:
     """One run: world, controller and checks. rig: Local or Lockstep. plan: rows of mishaps.schedule.
-    steps: so far. last: the newest Turn."""
+    steps: so far. last: the newest Turn. kept: Score of the SoC, of all packs."""
 
     def __init__(self, world, rig, plan=(), checks=None):
         self.world = world
@@ -37,7 +41,7 @@ class Run:
         self.steps = 0
         self.last = None
         self.valid_until_ms = None
-        self.worst_ppm = 0
+        self.kept = Score()
         self._running = None
         self._ended = []
         self._newest = [None] * len(world.bms)
@@ -62,7 +66,7 @@ class Run:
         truths = [plant.brief() for plant in world.plants]
         for estimate, truth in zip(turn.soc, truths):
             if estimate is not None and estimate.value is not None:
-                self.worst_ppm = max(self.worst_ppm, abs(estimate.value - truth.soc_ppm))
+                self.kept.take(estimate, truth.soc_ppm)
         self.valid_until_ms = turn.commands[0].valid_until_ms if turn.commands else None
         delivered = turn.delivered
         if delivered is None:
@@ -144,9 +148,12 @@ def build(arguments, runtime):
     """(World, rig, plan) for parsed command line arguments and one of RUNTIMES."""
     kind = "nmc96" if arguments.cells == 96 else "lfp16"
     site = settings(kind)
+    for pack in site["packs"]:
+        pack["cell"] = cell_file(pack["chemistry"])
     if arguments.step_ms != site["period_ms"]:
         site = fast(site, arguments.step_ms)
-    world = World(site, arguments.seed, step_ms=arguments.step_ms, **YEAR_TRUTH)
+    sensors = vices(arguments.sensors, site["packs"][0]["capacity_mah"])
+    world = World(site, arguments.seed, step_ms=arguments.step_ms, **dict(YEAR_TRUTH, vices=sensors))
     plan = ()
     if arguments.mishaps:
         plan = schedule(np.random.default_rng([arguments.seed, 4]), arguments.days)
@@ -171,6 +178,7 @@ def _arguments(words):
     parser.add_argument("--cells", type=int, choices=(16, 96), default=16)
     parser.add_argument("--step-ms", type=int, default=1000)
     parser.add_argument("--runtime", choices=(*RUNTIMES, "both"), default="cpython")
+    parser.add_argument("--sensors", choices=sorted(SENSORS), default="bad", help="of the BMS (default bad)")
     parser.add_argument("--mishaps", action="store_true", help="play a seeded plan of mishaps")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress")
     arguments = parser.parse_args(words)
@@ -241,8 +249,24 @@ def _summary(arguments, runtime, run, spent_s):
     )
     print(
         "all invariants held; worst SoC error %.2f %%; true SoC %.1f %%, %.1f full cycles; mishaps %d"
-        % (run.worst_ppm / 1e4, truth.soc_ppm / 1e4, run.world.plants[0].cycles, len(run.world.mishaps.log) // 2)
+        % (run.kept.worst / 1e4, truth.soc_ppm / 1e4, run.world.plants[0].cycles, len(run.world.mishaps.log) // 2)
     )
+    print(
+        "%s sensors: true SoC inside 3 sigma %.2f %% of the steps, RMSE %.2f %%, mean sigma %.2f %%"
+        % (arguments.sensors, run.kept.share(3) * 100, run.kept.rmse() / 1e4, run.kept.mean_std() / 1e4)
+    )
+    if isinstance(run.rig, Local):
+        found = run.rig.rig.site.packs[0].soc.capacity()
+        away = abs(found.value - truth.capacity_mah)
+        print(
+            "capacity: true %.1f Ah, ours %.1f +- %.1f Ah, %s 2 sigma"
+            % (
+                truth.capacity_mah / 1e3,
+                found.value / 1e3,
+                found.std / 1e3,
+                "inside" if away <= 2 * found.std else "OUTSIDE",
+            )
+        )
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ BESIDE = pathlib.Path(sys.executable).parent
 # room: (file patterns, excluded patterns, budget in bytes). Each budget is the measured size + about 15 %;
 # the measured number stands behind it.
 ROOMS = {
-    "core": (("edge/core/*.py", "edge/loop.py"), ("cell_",), 77000),  # 66608
+    "core": (("edge/core/*.py", "edge/loop.py"), ("cell_",), 99500),  # 86744
     "cell library": (("edge/core/cell_*.py",), (), 18600),  # 16179; a board takes one of them
     "shell": (("edge/shell/*.py",), ("gateway",), 26500),  # 22791
     "bridge": (

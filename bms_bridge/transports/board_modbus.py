@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The reuse-edge authors
-"""Modbus on a board: TCP over asyncio streams, RTU over machine.UART. Runs on both runtimes.
+"""Modbus on a board: the task of a line, and TCP over asyncio streams (RTU: board_rtu). Runs on both runtimes.
 
 One task per line. It asks the device whose request has waited longest, waits for its answer at most
 REPLY_MS and goes on: a dead unit costs the others its own time-out and no more, and less and less often.
@@ -9,20 +9,16 @@ REPLY_MS and goes on: a dead unit costs the others its own time-out and no more,
 import asyncio
 
 from bms_bridge.modbus import (
-    BAD_REPLY,
     LINK_DOWN,
     REFUSED,
     TIMEOUT,
     answer_unit,
     reply_data,
     request_pdu,
-    rtu_frame,
-    rtu_parse,
     tcp_frame,
     tcp_parse,
 )
 from bms_bridge.poll import pick
-from bms_bridge.turns import ALIEN, MINE, PROBE, REST, Turns, probe_of
 
 REPLY_MS = 800
 CONNECT_MS = 3000
@@ -30,8 +26,6 @@ RECONNECT_MIN_MS = 100
 RECONNECT_MAX_MS = 5000
 IDLE_MS = 20  # a write that comes while nothing is due waits at most this long
 TIMEOUTS_MAX = 3  # so many in a row: the TCP connection is given up
-QUIET_MS = 20  # silence that ends a late answer on a serial line
-SETTLE_MS = 60  # after the answer to an earlier request: how long the right one may follow by itself
 
 # What goes wrong on a wire. A time-out is no OSError on MicroPython, an early end is an EOFError.
 WIRE_ERRORS = (OSError, ValueError, EOFError, asyncio.TimeoutError)
@@ -43,7 +37,12 @@ async def run_link(link, devices, clock, gate, open_serial=None):
     open_serial: opens a serial stream from link (default: machine.UART number link["uart"]). Nothing is
     raised but CancelledError.
     """
-    line = TcpLine(link, clock, gate) if link["kind"] == "tcp" else RtuLine(link, clock, gate, open_serial)
+    if link["kind"] == "tcp":
+        line = TcpLine(link, clock, gate)
+    else:
+        from bms_bridge.transports.board_rtu import RtuLine  # only a site with such a line loads it
+
+        line = RtuLine(link, clock, gate, open_serial)
     await serve(line, devices, clock)
 
 
@@ -126,7 +125,7 @@ class TcpLine:
         self.is_open = False
         writer, self._writer, self._reader = self._writer, None, None
         if writer is not None:
-            await _close(writer)
+            await shut(writer)
 
     async def exchange(self, request):
         """Send request and wait for its answer: (data, 0) or (None, reason)."""
@@ -137,7 +136,7 @@ class TcpLine:
             if self._gate.send(self._clock.now_ms(), frame, self._writer.write):
                 return None, REFUSED
             deadline_ms = self._clock.now_ms() + REPLY_MS
-            await asyncio.wait_for(_drain(self._writer), REPLY_MS / 1000)
+            await asyncio.wait_for(drain(self._writer), REPLY_MS / 1000)
             pdu = await self._answer(request, deadline_ms)
         except WIRE_ERRORS:
             pdu = b""
@@ -176,119 +175,6 @@ class TcpLine:
             self._buffer += chunk
 
 
-class RtuLine:
-    """One serial line. After a failure it is read empty before the next request; an answer that may be that
-    to an earlier request is dropped and the request sent again (bms_bridge.turns)."""
-
-    def __init__(self, link, clock, gate, open_serial=None):
-        self.is_open = False
-        self._link = link
-        self._clock = clock
-        self._gate = gate
-        self._open_serial = open_serial or open_uart
-        self._stream = None
-        self._dirty = False
-        self._turns = Turns()
-        # 3.5 characters of 11 bits, at least 1.75 ms (Modbus over Serial Line V1.02, 2.5.1.1)
-        self._gap_s = max(2, 38500 // link["baud"] + 1) / 1000
-
-    async def open(self):
-        """Open the port; True when open."""
-        try:
-            self._stream = self._open_serial(self._link)
-        except (OSError, ValueError, ImportError):
-            return False
-        self._dirty = True
-        self.is_open = True
-        return True
-
-    async def close(self):
-        """Let the port go."""
-        self.is_open = False
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            await _close(stream)
-
-    async def exchange(self, request):
-        """Send request and wait for its answer: (data, 0) or (None, reason)."""
-        try:
-            step = self._turns.step(self._clock.now_ms(), request)
-            if step == REST:
-                return None, TIMEOUT
-            if step == PROBE:
-                reason = (await self._ask(probe_of(request), REPLY_MS // 2))[1]
-                if reason in (TIMEOUT, REFUSED):
-                    return None, reason
-            return await self._ask(request, REPLY_MS)
-        except WIRE_ERRORS:
-            await self.close()
-            return None, LINK_DOWN
-
-    async def _ask(self, request, most_ms):
-        """Send request, and again after each answer of doubtful origin while half of the time is left."""
-        frame = rtu_frame(request.unit, request_pdu(request))
-        end_ms = None
-        while end_ms is None or end_ms - self._clock.now_ms() > most_ms // 2:
-            await asyncio.sleep(self._gap_s)
-            if self._dirty:
-                await self._empty()
-            # the one way to the wire
-            if self._gate.send(self._clock.now_ms(), frame, self._stream.write):
-                return None, REFUSED
-            self._dirty = True
-            now_ms = self._clock.now_ms()
-            self._turns.asked(now_ms, request)
-            end_ms = end_ms or now_ms + most_ms
-            await asyncio.wait_for(_drain(self._stream), REPLY_MS / 1000)
-            pdu, doubt = await self._answer(request, end_ms)
-            if pdu is not None:
-                return reply_data(request, pdu)
-            if not doubt:
-                return None, TIMEOUT
-        return None, BAD_REPLY
-
-    async def _answer(self, request, deadline_ms):
-        """(PDU of the answer to request, or None; True when another request may have been answered)."""
-        buffer = b""
-        doubt = False
-        while True:
-            found = rtu_parse(buffer, answer_unit(request.unit), None)
-            if found is not None:
-                pdu, used = found
-                buffer = buffer[used:]
-                now_ms = self._clock.now_ms()
-                verdict = self._turns.judge(now_ms, request.unit, pdu)
-                if verdict == MINE:
-                    self._dirty = len(buffer) > 0
-                    return pdu, False
-                if verdict != ALIEN:
-                    doubt = True
-                    deadline_ms = min(deadline_ms, now_ms + SETTLE_MS)
-                elif pdu[0] & 0x7F == request.function:
-                    return pdu, False
-                continue
-            left_ms = deadline_ms - self._clock.now_ms()
-            if left_ms <= 0:
-                return None, doubt
-            try:
-                chunk = await asyncio.wait_for(self._stream.read(256), left_ms / 1000)
-            except asyncio.TimeoutError:
-                return None, doubt
-            if not chunk:
-                await asyncio.sleep(0.002)
-                continue
-            buffer = buffer[-512:] + chunk
-
-    async def _empty(self):
-        """Read and drop until the line has been silent for a moment, at most REPLY_MS."""
-        deadline_ms = self._clock.now_ms() + REPLY_MS
-        while self._clock.now_ms() < deadline_ms:
-            try:
-                await asyncio.wait_for(self._stream.read(256), QUIET_MS / 1000)
-            except asyncio.TimeoutError:
-                return
-
-
 def open_uart(link):
     """An asyncio stream on UART number link["uart"] with the baud rate and parity of link, 8 data bits."""
     from machine import UART
@@ -298,11 +184,13 @@ def open_uart(link):
     return asyncio.StreamReader(uart)
 
 
-async def _drain(writer):
+async def drain(writer):
+    """writer.drain() as a coroutine of our own: wait_for of MicroPython wants one."""
     await writer.drain()
 
 
-async def _close(writer):
+async def shut(writer):
+    """Close writer; what goes wrong with that is of no use to anybody."""
     writer.close()
     try:
         await asyncio.wait_for(_wait_closed(writer), CONNECT_MS / 1000)

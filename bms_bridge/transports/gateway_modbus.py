@@ -26,9 +26,9 @@ from bms_bridge.transports.board_modbus import (
     REPLY_MS,
     TIMEOUTS_MAX,
     WIRE_ERRORS,
-    RtuLine,
     serve,
 )
+from bms_bridge.transports.board_rtu import RtuLine
 from bms_bridge.transports.gateway_serial import Port
 
 

@@ -51,8 +51,7 @@ FLOOR = (0.003, 0.005, 0.01, 0.00002)
 HIDDEN = (0.03, 0.08, 0.2, 0.0006)  # above this sigma a value is not observable
 NEW_S = 21600.0
 FOREIGN_V = 0.015  # rms of the first block after a restart that says: these are other cells
-_X = 1e8  # saved integers: parts of the states ...
-_P = 1e18  # ... and of the covariance
+TEXT = 96  # characters of saved state in one piece
 
 
 class CellDeltas:
@@ -332,40 +331,53 @@ class CellDeltas:
     # ---- state ----------------------------------------------------------------------------------
 
     def state(self):
-        """Dict of integers for the store."""
-        lower = [int(self.p[i * WIDTH + j] * _P) for i in range(WIDTH) for j in range(i + 1)]
+        """Dict for the store; the tables of single-precision numbers as hexadecimal text in short pieces."""
         return {
             "cells": self.count,
             "nominal_mah": self.nominal_mah,
-            "x": [int(value * _X) for value in self.x],
-            "p": lower,
-            "wide": [int(value * 1000.0) for value in self.wide],
+            "x": _texts(self.x),
+            "p": _texts(self.p),
+            "wide": _texts(self.wide),
             "seen_s": int(self.seen_s),
         }
 
     def _load(self, state):
-        x = [int(value) / _X for value in state["x"]]
-        lower = [int(value) / _P for value in state["p"]]
-        wide = [int(value) / 1000.0 for value in state["wide"]]
-        if len(x) != self.count * WIDTH or len(lower) != WIDTH * (WIDTH + 1) // 2 or len(wide) != self.count:
-            raise ValueError("size")
+        x = _table(state["x"], self.count * WIDTH)
+        p = _table(state["p"], WIDTH * WIDTH)
+        wide = _table(state["wide"], self.count)
         if min(wide) < 0.999 or max(wide) > MOST_WIDE or max(x) > 10.0 or min(x) < -10.0:
             raise ValueError("range")
-        seen_s = int(state["seen_s"])
-        p = array("f", [0.0] * (WIDTH * WIDTH))
-        at = 0
         for i in range(WIDTH):
-            for j in range(i + 1):
-                p[i * WIDTH + j] = lower[at]
-                p[j * WIDTH + i] = lower[at]
-                at += 1
             if not 0.0 < p[i * WIDTH + i] <= 10.0:
                 raise ValueError("covariance")
+            for j in range(i):
+                if p[i * WIDTH + j] != p[j * WIDTH + i]:
+                    raise ValueError("covariance")
         self.p = p
-        self.x = array("f", x)
-        self.wide = array("f", wide)
-        self.seen_s = float(seen_s)
+        self.x = x
+        self.wide = wide
+        self.seen_s = float(int(state["seen_s"]))
         self._restored = True
+
+
+def _texts(table):
+    """A table as texts of at most TEXT characters: a board has room for a few of them at once."""
+    texts = []
+    step = TEXT // 8
+    for at in range(0, len(table), step):
+        texts.append(bytes(table[at : at + step]).hex())
+    return texts
+
+
+def _table(texts, size):
+    """The table of _texts(); raises ValueError for another size or a number that is none."""
+    table = array("f", bytes.fromhex("".join(texts)))
+    if len(table) != size:
+        raise ValueError("size")
+    for value in table:
+        if value - value != 0.0:
+            raise ValueError("not a number")
+    return table
 
 
 def _rounded(value):

@@ -4,13 +4,12 @@
 
 from edge.core import faults as f
 from edge.core import limits as lim
-from edge.core.anomalies import Cells
+from edge.core.estimator import Estimator
 from edge.core.faults import Faults
 from edge.core.guard import guard, stale_limits
 from edge.core.limits import Ramp, combine
 from edge.core.metering import FIELDS, Metering
 from edge.core.records import G_CURRENT, OK, UNKNOWN, Command, Est, Estimates, Limits
-from edge.core.soc import Soc
 from edge.core.validate import Validator, stale_after_ms
 
 STATE_VERSION = 1
@@ -33,8 +32,8 @@ class Controller:
         self.current_stale_ms = stale_after_ms(max(pack["facts"]["periods_ms"][G_CURRENT], period_ms))
         self.validator = Validator(pack, period_ms)
         self.metering = Metering(self.current_stale_ms, _part(_metering_state, state, "metering"))
-        self.soc = _restored(Soc, pack, state, "soc")
-        self.cells = _restored(Cells, pack, state, "cells")
+        self.estimator = Estimator(pack, None if state is None else state.get("estimator"))
+        self.soc = self.estimator.soc
         self.faults = _faults(state)
         self.ramp = Ramp(pack["maker"])
         self.guard_ms = stale_limits(pack, period_ms)
@@ -50,24 +49,22 @@ class Controller:
     # ---- first half of the step: what is true -----------------------------------------------
 
     def sense(self, now_ms, sample, other_ma):
-        """Judge the sample and update counters and estimates; returns True when an anchor was taken.
+        """Judge the sample and update counters and estimates.
 
         other_ma: this pack's current by the PCS (None when it cannot be told).
         """
         believed = self.validator.step(now_ms, sample, other_ma)
         self.believed = believed
         if sample is None or believed.fresh == self._fresh:
-            return False
+            return
         self._fresh = believed.fresh
         self.flow_fresh += 1
         at_ms = sample.groups[G_CURRENT].at_ms
         if at_ms is None:
-            return False
+            return
         charge, known_ms, unknown_ms = self.metering.step(at_ms, believed.current_ma, believed.pack_mv)
-        anchored = self.soc.step(now_ms, charge, known_ms, unknown_ms, believed.current_ma, believed.pack_mv)
-        if anchored and believed.cell_mv is not None:
-            self.cells.anchor(self.soc, believed.cell_mv)
-        return anchored
+        temps_mc = sample.temp_mc if believed.temp_max_mc is not None else None
+        self.estimator.step(now_ms, charge, known_ms, unknown_ms, believed, temps_mc)
 
     # ---- second half: what may flow -----------------------------------------------------------
 
@@ -215,7 +212,7 @@ class Controller:
 
     def estimates(self):
         """Estimates of this pack now."""
-        weakest, strongest = self.cells.extremes(self.soc)
+        weakest, strongest = self.estimator.extremes()
         believed = self.believed
         spread = None
         if believed is not None and believed.cell_max_mv is not None:
@@ -227,8 +224,8 @@ class Controller:
             strongest,
             self.soc.capacity(),
             self.soc.bias(),
-            UNKNOWN,
-            self.cells.leak_estimate(),
+            self.estimator.ohm.est(),
+            self.estimator.leak(),
             UNKNOWN if spread is None else Est(spread, None, None, 0),
             (registers[0] + registers[1]) * 500000 // self.pack["capacity_mah"],
         )
@@ -239,8 +236,7 @@ class Controller:
             "version": STATE_VERSION,
             "pack": [self.pack["id"], self.pack.get("serial"), self.pack["cells"], self.pack["chemistry"]],
             "metering": self.metering.state(),
-            "soc": self.soc.state(),
-            "cells": self.cells.state(),
+            "estimator": self.estimator.state(),
             "faults": self.faults.state(),
         }
 
@@ -288,12 +284,6 @@ def _metering_state(saved):
     if len(totals) != len(FIELDS) or min(totals) < 0:
         raise ValueError(totals)
     return totals
-
-
-def _restored(kind, pack, state, name):
-    """kind(pack, saved), or a fresh one when the saved part is damaged."""
-    restored = _part(lambda saved: kind(pack, saved), state, name)
-    return kind(pack) if restored is None else restored
 
 
 def _faults(state):

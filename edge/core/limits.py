@@ -6,9 +6,9 @@
 at a constant. Every division rounds toward zero current. Only the up-ramp remembers anything.
 """
 
+from edge.core.bounds import bound
 from edge.core.curve import inside
 from edge.core.records import Limits
-from edge.core.settings import bound
 
 # Sources in the order of authority; the code is the index.
 SOURCES = (

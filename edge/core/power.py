@@ -18,6 +18,7 @@ REASONS = ("unknown", "cell voltage", "cell soc", "maker", "nothing left")
 R_UNKNOWN, R_VOLTAGE, R_SOC, R_MAKER, R_EMPTY = range(len(REASONS))
 SIGMAS = 2.0
 CHARGE, DISCHARGE = 0, 1
+CELLS_PER_SLICE = 4
 LEAST_CAPACITY = 0.1  # a capacity is not taken smaller than this share of the mean one
 
 
@@ -74,17 +75,31 @@ def power(cells, model, ocv, maker, window=(0.0, 1.0)):
     when an input is None; power_w counts all cells at the lower voltage: when charging that of the start,
     when discharging that of the end.
     """
+    work = slices(cells, model, ocv, maker, window)
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            return done.value
+
+
+def slices(cells, model, ocv, maker, window=(0.0, 1.0)):
+    """The same in slices: a generator that yields after every CELLS_PER_SLICE cells and returns what power() does."""
     if not cells or model is None or ocv is None or maker is None or None in model:
         unknown = (None, None, R_UNKNOWN, -1)
         return {CHARGE: (unknown,) * len(HORIZONS_S), DISCHARGE: (unknown,) * len(HORIZONS_S)}
-    return {
-        CHARGE: tuple([_limit(cells, model, ocv, maker, window, t, CHARGE) for t in HORIZONS_S]),
-        DISCHARGE: tuple([_limit(cells, model, ocv, maker, window, t, DISCHARGE) for t in HORIZONS_S]),
-    }
+    result = {}
+    for side in (CHARGE, DISCHARGE):
+        limits = []
+        for t_s in HORIZONS_S:
+            limit = yield from _limit(cells, model, ocv, maker, window, t_s, side)
+            limits.append(limit)
+        result[side] = tuple(limits)
+    return result
 
 
 def _limit(cells, model, ocv, maker, window, t_s, side):
-    """(current_ma, power_w, reason, cell) of one horizon and direction."""
+    """(current_ma, power_w, reason, cell) of one horizon and direction; a generator."""
     sign = 1.0 if side == CHARGE else -1.0
     parts = _step(model, t_s)
     limit_v = (maker["cell_max_mv"] if side == CHARGE else maker["cell_min_mv"]) / 1000.0
@@ -92,7 +107,9 @@ def _limit(cells, model, ocv, maker, window, t_s, side):
     most = maker["charge_ma" if side == CHARGE else "discharge_ma"] / 1000.0
     best = (most, R_MAKER, -1)
     for i in range(len(cells)):
-        found = _cell_limit(cells[i], parts, model, ocv, limit_v, edge, sign, most)
+        if i % CELLS_PER_SLICE == 0:
+            yield
+        found = _cell_limit(cells[i], parts, model, ocv, limit_v, edge, sign, min(most, best[0]))
         if found[0] < best[0]:
             best = (found[0], found[1], i)
     current_a = best[0]
@@ -136,7 +153,7 @@ def _cell_limit(cell, parts, model, ocv, limit_v, edge, sign, most):
     if sign * ocv(min(max(z, 0.0), 1.0)) >= base:
         return (0.0, R_VOLTAGE)
     if _short(z, r, q, sign, high, parts, model, ocv) <= base:
-        return (by_soc, R_SOC)
+        return (by_soc, R_SOC)  # at least high: larger than what others allow, or the window's end
     low = 0.0
     for _ in range(20):  # the curve bends: halve instead of dividing once
         half = 0.5 * (low + high)

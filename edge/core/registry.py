@@ -1,86 +1,83 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The reuse-edge authors
-"""The metric registry: every number that leaves a site, declared once.
+"""The metric registry: the key of every number that leaves a site, declared once.
 
-From this table come the record bodies (integer keys), the decoder of the backend and the documents.
-Keys are never reused; a reader ignores keys that it does not know. + current and power charge.
+From this table come the record bodies (integer keys) and the decoder of the backend; units, classes and meaning of
+each stand in host_tools/metrics.py, which a board has no room for. Keys are never reused; a reader ignores keys that
+it does not know. + current and power charge.
 """
 
-# (key, name, unit, classes, meaning)
-METRICS = (
-    (1, "soc", "ppm", "TM", "state of charge of the pack, own estimate"),
-    (2, "soc_std", "ppm", "TM", "one standard deviation of soc"),
-    (3, "soc_why", "code", "T", "reason code of soc (edge.core.soc.WHY)"),
-    (4, "bms_soc", "ppm", "TM", "state of charge as the BMS says it"),
-    (5, "bms_soh", "ppm", "T", "state of health as the BMS says it"),
-    (6, "capacity", "mAh", "TM", "present capacity, own estimate"),
-    (7, "capacity_std", "mAh", "TM", "one standard deviation of capacity"),
-    (8, "bias", "mA", "T", "offset of the BMS current sensor, own estimate"),
-    (9, "leak_cell", "index", "T", "cell with the largest self-discharge, from 0"),
-    (10, "leak", "mA", "T", "self-discharge of that cell"),
-    (11, "leak_std", "mA", "T", "one standard deviation of leak"),
-    (12, "weakest_cell", "index", "T", "cell with the lowest state of charge, from 0"),
-    (13, "strongest_cell", "index", "T", "cell with the highest state of charge, from 0"),
-    (20, "pack_v", "mV", "TM", "pack voltage"),
-    (21, "current", "mA", "TM", "pack current as the BMS measures it"),
-    (22, "cell_max", "mV", "TM", "highest cell voltage"),
-    (23, "cell_min", "mV", "TM", "lowest cell voltage"),
-    (24, "temp_max", "m°C", "TM", "highest temperature"),
-    (25, "temp_min", "m°C", "TM", "lowest temperature"),
-    (26, "alarms", "bits", "TE", "alarm bits of the BMS, SunSpec 802 Evt1"),
-    (27, "quality", "code", "T", "worst quality of the required groups (edge.core.records.QUALITY)"),
-    (28, "age", "ms", "T", "age of the oldest required group"),
-    (30, "charge_limit", "mA", "TM", "permitted charge current"),
-    (31, "charge_why", "code", "T", "source that binds it (edge.core.limits.SOURCES)"),
-    (32, "discharge_limit", "mA", "TM", "permitted discharge current"),
-    (33, "discharge_why", "code", "T", "source that binds it"),
-    (34, "mode", "code", "TE", "mode of the site (edge.core.faults.MODES_NAMES)"),
-    (40, "pcs_dc_current", "mA", "TM", "DC current as the PCS measures it"),
-    (41, "pcs_dc_v", "mV", "T", "DC voltage as the PCS measures it"),
-    (42, "pcs_charge_limit", "W", "T", "charge limit read back from the PCS"),
-    (43, "pcs_discharge_limit", "W", "T", "discharge limit read back from the PCS"),
-    (44, "pcs_power", "W", "TM", "DC power as the PCS measures it"),
-    (50, "wh_in", "mWh", "B", "energy into the pack by the BMS's current and voltage, since installation"),
-    (51, "wh_out", "mWh", "B", "energy out of the pack, since installation"),
-    (52, "ah_in", "mAh", "B", "charge into the pack, since installation"),
-    (53, "ah_out", "mAh", "B", "charge out of the pack, since installation"),
-    (54, "meter_in", "Wh", "B", "energy register of the meter, into the battery"),
-    (55, "meter_out", "Wh", "B", "energy register of the meter, out of the battery"),
-    (56, "time_known", "ms", "B", "time integrated with a valid current"),
-    (57, "time_unknown", "ms", "B", "time in which the current was not known: not integrated"),
-    (60, "event", "code", "E", "what happened (edge.core.faults.EVENTS)"),
-    (61, "fault", "code", "E", "fault concerned (edge.core.faults.FAULTS)"),
-    (62, "detail", "number", "E", "number that decided, unit by fault"),
-    (63, "late", "ms", "TE", "lateness of the step"),
-    (64, "late_max", "ms", "T", "largest lateness since start"),
-    (70, "gap_from", "seq", "E", "first sequence number that a budget dropped"),
-    (71, "gap_to", "seq", "E", "last sequence number that a budget dropped"),
-    (72, "gap_class", "code", "E", "class dropped, as the code of its letter"),
-    (73, "gap_reason", "code", "E", "1 budget"),
-    (80, "site", "text", "I", "name of the site"),
-    (81, "pack_id", "text", "I", "name of the pack"),
-    (82, "profile", "text", "I", "profile of the BMS"),
-    (83, "version", "text", "I", "version of this software"),
-    (84, "grade", "text", "I", "grade, test centre and date"),
-    (85, "serial", "text", "I", "serial of the pack"),
-    (86, "cells", "count", "I", "cells in series"),
-    (90, "current_min", "mA", "M", "lowest pack current in the minute"),
-    (91, "current_max", "mA", "M", "highest pack current in the minute"),
-    (92, "samples", "count", "M", "fresh current readings in the minute"),
-)
+KEYS = {
+    "soc": 1,
+    "soc_std": 2,
+    "soc_why": 3,
+    "bms_soc": 4,
+    "bms_soh": 5,
+    "capacity": 6,
+    "capacity_std": 7,
+    "bias": 8,
+    "leak_cell": 9,
+    "leak": 10,
+    "leak_std": 11,
+    "weakest_cell": 12,
+    "strongest_cell": 13,
+    "pack_v": 20,
+    "current": 21,
+    "cell_max": 22,
+    "cell_min": 23,
+    "temp_max": 24,
+    "temp_min": 25,
+    "alarms": 26,
+    "quality": 27,
+    "age": 28,
+    "charge_limit": 30,
+    "charge_why": 31,
+    "discharge_limit": 32,
+    "discharge_why": 33,
+    "mode": 34,
+    "pcs_dc_current": 40,
+    "pcs_dc_v": 41,
+    "pcs_charge_limit": 42,
+    "pcs_discharge_limit": 43,
+    "pcs_power": 44,
+    "wh_in": 50,
+    "wh_out": 51,
+    "ah_in": 52,
+    "ah_out": 53,
+    "meter_in": 54,
+    "meter_out": 55,
+    "time_known": 56,
+    "time_unknown": 57,
+    "event": 60,
+    "fault": 61,
+    "detail": 62,
+    "late": 63,
+    "late_max": 64,
+    "gap_from": 70,
+    "gap_to": 71,
+    "gap_class": 72,
+    "gap_reason": 73,
+    "site": 80,
+    "pack_id": 81,
+    "profile": 82,
+    "version": 83,
+    "grade": 84,
+    "serial": 85,
+    "cells": 86,
+    "current_min": 90,
+    "current_max": 91,
+    "samples": 92,
+}
 
 
 def key(name):
-    """Key of the metric called name; raises ValueError when there is none."""
-    for row in METRICS:
-        if row[1] == name:
-            return row[0]
-    raise ValueError(name)
+    """Key of the metric called name; raises KeyError when there is none."""
+    return KEYS[name]
 
 
 def name(number):
     """Name of the metric with that key, or None for a key of a later version."""
-    for row in METRICS:
-        if row[0] == number:
-            return row[1]
+    for each in KEYS:
+        if KEYS[each] == number:
+            return each
     return None

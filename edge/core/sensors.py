@@ -8,7 +8,7 @@ energy that the converter or the revenue meter counted over the same span tells 
 
 from math import sqrt
 
-from edge.core.anomalies import GAIN, T_ENERGY, T_TEMP, TEMP, Anomaly, median
+from edge.core.anomalies import BMS_SOC, BMS_SOH, GAIN, T_BMS_SOC, T_BMS_SOH, T_ENERGY, T_TEMP, TEMP, Anomaly, median
 from edge.core.records import Est
 from edge.core.soc import W_COUNTED, W_HIDDEN
 
@@ -16,6 +16,9 @@ GAIN_PPM = 20000  # disagreement with the meter
 GAIN_SIGMAS = 3
 METER_PPM = 5000  # one sigma of an energy meter of class 1
 HIDDEN_PPM = 20000  # a gain with a wider sigma is not observable
+SOC_APART_PPM = 80000  # BMS and own SoC: field BMSs are commonly 15 % off, so this is early
+SOH_APART_PPM = 50000
+DIVERGED_SIGMAS = 3
 TEMP_MC = 3000
 TEMP_STD_MC = 500
 TEMP_LOOKS = 60  # looks at rest that make "normal" ...
@@ -46,6 +49,24 @@ def suspect_gain(est):
     if est.value is None or abs(est.value) <= GAIN_PPM or abs(est.value) <= GAIN_SIGMAS * est.std:
         return None
     return Anomaly(GAIN, -1, est.value, est.std, est.at_ms, T_ENERGY)
+
+
+def diverged(soc, bms_soc_ppm, capacity, bms_soh_ppm, rated_mah):
+    """Tuple of Anomaly: the BMS's SoC or SoH is further from ours than DIVERGED_SIGMAS and than a least distance.
+
+    soc: Est in ppm, capacity: Est in mAh; bms_soc_ppm, bms_soh_ppm: as the BMS says them, None = it does not.
+    """
+    found = []
+    if soc.value is not None and bms_soc_ppm is not None:
+        away = bms_soc_ppm - soc.value
+        if abs(away) > max(SOC_APART_PPM, DIVERGED_SIGMAS * soc.std):
+            found.append(Anomaly(BMS_SOC, -1, away, soc.std, soc.at_ms, T_BMS_SOC))
+    if bms_soh_ppm is not None and capacity.value is not None:
+        away = bms_soh_ppm - capacity.value * 1000000 // rated_mah
+        std = capacity.std * 1000000 // rated_mah + 1
+        if abs(away) > max(SOH_APART_PPM, DIVERGED_SIGMAS * std):
+            found.append(Anomaly(BMS_SOH, -1, away, std, capacity.at_ms, T_BMS_SOH))
+    return tuple(found)
 
 
 class Temps:

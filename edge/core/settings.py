@@ -6,6 +6,7 @@ The host makes a plain dict of integers and strings from site.yaml (host_tools/s
 the board and the gateway check the dict again with check() before anything runs.
 """
 
+from edge.core.bounds import BOUNDS, bound, looser
 from edge.core.records import G_CURRENT, G_MEASURE
 
 VERSION = 1
@@ -83,17 +84,6 @@ SETTINGS = (
 # Pairs (narrower, wider) that must not be looser: the smallest source wins, a looser one is refused.
 NARROWER = (("grade", "maker"), ("contract", "maker"))
 
-# Limits that a narrower source may only tighten: (key, True when smaller is narrower).
-BOUNDS = (
-    ("charge_ma", True),
-    ("discharge_ma", True),
-    ("cell_max_mv", True),
-    ("cell_min_mv", False),
-    ("temp_max_mc", True),
-    ("temp_min_mc", False),
-    ("temp_min_charge_mc", False),
-)
-
 _LINK_KINDS = ("tcp", "rtu", "serial", "can")
 
 
@@ -108,23 +98,6 @@ class SettingsError(Exception):
 
     def __str__(self):
         return "%s: %s -> %s" % (self.place, self.problem, self.mend)
-
-
-def looser(value, than, smaller):
-    """True when value allows more than `than`. smaller: True when smaller is narrower (BOUNDS)."""
-    return value > than if smaller else value < than
-
-
-def bound(pack, key):
-    """The limit of key (BOUNDS) in a pack's settings: the maker's, or the test centre's where that is narrower."""
-    grade = pack["grade"].get(key)
-    maker = pack["maker"][key]
-    if grade is None:
-        return maker
-    for name, smaller in BOUNDS:
-        if name == key and looser(grade, maker, smaller):
-            return maker
-    return grade
 
 
 def rows(section):
@@ -148,6 +121,10 @@ def check_value(place, row, value):
     return value
 
 
+CELL_TABLES = (("ocv_uv", 101), ("r_uohm", 3), ("tau_ms", 2), ("hysteresis_uv", 21))
+CELL_NUMBERS = ("nominal_mah", "cell_min_mv", "cell_max_mv", "ea_k", "gamma", "residual_uv")
+
+
 def _check_section(place, section, given, extra):
     if not isinstance(given, dict):
         raise SettingsError(place, "is missing", "add the section")
@@ -165,7 +142,9 @@ def _check_section(place, section, given, extra):
 
 
 def _check_pack(place, pack, links):
-    _check_section(place, "pack", pack, ("maker", "grade", "contract", "facts"))
+    _check_section(place, "pack", pack, ("maker", "grade", "contract", "facts", "cell"))
+    if pack.get("cell") is not None:
+        check_cell(place + "cell", pack["cell"])
     _check_section(place + "maker.", "pack.maker", pack.get("maker"), ())
     _check_section(place + "grade.", "pack.grade", pack.get("grade"), ())
     if pack.get("contract") is not None:
@@ -183,6 +162,22 @@ def _check_pack(place, pack, links):
     _check_facts(place, pack.get("facts"), 8, G_CURRENT)
     if pack["link"] >= links:
         raise SettingsError(place + "link", "there is no line %d" % pack["link"], "there are %d lines" % links)
+
+
+def check_cell(place, cell):
+    """Raise SettingsError unless cell is a cell file whose tables have the lengths that edge.core.cell expects."""
+    if not isinstance(cell, dict) or cell.get("version") != 1:
+        raise SettingsError(place, "is not a cell file of version 1", "make one with reuse-edge fit")
+    for key, count in CELL_TABLES:
+        table = cell.get(key)
+        if not isinstance(table, (list, tuple)) or len(table) != count:
+            raise SettingsError(place + "." + key, "needs %d values" % count, "make the file again with reuse-edge fit")
+    for key in CELL_NUMBERS:
+        if not isinstance(cell.get(key), int):
+            raise SettingsError(place + "." + key, "is not an integer", "make the file again with reuse-edge fit")
+    half = cell.get("half")
+    if half is not None and (not isinstance(half, dict) or len(half.get("positive_uv") or ()) < 50):
+        raise SettingsError(place + ".half", "is not a pair of half-cells", "make the file again with reuse-edge fit")
 
 
 def _check_bounds(place, pack):

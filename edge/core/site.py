@@ -13,6 +13,7 @@ from edge.core.validate import stale_after_ms
 
 # A command lives three control periods, at least 1 s and at most the setting lease_ms.
 LEASE_PERIODS = 3
+TRUSTED_CLOCK = 2  # quality of a clock that ran on while this was off (RTC), or better
 SAVE_EVERY_MS = 600000  # flash wear: every 10 minutes, and on events
 SAVE_EVENT_MS = 10000  # but those not more often than this
 # Parallel reused packs share unequally: until measured, one pack may have half the resistance of the
@@ -75,6 +76,9 @@ class Site:
         self.site_limits = (0, lim.S_MODE, 0, lim.S_MODE)
         self.reporter = Reporter(settings, state.get("report"))
         self._saved_ms = None
+        utc_s = state.get("utc_s")
+        self._off_since_s = utc_s if isinstance(utc_s, int) else None
+        self._utc = (None, 0)
         self._unsaved = False
         self.inputs_ms = stale_after_ms(period_ms)
 
@@ -87,6 +91,7 @@ class Site:
         actuator (the PCS), complete in every step.
         """
         self._time(now_ms)
+        self._clock(utc)
         count = len(self.packs)
         self.pcs = reads[count]
         rest = list(reads[count + 1 :])
@@ -241,6 +246,15 @@ class Site:
             decision,
         )
 
+    def _clock(self, utc):
+        """On the first step with a clock that can be trusted, tell the packs how long it was off."""
+        self._utc = utc
+        if self._off_since_s is not None:
+            if utc[0] is not None and utc[1] >= TRUSTED_CLOCK:
+                for pack in self.packs:
+                    pack.soc.resumed(utc[0] - self._off_since_s)
+            self._off_since_s = None
+
     def _state(self, now_ms, events):
         """The state to save now, or None: a lock at once, other events at most every 10 s."""
         locking = False
@@ -257,11 +271,19 @@ class Site:
         self._unsaved = False
         return self.state()
 
+    def work(self):
+        """Do one slice of every pack's longer work (alignment, power); True while there is work."""
+        busy = False
+        for pack in self.packs:
+            busy = pack.estimator.work() or busy
+        return busy
+
     def state(self):
         """Everything that must survive a restart, as a dict of integers, strings, lists and None."""
         return {
             "version": 1,
             "boot": self.boot,
+            "utc_s": self._utc[0] if self._utc[1] >= TRUSTED_CLOCK else None,
             "packs": [pack.state() for pack in self.packs],
             "report": self.reporter.state(),
         }

@@ -8,12 +8,14 @@ start-up shares; it knows no pins.
 """
 
 import asyncio
+import gc
 import json
 import os
+import sys
 import time
 
 from bms_bridge.tables import load
-from edge.core.settings import check
+from edge.core.cell import BUILT_IN
 from edge.loop import loop
 from edge.shell.board_uplink import BoardUplink
 from edge.shell.control import Guarded, control
@@ -22,6 +24,7 @@ from edge.shell.store import FileStore
 from edge.shell.wiring import Silent, Wiring
 
 CONSOLE_S = 2
+GC_BYTES = 24 * 1024  # collect after so many: waiting for a full heap leaves it in splinters
 WATCHDOG_MS = 8000
 # Clocks of boards count from 2000 or from 1970; before this (2026-01-01) the RTC was never set.
 OLDEST_UTC_S = 1767225600
@@ -62,7 +65,9 @@ async def console(guarded, clock, uplink):
     """Print the status line for ever."""
     while True:
         await asyncio.sleep(CONSOLE_S)
-        print("~" + status_line(guarded, clock, uplink).decode(), end="")
+        print("~", end="")
+        for text in status_line(guarded, clock, uplink):
+            print(text, end="")
 
 
 def serve_line(link):
@@ -82,9 +87,10 @@ async def run(settings, folder, clock, feed, talk, trace):
     folder: where the state lives. feed(): watchdog, called after each guarded step, or None. talk: True
     for the console's status lines. trace: file for one line per step, or None.
     """
+    gc.threshold(GC_BYTES)
     wiring = Wiring(settings, load, clock)
     store = FileStore(folder, sync)
-    boot = ((store.load() or {}).get("boot") or 0) + 1
+    boot = ((store.look() or {}).get("boot") or 0) + 1
     uplink = Silent()
     if settings["uplink"]:
         mqtt = BoardUplink(settings, int.from_bytes(os.urandom(7), "big"), boot)
@@ -97,6 +103,7 @@ async def run(settings, folder, clock, feed, talk, trace):
         await serve(guarded, clock, uplink, settings["uplink"]["status_port"])
     if talk:
         asyncio.create_task(console(guarded, clock, uplink))
+    asyncio.create_task(tidy())
     steps = loop(settings, clock, wiring.devices, wiring.actuators, store, uplink, guarded.seen)
     try:
         await control(steps, clock)
@@ -106,9 +113,29 @@ async def run(settings, folder, clock, feed, talk, trace):
 
 
 def read_settings(path):
-    """The checked settings of the JSON file at path."""
+    """The checked settings of the JSON file at path. What checked them is not needed again and let go."""
+    from edge.core.settings import check
+
     with open(path, encoding="utf-8") as file:
-        return check(json.load(file))
+        settings = check(json.load(file))
+    del check
+    forget("edge.core.settings")
+    return settings
+
+
+async def tidy():
+    """After the first step: the built-in cells were read, their tables go."""
+    await asyncio.sleep(1)
+    for name in BUILT_IN.values():
+        forget("edge.core." + name)
+
+
+def forget(module):
+    """Give back the memory of a module that has done its work (22 KB for the settings' table on a 64-bit VM)."""
+    if sys.modules.pop(module, None) is not None:
+        package, _, name = module.rpartition(".")
+        delattr(sys.modules[package], name)
+    gc.collect()
 
 
 def main():

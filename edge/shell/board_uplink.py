@@ -13,7 +13,7 @@ from edge.shell.outbox import Outbox
 
 TICK_S = 0.05  # how often the sender looks for records: far below the control period
 BURST = 8  # packets between two looks of the event loop at the other tasks
-LIMIT_BYTES = 48 * 1024
+LIMIT_BYTES = 32 * 1024
 
 
 class BoardUplink:

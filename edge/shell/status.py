@@ -6,13 +6,13 @@ Read-only: a connection gets one line of JSON and is closed. Nothing that arrive
 """
 
 import asyncio
-import json
 
 from edge.core import faults as f
 from edge.core.limits import SOURCES
 from edge.core.records import QUALITY
 from edge.core.report import VERSION_TEXT
 from edge.core.soc import WHY
+from edge.shell.store import pieces
 
 
 def status(guarded, clock, uplink):
@@ -171,8 +171,12 @@ def _link(uplink, now_ms):
 
 
 def status_line(guarded, clock, uplink):
-    """The status as one line of JSON (bytes), "{}" before the first step."""
-    return json.dumps(status(guarded, clock, uplink) or {}).encode() + b"\n"
+    """The status as one line of JSON in pieces (text), "{}" before the first step; a generator.
+
+    The whole line would need 3 KB in one piece, which a board that has run for a while does not have.
+    """
+    yield from pieces(status(guarded, clock, uplink) or {})
+    yield "\n"
 
 
 async def serve(guarded, clock, uplink, port):
@@ -180,8 +184,9 @@ async def serve(guarded, clock, uplink, port):
 
     async def answer(reader, writer):
         try:
-            writer.write(status_line(guarded, clock, uplink))
-            await writer.drain()
+            for text in status_line(guarded, clock, uplink):
+                writer.write(text.encode())
+                await writer.drain()
         except OSError:
             pass
         finally:

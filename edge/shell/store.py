@@ -4,10 +4,17 @@
 
 A save writes the older slot whole, syncs and closes it; power lost on the way leaves the other slot.
 The newest slot whose CRC holds wins. Both unreadable: None, and the reason stands in problem.
+
+A slot is a header line of fixed width, "number length crc" (of number and state), and the state as JSON. The
+state is written and checked in pieces, and the header last: a board has no room for the whole text at once.
 """
 
 import binascii
 import json
+
+WIDTH = 40  # of the header line, its newline included
+PIECE = 4  # entries of a list in one piece
+READ = 256
 
 
 class FileStore:
@@ -23,29 +30,59 @@ class FileStore:
         self.number = 0
         self.problem = None
         self.failed_saves = 0
+        self._seen = None
 
     def _path(self, number):
         return "%s/state.%d" % (self.folder, number & 1)
 
+    def look(self):
+        """What load() will give; it is read once for both."""
+        self._seen = self.load()
+        return self._seen
+
     def load(self):
         """The newest whole state as a dict, or None (nothing saved yet, or both slots unreadable)."""
-        best = None
-        found = False
-        for slot in (0, 1):
-            try:
-                with open(self._path(slot), "rb") as file:
-                    data = file.read()
-            except OSError:
-                continue
-            found = True
-            entry = unpack(data)
-            if entry is not None and (best is None or entry[0] > best[0]):
-                best = entry
-        if best is None:
-            self.problem = "both state slots are unreadable" if found else None
+        if self._seen is not None:
+            seen, self._seen = self._seen, None
+            return seen
+        numbers = [self._whole(slot) for slot in (0, 1)]
+        for number in sorted([number for number in numbers if number], reverse=True):
+            state = self._parsed(number)
+            if state is not None:
+                self.number = number
+                self.problem = None
+                return state
+        self.problem = None if numbers == [None, None] else "both state slots are unreadable"
+        return None
+
+    def _whole(self, slot):
+        """Number of a slot whose length and CRC hold, 0 when they do not, None when there is no file."""
+        try:
+            file = open(self._path(slot), "rb")
+        except OSError:
             return None
-        self.number = best[0]
-        return best[1]
+        with file:
+            try:
+                number, length, crc = [int(part) for part in file.read(WIDTH).split()]
+            except ValueError:
+                return 0
+            got = binascii.crc32(b"%d" % number)
+            size = 0
+            while True:
+                data = file.read(READ)
+                if not data:
+                    break
+                got = binascii.crc32(data, got)
+                size += len(data)
+        return number if (size, got) == (length, crc) and number & 1 == slot else 0
+
+    def _parsed(self, number):
+        with open(self._path(number), "rb") as file:
+            file.seek(WIDTH)
+            try:
+                return json.load(file)
+            except ValueError:
+                return None
 
     def save(self, state):
         """Write state (dict of integers, strings, lists, None); a full or read-only disk is counted in
@@ -54,7 +91,7 @@ class FileStore:
         try:
             file = open(self._path(number), "wb")
             try:
-                file.write(pack(number, state))
+                write(file, number, state)
                 self.sync(file)
             finally:
                 file.close()
@@ -66,28 +103,34 @@ class FileStore:
         self.problem = None
 
 
-def pack(number, state):
-    """Bytes of one slot: header line "number length crc", then the state as JSON."""
-    body = json.dumps(state).encode()
-    return b"%d %d %d\n" % (number, len(body), binascii.crc32(body)) + body
+def write(file, number, state):
+    """Write one slot to file (binary, seekable): the header's place, the state, then the header."""
+    file.write(b" " * (WIDTH - 1) + b"\n")
+    length = 0
+    crc = binascii.crc32(b"%d" % number)
+    for text in pieces(state):
+        data = text.encode()
+        file.write(data)
+        length += len(data)
+        crc = binascii.crc32(data, crc)
+    file.seek(0)
+    file.write(b"%-39s\n" % (b"%d %d %d" % (number, length, crc)))
 
 
-def unpack(data):
-    """(number, state) of the bytes of one slot, or None when they are not whole."""
-    end = data.find(b"\n")
-    if end < 0:
-        return None
-    parts = data[:end].split(b" ")
-    body = data[end + 1 :]
-    if len(parts) != 3:
-        return None
-    try:
-        number, length, crc = [int(part) for part in parts]
-    except ValueError:
-        return None
-    if length != len(body) or crc != binascii.crc32(body):
-        return None
-    try:
-        return number, json.loads(body.decode())
-    except ValueError:
-        return None
+def pieces(value):
+    """The JSON text of value in pieces; a generator."""
+    if isinstance(value, dict):
+        before = "{"
+        for key in value:
+            yield before + json.dumps(key) + ":"
+            yield from pieces(value[key])
+            before = ","
+        yield "}" if value else "{}"
+    elif isinstance(value, (list, tuple)) and len(value) > PIECE:
+        before = "["
+        for at in range(0, len(value), PIECE):
+            yield before + json.dumps(value[at : at + PIECE])[1:-1]
+            before = ","
+        yield "]"
+    else:
+        yield json.dumps(value)

@@ -20,19 +20,33 @@ def with_mv(mv):
     return lambda now_ms, count: h.sample(now_ms, count, mv=mv + count % 3)
 
 
+def near(a, b):
+    """Equal, but for the last digits of what was a float."""
+    if isinstance(a, dict):
+        return sorted(a) == sorted(b) and all([near(a[key], b[key]) for key in a])
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all([near(a[k], b[k]) for k in range(len(a))])
+    if isinstance(a, int) and isinstance(b, int):
+        return abs(a - b) <= max(1, abs(a) // 10**12)
+    return a == b
+
+
 def test_state_survives_json_and_a_swapped_pack_starts_afresh():
     bench = running()
     bench.current_ma = 50000
     bench.run(1000)
     saved = json.loads(json.dumps(bench.site.state()))
     again = h.Bench(state=json.loads(json.dumps(saved)))
-    assert json.loads(json.dumps(again.site.packs[0].state())) == saved["packs"][0]
+    kept = json.loads(json.dumps(again.site.packs[0].state()))
+    for part in (kept, saved["packs"][0]):  # polarisation and its covariances do not outlive a pause
+        del part["estimator"]["soc"]["p"], part["estimator"]["soc"]["x"][1:3]
+    assert near(kept, saved["packs"][0])
     assert again.site.boot == 2
     for change in ({"serial": "S9"}, {"id": "other"}, {"cells": 15}, {"chemistry": "nmc"}):
         swapped = h.Bench(h.site_settings([h.pack(**change)]), state=saved)
         assert swapped.site.packs[0].metering.totals == [0] * 6
-        assert swapped.site.packs[0].soc.z is None
-    assert h.Bench(h.site_settings([h.pack(), h.pack(id="b")]), state=saved).site.packs[0].soc.z is None
+        assert swapped.site.packs[0].soc.state()["known"] == 0
+    assert h.Bench(h.site_settings([h.pack(), h.pack(id="b")]), state=saved).site.packs[0].soc.state()["known"] == 0
 
 
 def damaged(node, put):

@@ -14,7 +14,8 @@ from bms_bridge.encode import encode_all, served
 from bms_bridge.pcs import Pcs
 from bms_bridge.poll import line_rules
 from bms_bridge.tables import load
-from bms_bridge.transports.board_modbus import RtuLine, serve
+from bms_bridge.transports.board_modbus import serve
+from bms_bridge.transports.board_rtu import RtuLine
 from edge.core.tx_gate import READ, TxGate
 from simulator.wire import SampleSource, Wire
 from tests.bridge import fuzz

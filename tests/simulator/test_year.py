@@ -5,7 +5,8 @@
 import pytest
 
 from edge.core.records import Est
-from simulator import year
+from simulator import ageing, year
+from simulator.cells import cell_file
 from simulator.checks import Violation
 from simulator.rigs import Local
 from simulator.sites import DEMO_TRUTH, settings
@@ -211,6 +212,7 @@ def test_command_line(capsys):
     assert year.main(["--seed", "3", "--days", "0.01", "-q"]) == 0
     first = capsys.readouterr().out
     assert "seed 3" in first and "864 steps" in first and "all invariants held" in first
+    assert "bad sensors: true SoC inside 3 sigma" in first and "capacity: true" in first
     assert year.main(["--seed", "3", "--days", "0.01", "-q"]) == 0
     assert first.split("digest")[1].split()[0] == capsys.readouterr().out.split("digest")[1].split()[0]
     with pytest.raises(SystemExit) as stopped:
@@ -222,3 +224,42 @@ def test_command_line_names_seed_step_and_invariant(capsys, monkeypatch):
     monkeypatch.setattr(year, "expired_is_zero", lambda *given: "planted" if given[0] > 5000 else None)
     assert year.main(["--seed", "4", "--days", "0.01", "-q"]) == 1
     assert "seed 4, step 6: invariant expired_is_zero: planted" in capsys.readouterr().out
+
+
+def test_bad_sensors_read_what_their_row_says():
+    made = ageing.vices("bad", 150000)
+    assert (made.offset_ma, made.gain_ppm, made.offset_mv, made.cell_lsb_mv) == (-600, -10000, -2.0, 1)
+    assert ageing.vices("ugly", 280000).offset_ma == 2800
+    readings = []
+    for name in ("good", "ugly"):
+        world = World(settings(), 1, **dict(DEMO_TRUTH, vices=ageing.vices(name, 280000)))
+        world.advance(1000)
+        readings.append((world.samples[0].current_ma, world.samples[0].pack_mv - world.truth().pack_mv))
+    assert readings[0][0] < 500 and readings[1][0] > 500
+    assert -40 < readings[0][1] - 8 < 40 and readings[1][1] > 16
+
+
+def test_a_score_counts_what_is_inside():
+    score = ageing.Score()
+    for error in (0, 150, 250, 350):
+        score.take(Est(1000 + error, 100, 0, 0), 1000)
+    assert (score.share(2), score.share(3), score.worst) == (0.5, 0.75, 350)
+    assert 200 < score.rmse() < 250 and score.mean_std() == 100
+
+
+@pytest.mark.parametrize("chemistry", ["nmc", "lfp"])
+def test_days_of_the_estimator_alone_keep_to_the_truth(chemistry):
+    life = ageing.Life(chemistry, 5, "bad", 0.78, cell_file(chemistry))
+    life.until(2 * 86400000)
+    assert life.settled.share(3) >= ageing.INSIDE, life.lines()
+    most = 15000 if chemistry == "nmc" else 45000  # LFP with hysteresis is not aligned
+    assert life.settled.rmse() < most and life.settled.mean_std() < 3 * most, life.lines()
+
+
+def test_command_line_of_the_estimator_alone(capsys):
+    assert ageing.main(["--chemistry", "lfp", "--years", "0.0005", "--seed", "5", "-q"]) in (0, 1)
+    shown = capsys.readouterr().out
+    assert "bad sensors" in shown and "inside 3 sigma" in shown and "capacity: true" in shown
+    with pytest.raises(SystemExit) as stopped:
+        ageing.main(["--health", "0.2"])
+    assert stopped.value.code == 2

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""Everything that one pack's estimators know, from the counted charge and the believed readings.
+
+    Soc          SoC and capacity of the mean cell, offset of the current sensor, ageing of the electrodes
+    CellDeltas   every cell against the mean cell: SoC, capacity, resistance, leak
+    Resistance   of the mean cell at 10 s
+    power        what current holds for 10 s, 5 min, 1 h
+    Judge, Temps what of it is abnormal
+
+step() is called once per step and does little; work() does one slice of what takes longer (alignment, power).
+"""
+
+from edge.core import power
+from edge.core import sensors as sn
+from edge.core.anomalies import LEAKS, SHORT, Judge
+from edge.core.cell import at
+from edge.core.cells import CellDeltas
+from edge.core.records import Est
+from edge.core.resistance import Resistance
+from edge.core.soc import W_HIDDEN, Soc
+
+CELLS_MS = 60000  # the cell layer takes blocks of a minute
+POWER_MS = 300000
+QUIET_PPM = 20000  # of C: less is rest, the sensor's offset included
+QUIET_MS = 1800000
+_DAMAGED = (KeyError, TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError)
+
+
+class Estimator:
+    """Estimators of one pack. pack: its settings; state: dict as state() gave it or None.
+
+    A damaged part of the state starts afresh, the others go on.
+    """
+
+    def __init__(self, pack, state=None):
+        self.pack = pack
+        saved = state if isinstance(state, dict) else {}
+        count = pack["cells"]
+        nominal_mah = pack["capacity_mah"]
+        self.soc = restored(lambda part: Soc(pack, part), saved.get("soc"))
+        self.cells = restored(lambda part: CellDeltas(count, nominal_mah, part), saved.get("cells"))
+        self.judge = restored(lambda part: Judge(count, nominal_mah, part), saved.get("judge"))
+        self.ohm = restored(lambda part: Resistance(nominal_mah, part), saved.get("ohm"))
+        self.temps = restored(lambda part: sn.Temps(pack["temps"], part), saved.get("temps"))
+        self.power = None  # of edge.core.power.power(), or None
+        self._odd_temps = ()
+        self._divergence = ()
+        self._quiet_ms = 0
+        self._quiet_look_ms = 0
+        self._power_ms = None
+        self._work = None
+        self._minute()
+
+    def _minute(self):
+        self._span_s = 0.0
+        self._ampere_s = 0.0
+        self._volt_s = 0.0
+        self._mv = [0] * self.pack["cells"]
+        self._looks = [0] * self.pack["cells"]
+
+    # ---- each step ---------------------------------------------------------------------------------
+
+    def step(self, now_ms, charge_ma_ms, known_ms, unknown_ms, believed, temps_mc=None):
+        """Take what the metering counted since the last fresh reading, the believed readings, and every temperature."""
+        soc = self.soc
+        temp_mc = None
+        if believed.temp_max_mc is not None:
+            temp_mc = (believed.temp_max_mc + believed.temp_min_mc) // 2
+        block = soc.step(now_ms, charge_ma_ms, known_ms, unknown_ms, believed.current_ma, believed.pack_mv, temp_mc)
+        if unknown_ms:
+            self.cells.gap(unknown_ms / 1000.0, soc.capacity_ah)
+            self.ohm.step(now_ms, None, None)
+            self._minute()
+        self._rest(now_ms, known_ms, unknown_ms, believed.current_ma, temps_mc)
+        if block is not None:
+            self._block(now_ms, block, believed.cell_mv)
+            rated_mah = self.pack["capacity_mah"]
+            self._divergence = sn.diverged(
+                soc.soc(), believed.bms_soc_ppm, soc.capacity(), believed.bms_soh_ppm, rated_mah
+            )
+            self.judge.look(soc.clock_ms, self.cells, soc.joint.x[0], soc.bias())
+
+    def _rest(self, now_ms, known_ms, unknown_ms, ma, temps_mc):
+        """Temperature sensors are compared when the pack has been at rest for long enough to be even."""
+        if ma is None or unknown_ms or abs(ma) * 1000000 > QUIET_PPM * self.pack["capacity_mah"]:
+            self._quiet_ms = 0
+            return
+        self._quiet_ms += known_ms
+        if self._quiet_ms >= QUIET_MS and now_ms - self._quiet_look_ms >= CELLS_MS and temps_mc is not None:
+            self._quiet_look_ms = now_ms
+            self._odd_temps = self.temps.look(now_ms, temps_mc)
+
+    def _block(self, now_ms, block, cell_mv):
+        """One block of the pack filter: (dt_s, current_a, cell_v)."""
+        dt_s, current_a, cell_v = block
+        self.ohm.step(now_ms, current_a, cell_v)
+        joint = self.soc.joint
+        self._span_s += dt_s
+        self._ampere_s += (current_a - joint.x[3]) * dt_s
+        self._volt_s += joint.polarisation_v * dt_s
+        if cell_mv is not None:
+            for i in range(len(self._mv)):
+                if cell_mv[i] is not None:
+                    self._mv[i] += cell_mv[i]
+                    self._looks[i] += 1
+        if self._span_s * 1000.0 >= CELLS_MS:
+            self._cells(now_ms)
+
+    def _cells(self, now_ms):
+        """Give the cell layer its minute."""
+        soc = self.soc
+        ocv = soc.joint.ocv
+        means = [self._mv[i] / 1000.0 / self._looks[i] if self._looks[i] else None for i in range(self.pack["cells"])]
+        total = 0.0
+        known = 0
+        for mean in means:
+            if mean is not None:
+                total += mean
+                known += 1
+        z = soc.joint.x[0]
+        mean = (z, soc.std(), at(ocv, z)[1], self._volt_s / self._span_s, soc.capacity_ah)
+        deviations = [None if each is None else each - total / known for each in means]
+        ampere = self._ampere_s / self._span_s
+        self.cells.update(self._span_s, ampere, mean, deviations, lambda place: at(ocv, place)[0], now_ms)
+        self._minute()
+
+    # ---- in slices ------------------------------------------------------------------------------------
+
+    def work(self):
+        """Do one slice of what takes longer; True while there is work."""
+        if self._work is None:
+            soc = self.soc
+            if soc.soc().value is not None and (self._power_ms is None or soc.clock_ms - self._power_ms >= POWER_MS):
+                self._power_ms = soc.clock_ms
+                self._work = self._powers()
+            else:
+                return soc.work()
+        try:
+            next(self._work)
+        except StopIteration:
+            self._work = None
+        return True
+
+    def _powers(self):
+        soc = self.soc
+        joint = soc.joint
+        ohm = self.ohm.est()
+        relative = 0.3 if ohm.value is None or ohm.why == W_HIDDEN else ohm.std / float(ohm.value)
+        cells = power.cells_of(self.cells, joint.x[0], soc.std(), relative)
+        ocv = joint.ocv
+        model = joint.response()
+        self.power = yield from power.slices(cells, model, lambda z: at(ocv, z)[0], self.pack["maker"])
+
+    # ---- results ----------------------------------------------------------------------------------------
+
+    def anomalies(self):
+        """Tuple of edge.core.anomalies.Anomaly that hold now."""
+        return self.judge.found + tuple(self._odd_temps) + self._divergence
+
+    def extremes(self):
+        """((cell, Est), (cell, Est)): lowest and highest SoC in ppm, or (None, None)."""
+        return self.cells.extremes(self.soc.soc())
+
+    def leak(self):
+        """(cell, Est in mA) of the largest significant self-discharge, or None."""
+        worst = None
+        for each in self.judge.found:
+            if each.kind in (LEAKS, SHORT) and (worst is None or each.value > worst.value):
+                worst = each
+        if worst is None:
+            return None
+        own = self.cells.leak(worst.where)
+        if own.value is None:
+            return None
+        return worst.where, Est(own.value // 1000, own.std // 1000 + 1, own.at_ms, own.why)
+
+    def state(self):
+        """Dict of integers for the store."""
+        return {
+            "soc": self.soc.state(),
+            "cells": self.cells.state(),
+            "judge": self.judge.state(),
+            "ohm": self.ohm.state(),
+            "temps": self.temps.state(),
+        }
+
+
+def restored(make, saved):
+    """make(saved), or make(None) when there is none or it is damaged."""
+    if saved is not None:
+        try:
+            return make(saved)
+        except _DAMAGED:
+            pass
+    return make(None)
