@@ -17,7 +17,10 @@ c   how this cell's curve (and the offset of its voltage input) differs from the
 All cells see the same I, z, slope and pol, so they share ONE covariance; a cell costs WIDTH values of
 single precision. A cell with gaps keeps a factor (`wide`) by which its own covariance is larger. The model
 error is correlated in time: the variance of one block counts as long as TAU_S. The mean over the cells is
-taken out of dv and of its prediction, so that what all cells have in common stays with the pack filter.
+taken out of dv and of its prediction, so that what all cells have in common stays with the pack filter; a
+cell far off, or on a steeper piece of the curve, counts less there and cannot move the others. A block in
+which a cell is beyond the ends of the curve, or most cells are beyond the gate, corrects nothing. States
+stay inside bounds; a cell that is held at one is not observable until it has been seen well for hours.
 """
 
 from array import array
@@ -44,6 +47,10 @@ GATE = 5.0  # sigmas a single block may pull
 MOST_WIDE = 1000000.0  # of a saved state
 BACK = 0.99  # how fast a cell that is back gets narrow again: at most this per block
 EDGE = 0.05  # a cell's own SoC stays this close to 0..1
+EDGE_V = 0.02  # and an open-circuit voltage this far beyond the ends of the curve tells nothing
+MOST_LEAK = 0.02  # of nominal per hour
+LOW = (-1.0 - EDGE, -0.6, -0.9, -MOST_LEAK)  # bounds of dz, dq (factor 0.4), dr, leak
+HIGH = (1.0 + EDGE, 1.5, 4.0, MOST_LEAK)  # 1/capacity at most 2.5 times the mean cell's
 SMALL = 0.01  # below this |dz| the slope at z is good enough
 # The filter's sigma leaves out what it holds for certain; measured factors, and floors of one sigma.
 REPORT = (1.4, 1.4, 1.4, 1.0)
@@ -98,6 +105,7 @@ class CellDeltas:
         z, z_std, slope, pol_v, q_ah = mean
         move = current_a * dt_s / 3600.0 / q_ah
         self._predict(dt_s, move, q_ah)
+        self._hold(z)
         known = 0
         for v in deviations_v:
             if v is not None:
@@ -106,12 +114,17 @@ class CellDeltas:
             return
         gain = self._gain(slope, pol_v, z, dt_s, z_std)
         errors = self._errors(gain, mean, deviations_v, ocv)
+        if errors is None:
+            return
         if self._restored:
             self._restored = False
             if self._foreign(errors, gain):
                 self._fresh()
                 return
-        self._correct(gain, errors, known, z)
+        if not self._gated(gain, errors, known):
+            return
+        self._correct(gain, errors)
+        self._hold(z)
         self.seen_s += dt_s
         self.at_ms = at_ms
 
@@ -156,19 +169,19 @@ class CellDeltas:
         return with_v, max(states, 0.0), noise, low, share
 
     def _errors(self, gain, mean, deviations_v, ocv):
-        """Innovation per cell in V (None: not known), without what the known cells have in common."""
+        """Innovation per cell in V (None: not known), without what the known cells have in common.
+
+        Each as large as it would be at the slope of the mean cell. None when a cell is beyond the curve.
+        """
         z, _, slope, pol_v, _ = mean
         _, _, _, low, share = gain
         x = self.x
         base = ocv(z) if ocv is not None else 0.0
-        errors = []
-        scales = []
-        total = 0.0
-        known = 0
+        errors = [None] * self.count
+        scales = [1.0] * self.count
+        opens = [0.0] * self.count
         for i in range(self.count):
             v = deviations_v[i]
-            errors.append(None)
-            scales.append(1.0)
             if v is None:
                 continue
             at = i * WIDTH
@@ -176,17 +189,38 @@ class CellDeltas:
             own = slope * dz
             if ocv is not None:
                 own = ocv(z + dz) - base
-                if abs(dz) > SMALL and own / dz > slope:  # steeper there than at z: do not overshoot
-                    scales[i] = slope * dz / own if slope > 0.0 else 0.0
-            own += pol_v * x[at + DR] + (1.0 - share) * x[at + low] + share * x[at + low + 1]
+                if abs(dz) > SMALL:
+                    scales[i] = _scale(ocv, z, dz, own, slope)
+            v -= pol_v * x[at + DR] + (1.0 - share) * x[at + low] + share * x[at + low + 1]
+            opens[i] = v
             errors[i] = v - own
-            total += v - own
-            known += 1
-        common = total / known
+        common = self._common(gain, errors, scales)
         for i in range(self.count):
-            if errors[i] is not None:
-                errors[i] = (errors[i] - common) * scales[i]
+            if errors[i] is None:
+                continue
+            errors[i] = (errors[i] - common) * scales[i]
+            if ocv is not None:
+                open_v = base + opens[i] - common
+                if open_v < ocv(0.0) - EDGE_V or open_v > ocv(1.0) + EDGE_V:
+                    return None
         return errors
+
+    def _common(self, gain, errors, scales):
+        """Weighted mean of the known errors that are within the gate around their median."""
+        ordered = sorted([error for error in errors if error is not None])
+        n = len(ordered)
+        middle = (ordered[n // 2] + ordered[(n - 1) // 2]) / 2.0
+        _, states, noise, _, _ = gain
+        total = 0.0
+        weights = 0.0
+        for i in range(self.count):
+            if errors[i] is None:
+                continue
+            away = (errors[i] - middle) * scales[i]
+            if away * away <= GATE * GATE * (self.wide[i] * states + noise):
+                total += errors[i] * scales[i]
+                weights += scales[i]
+        return total / weights if weights > 0.0 else middle
 
     def _foreign(self, errors, gain):
         """True when the voltages of the first block after a restart do not belong to the saved cells."""
@@ -199,39 +233,59 @@ class CellDeltas:
         expected = gain[1] + NOISE_V * NOISE_V
         return total > known * max(16.0 * expected, FOREIGN_V * FOREIGN_V)
 
-    def _correct(self, gain, errors, known, z):
-        """Every known cell by the shared gain, an unknown one gets wider; then the covariance."""
-        with_v, states, noise, _, _ = gain
-        total = states + noise
-        most = GATE * sqrt(total)
-        widest = max(PRIOR[DZ] * PRIOR[DZ] / self.p[0], 1.0)
-        common = 0.0
+    def _gated(self, gain, errors, known):
+        """Cut errors beyond the gate, and make those cells wider; False when most cells are beyond it."""
+        _, states, noise, _, _ = gain
+        widest = self._widest()
+        beyond = 0
         for i in range(self.count):
             error = errors[i]
             if error is None:
-                self.wide[i] = min(self.wide[i] * total / noise, widest)
+                self.wide[i] = min(self.wide[i] * (states + noise) / noise, widest)
                 continue
+            most = GATE * sqrt(self.wide[i] * states + noise)
             if abs(error) > most:
-                error = most if error > 0.0 else -most
-                errors[i] = error
+                errors[i] = most if error > 0.0 else -most
                 self.wide[i] = min(self.wide[i] * 1.1, widest)
-            common += error
-        common /= known
+                beyond += 1
+        return 2 * beyond <= known
+
+    def _correct(self, gain, errors):
+        """Every known cell by the shared gain; then the covariance."""
+        with_v, states, noise, _, _ = gain
+        total = states + noise
         x = self.x
-        least = -EDGE - min(max(z, 0.0), 1.0)
         for i in range(self.count):
             if errors[i] is None:
                 continue
             wide = self.wide[i]
-            factor = (errors[i] - common) / total
+            factor = errors[i] / total
             if wide > 1.0:
-                factor = (errors[i] - common) * wide / (wide * states + noise)
+                factor = errors[i] * wide / (wide * states + noise)
                 self._narrow(i, wide, states, noise)
             at = i * WIDTH
             for j in range(WIDTH):
                 x[at + j] += factor * with_v[j]
-            x[at] = min(max(x[at], least), least + 1.0 + 2.0 * EDGE)
         self._shrink(with_v, total)
+
+    def _widest(self):
+        return max(PRIOR[DZ] * PRIOR[DZ] / self.p[0], 1.0)
+
+    def _hold(self, z):
+        """Keep every state inside its bounds; a cell that wanted out is as little known as at first."""
+        x = self.x
+        least = -EDGE - min(max(z, 0.0), 1.0)
+        for i in range(self.count):
+            at = i * WIDTH
+            held = False
+            for j in range(4):
+                low = LOW[j] if j != DZ else least
+                high = HIGH[j] if j != DZ else least + 1.0 + 2.0 * EDGE
+                if not low <= x[at + j] <= high:
+                    x[at + j] = low if x[at + j] < low else high
+                    held = True
+            if held:
+                self.wide[i] = self._widest()
 
     def _narrow(self, i, wide, states, noise):
         """A cell that is back: wide falls as its information comes, but slowly."""
@@ -256,8 +310,11 @@ class CellDeltas:
         own = REPORT[which] * sqrt(self.p[which * WIDTH + which] * self.wide[cell])
         if which == LEAK:  # before a place of the curve is seen again, curve and leak are hard to tell apart
             own *= sqrt(1.0 + NEW_S / max(self.seen_s, 60.0))
-        own = sqrt(own * own + FLOOR[which] * FLOOR[which])
-        return min(own, PRIOR[which])
+        own = min(sqrt(own * own + FLOOR[which] * FLOOR[which]), PRIOR[which])
+        value = self.x[cell * WIDTH + which]
+        if not LOW[which] * 0.999 < value < HIGH[which] * 0.999:  # held: nothing is known but the bound
+            return max(own, abs(value))
+        return own
 
     def _est(self, cell, which, value, std, scale):
         why = W_HIDDEN if std > HIDDEN[which] else W_COUNTED
@@ -378,6 +435,16 @@ def _table(texts, size):
         if value - value != 0.0:
             raise ValueError("not a number")
     return table
+
+
+def _scale(ocv, z, dz, own, slope):
+    """Factor on an error of a cell at z + dz, where the curve may be steeper than at z: do not overshoot."""
+    place = min(max(z + dz, 0.0), 1.0)
+    step = SMALL if dz > 0.0 else -SMALL
+    steep = max(own / dz, (ocv(place) - ocv(place - step)) / step)
+    if steep <= slope:
+        return 1.0
+    return slope / steep if slope > 0.0 else 0.0
 
 
 def _rounded(value):

@@ -120,8 +120,12 @@ EVENTS = (
     "step late",
     "restarted",
     "gap",
+    "anomaly",
+    "anomaly over",
 )
-(E_NONE, E_MODE, E_RAISED, E_CLEARED, E_QUALITY, E_CLOCK, E_LATE, E_RESTARTED, E_GAP) = range(len(EVENTS))
+(E_NONE, E_MODE, E_RAISED, E_CLEARED, E_QUALITY, E_CLOCK, E_LATE, E_RESTARTED, E_GAP, E_ANOMALY, E_OVER) = range(
+    len(EVENTS)
+)
 
 RESTARTS = 3
 SILENT_RESTARTS = 10

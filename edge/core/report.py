@@ -6,8 +6,9 @@ Only integers and short texts leave; keys come from the metric registry, in grow
 """
 
 from edge.core import faults as f
+from edge.core.power import CHARGE, DISCHARGE
 from edge.core.records import Record
-from edge.core.registry import key
+from edge.core.registry import KEYS
 
 VERSION_TEXT = "0.1.0"
 
@@ -19,17 +20,8 @@ I_MS = 3600000
 # Event flood guard: at most this many of one kind and fault per minute; the rest is counted.
 EVENTS_PER_MINUTE = 5
 
-_NAMES = (
-    "soc soc_std soc_why bms_soc bms_soh capacity capacity_std bias leak_cell leak leak_std weakest_cell "
-    "strongest_cell pack_v current cell_max cell_min temp_max temp_min alarms quality age charge_limit "
-    "charge_why discharge_limit discharge_why mode pcs_dc_current pcs_dc_v pcs_charge_limit "
-    "pcs_discharge_limit pcs_power wh_in wh_out ah_in ah_out meter_in meter_out time_known time_unknown "
-    "event fault detail late late_max site pack_id profile version grade serial cells current_min "
-    "current_max samples"
-).split()
-KEYS = {}
-for _name in _NAMES:
-    KEYS[_name] = key(_name)
+# Of edge.core.power, in the order of its horizons.
+POWER_NAMES = (("charge_10s", "charge_5min", "charge_1h"), ("discharge_10s", "discharge_5min", "discharge_1h"))
 
 
 def body(values):
@@ -47,6 +39,7 @@ class Reporter:
         self._quality = [None] * len(settings["packs"])
         self._burst = {}
         self._burst_ms = None
+        self._anomalies = [{} for _ in settings["packs"]]
         self.recent = []  # newest events for the view: (now_ms, pack, event, fault, detail)
         dropped = state.get("dropped") if isinstance(state, dict) else 0
         self.dropped_events = dropped if isinstance(dropped, int) else 0
@@ -59,6 +52,7 @@ class Reporter:
             self._event(records, stamp, site, pack, event, fault)
         for i in range(len(site.packs)):
             self._watch_quality(records, stamp, site, i)
+            self._watch_anomalies(records, stamp, site, i)
             self._minutes[i].take(site.packs[i])
         if view.late:
             self._event(records, stamp, site, -1, f.E_LATE, f.F_LATE_STEP)
@@ -88,6 +82,32 @@ class Reporter:
             self._quality[i] = worst
             if before is not None:
                 self._event(records, stamp, site, i, f.E_QUALITY, f.F_INPUT_INVALID if worst else f.F_NONE)
+
+    def _watch_anomalies(self, records, stamp, site, i):
+        """One record when an anomaly of a pack begins, and one when it is over."""
+        now = site.packs[i].estimator.anomalies()
+        if not now and not self._anomalies[i]:
+            return
+        kept = {(each.kind, each.where): each for each in now}
+        for key_now in kept:
+            if key_now not in self._anomalies[i]:
+                self._anomaly(records, stamp, site, i, f.E_ANOMALY, kept[key_now])
+        for key_before in self._anomalies[i]:
+            if key_before not in kept:
+                self._anomaly(records, stamp, site, i, f.E_OVER, self._anomalies[i][key_before])
+        self._anomalies[i] = kept
+
+    def _anomaly(self, records, stamp, site, i, event, anomaly):
+        over = event == f.E_OVER
+        values = (
+            ("event", event),
+            ("anomaly", anomaly.kind),
+            ("anomaly_where", anomaly.where),
+            ("anomaly_value", None if over else anomaly.value),
+            ("anomaly_std", None if over else anomaly.std),
+            ("anomaly_text", anomaly.text),
+        )
+        records.append(Record("E", i, stamp[0], stamp[1], stamp[2], body(values)))
 
     def _event(self, records, stamp, site, pack, event, fault):
         """One event record, within the flood budget per minute; what exceeds it is counted."""
@@ -143,6 +163,8 @@ def _telemetry(site, i):
         ("leak_cell", leak and leak[0]),
         ("leak", leak and leak[1].value),
         ("leak_std", leak and leak[1].std),
+        ("resistance", e.resistance_uohm.value),
+        ("resistance_std", e.resistance_uohm.std),
         ("weakest_cell", e.weakest and e.weakest[0]),
         ("strongest_cell", e.strongest and e.strongest[0]),
         ("pack_v", b.pack_mv),
@@ -162,6 +184,7 @@ def _telemetry(site, i):
         ("late", site.late_ms),
         ("late_max", site.late_max_ms),
     ]
+    values.extend(_ageing(pack.estimator))
     if pcs is not None:
         values.append(("pcs_dc_current", pcs.dc_ma))
         values.append(("pcs_dc_v", pcs.dc_mv))
@@ -169,6 +192,17 @@ def _telemetry(site, i):
         values.append(("pcs_discharge_limit", pcs.discharge_w))
         values.append(("pcs_power", pcs.dc_w))
     return body(values)
+
+
+def _ageing(estimator):
+    """What the electrodes lost, and the currents that every cell can take and give."""
+    losses = estimator.soc.ageing() or (None, None, None)
+    values = [("lli", losses[0]), ("lam_negative", losses[1]), ("lam_positive", losses[2])]
+    if estimator.power is not None:
+        for side in (CHARGE, DISCHARGE):
+            for name, limit in zip(POWER_NAMES[side], estimator.power[side]):
+                values.append((name, limit[0]))
+    return values
 
 
 def _registers(site, i):

@@ -8,6 +8,7 @@ Read-only: a connection gets one line of JSON and is closed. Nothing that arrive
 import asyncio
 
 from edge.core import faults as f
+from edge.core.anomalies import KINDS, TEXTS
 from edge.core.limits import SOURCES
 from edge.core.records import QUALITY
 from edge.core.report import VERSION_TEXT
@@ -88,6 +89,9 @@ def _pack(pack, site, now_ms):
         "temp_min_mc": b.temp_min_mc,
         "temp_max_mc": b.temp_max_mc,
         "cell_mv": b.cell_mv,
+        "resistance_uohm": e.resistance_uohm.value,
+        "resistance_std_uohm": e.resistance_uohm.std,
+        "anomalies": [_anomaly(each) for each in pack.estimator.anomalies()],
         "leak": None if e.leak is None else [e.leak[0], e.leak[1].value, e.leak[1].std],
         "charge_ma": limits.charge_ma,
         "charge_why": _why(pack, limits.charge_why, f.CHARGE),
@@ -95,6 +99,10 @@ def _pack(pack, site, now_ms):
         "discharge_why": _why(pack, limits.discharge_why, f.DISCHARGE),
         "sources": [[SOURCES[code], charge, discharge] for code, charge, discharge in limits.sources],
     }
+
+
+def _anomaly(each):
+    return [KINDS[each.kind], each.where, each.value, each.std, TEXTS[each.text]]
 
 
 def _cell(pair):
