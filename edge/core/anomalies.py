@@ -11,7 +11,7 @@ from array import array
 from collections import namedtuple
 
 from edge.core import cells as c
-from edge.core.soc import W_COUNTED
+from edge.core.soc import W_COUNTED, W_HIDDEN
 
 KINDS = (
     "self_discharge",
@@ -152,7 +152,11 @@ class Judge:
         for i in range(self.count):
             over = each[i].value - middle
             std = each[i].std
-            if over <= SIGMAS * std or over <= warn_ua:
+            if over <= warn_ua:
+                continue
+            if over <= SIGMAS * std:
+                if each[i].why == W_HIDDEN:  # an alarm does not go because the cell can no longer be seen
+                    found.extend([old for old in self.found if old.kind == SHORT and old.where == i])
                 continue
             growing = self._growing(i, std)
             if over > self.nominal_mah * 1000 // SHORT_C or growing:
@@ -236,6 +240,7 @@ class Judge:
             "looks": self.looks,
             "spreads": list(self.spreads),
             "offsets": list(self.offsets),
+            "before": [list(pair) for pair in self._before],  # so that the first look after a restart counts
         }
 
     def _load(self, state):
@@ -246,6 +251,7 @@ class Judge:
         spreads = [int(v) for v in state["spreads"]][:DAYS]
         offsets = [int(v) for v in state["offsets"]][:DAYS]
         looks = int(state["looks"])
+        self._before = [(int(kind), int(where)) for kind, where in state["before"]]
         self.leaks, self.rises, self.kept = leaks, rises, state["kept"]
         self.looks, self.spreads, self.offsets = looks, spreads, offsets
 
