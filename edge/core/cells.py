@@ -26,12 +26,10 @@ stay inside bounds; a cell that is held at one is not observable until it has be
 from array import array
 from math import sqrt
 
+from edge.core.innovation import DQ, DR, DZ, GATE, KNOTS, LEAK, WIDTH, innovations
 from edge.core.records import UNKNOWN, Est
 from edge.core.soc import W_COUNTED, W_HIDDEN
 
-KNOTS = 10
-WIDTH = 4 + KNOTS  # dz, dq, dr, leak, curve
-DZ, DQ, DR, LEAK = 0, 1, 2, 3
 # One sigma before anything was seen. Spread of second-life packs: capacity sd 2.4 to 12 %.
 PRIOR = (0.1, 0.1, 0.5, 0.002)
 CURVE_V = 0.010  # a knot of one cell's own curve; cells of one pack at 65 to 80 % SoH differ by 5 to 20 mV
@@ -43,15 +41,12 @@ TAU_S = 1800.0  # correlation time of those
 WALK_Z = 0.0003  # random walks: per sqrt(hour) ...
 WALK = (0.0, 0.002, 0.03, 0.00004)  # ... and per sqrt(day), in the order of the states
 WALK_CURVE_V = 0.0005
-GATE = 5.0  # sigmas a single block may pull
 MOST_WIDE = 1000000.0  # of a saved state
 BACK = 0.99  # how fast a cell that is back gets narrow again: at most this per block
 EDGE = 0.05  # a cell's own SoC stays this close to 0..1
-EDGE_V = 0.02  # and an open-circuit voltage this far beyond the ends of the curve tells nothing
 MOST_LEAK = 0.02  # of nominal per hour
 LOW = (-1.0 - EDGE, -0.6, -0.9, -MOST_LEAK)  # bounds of dz, dq (factor 0.4), dr, leak
 HIGH = (1.0 + EDGE, 1.5, 4.0, MOST_LEAK)  # 1/capacity at most 2.5 times the mean cell's
-SMALL = 0.01  # below this |dz| the slope at z is good enough
 # The filter's sigma leaves out what it holds for certain; measured factors, and floors of one sigma.
 REPORT = (1.4, 1.4, 1.4, 1.0)
 FLOOR = (0.003, 0.005, 0.01, 0.00002)
@@ -113,7 +108,7 @@ class CellDeltas:
         if known < 2:  # nobody saw the cells: the covariance only grows
             return
         gain = self._gain(slope, pol_v, z, dt_s, z_std)
-        errors = self._errors(gain, mean, deviations_v, ocv)
+        errors = innovations(self, gain, mean, deviations_v, ocv)
         if errors is None:
             return
         if self._restored:
@@ -123,7 +118,7 @@ class CellDeltas:
                 return
         if not self._gated(gain, errors, known):
             return
-        self._correct(gain, errors)
+        self._correct(gain, errors, z)
         self._hold(z)
         self.seen_s += dt_s
         self.at_ms = at_ms
@@ -168,60 +163,6 @@ class CellDeltas:
         noise = (NOISE_V * NOISE_V + pol * pol + shape * shape) * max(1.0, TAU_S / dt_s)
         return with_v, max(states, 0.0), noise, low, share
 
-    def _errors(self, gain, mean, deviations_v, ocv):
-        """Innovation per cell in V (None: not known), without what the known cells have in common.
-
-        Each as large as it would be at the slope of the mean cell. None when a cell is beyond the curve.
-        """
-        z, _, slope, pol_v, _ = mean
-        _, _, _, low, share = gain
-        x = self.x
-        base = ocv(z) if ocv is not None else 0.0
-        errors = [None] * self.count
-        scales = [1.0] * self.count
-        opens = [0.0] * self.count
-        for i in range(self.count):
-            v = deviations_v[i]
-            if v is None:
-                continue
-            at = i * WIDTH
-            dz = x[at]
-            own = slope * dz
-            if ocv is not None:
-                own = ocv(z + dz) - base
-                if abs(dz) > SMALL:
-                    scales[i] = _scale(ocv, z, dz, own, slope)
-            v -= pol_v * x[at + DR] + (1.0 - share) * x[at + low] + share * x[at + low + 1]
-            opens[i] = v
-            errors[i] = v - own
-        common = self._common(gain, errors, scales)
-        for i in range(self.count):
-            if errors[i] is None:
-                continue
-            errors[i] = (errors[i] - common) * scales[i]
-            if ocv is not None:
-                open_v = base + opens[i] - common
-                if open_v < ocv(0.0) - EDGE_V or open_v > ocv(1.0) + EDGE_V:
-                    return None
-        return errors
-
-    def _common(self, gain, errors, scales):
-        """Weighted mean of the known errors that are within the gate around their median."""
-        ordered = sorted([error for error in errors if error is not None])
-        n = len(ordered)
-        middle = (ordered[n // 2] + ordered[(n - 1) // 2]) / 2.0
-        _, states, noise, _, _ = gain
-        total = 0.0
-        weights = 0.0
-        for i in range(self.count):
-            if errors[i] is None:
-                continue
-            away = (errors[i] - middle) * scales[i]
-            if away * away <= GATE * GATE * (self.wide[i] * states + noise):
-                total += errors[i] * scales[i]
-                weights += scales[i]
-        return total / weights if weights > 0.0 else middle
-
     def _foreign(self, errors, gain):
         """True when the voltages of the first block after a restart do not belong to the saved cells."""
         total = 0.0
@@ -250,9 +191,10 @@ class CellDeltas:
                 beyond += 1
         return 2 * beyond <= known
 
-    def _correct(self, gain, errors):
-        """Every known cell by the shared gain; then the covariance."""
+    def _correct(self, gain, errors, z):
+        """Every known cell by the shared gain; then the covariance. One that would leave 0..1 stays as it is."""
         with_v, states, noise, _, _ = gain
+        least, most = window(z)
         total = states + noise
         x = self.x
         for i in range(self.count):
@@ -262,8 +204,12 @@ class CellDeltas:
             factor = errors[i] / total
             if wide > 1.0:
                 factor = errors[i] * wide / (wide * states + noise)
-                self._narrow(i, wide, states, noise)
             at = i * WIDTH
+            if not least <= x[at] + factor * with_v[DZ] <= most:
+                self.wide[i] = self._widest()
+                continue
+            if wide > 1.0:
+                self._narrow(i, wide, states, noise)
             for j in range(WIDTH):
                 x[at + j] += factor * with_v[j]
         self._shrink(with_v, total)
@@ -274,13 +220,13 @@ class CellDeltas:
     def _hold(self, z):
         """Keep every state inside its bounds; a cell that wanted out is as little known as at first."""
         x = self.x
-        least = -EDGE - min(max(z, 0.0), 1.0)
+        least, most = window(z)
         for i in range(self.count):
             at = i * WIDTH
             held = False
             for j in range(4):
                 low = LOW[j] if j != DZ else least
-                high = HIGH[j] if j != DZ else least + 1.0 + 2.0 * EDGE
+                high = HIGH[j] if j != DZ else most
                 if not low <= x[at + j] <= high:
                     x[at + j] = low if x[at + j] < low else high
                     held = True
@@ -417,6 +363,12 @@ class CellDeltas:
         self._restored = True
 
 
+def window(z):
+    """(least, most) dz of a cell when the mean cell is at z."""
+    least = -EDGE - min(max(z, 0.0), 1.0)
+    return least, least + 1.0 + 2.0 * EDGE
+
+
 def _texts(table):
     """A table as texts of at most TEXT characters: a board has room for a few of them at once."""
     texts = []
@@ -435,16 +387,6 @@ def _table(texts, size):
         if value - value != 0.0:
             raise ValueError("not a number")
     return table
-
-
-def _scale(ocv, z, dz, own, slope):
-    """Factor on an error of a cell at z + dz, where the curve may be steeper than at z: do not overshoot."""
-    place = min(max(z + dz, 0.0), 1.0)
-    step = SMALL if dz > 0.0 else -SMALL
-    steep = max(own / dz, (ocv(place) - ocv(place - step)) / step)
-    if steep <= slope:
-        return 1.0
-    return slope / steep if slope > 0.0 else 0.0
 
 
 def _rounded(value):

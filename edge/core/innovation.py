@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""What the voltages of one block say against edge.core.cells: the innovation of every cell.
+
+What all cells have in common belongs to the pack filter and is taken out. That mean is robust: a cell far
+from the median does not count, and a cell where the curve is steep, where a small error of SoC is a large
+voltage, counts by less.
+"""
+
+KNOTS = 10
+WIDTH = 4 + KNOTS  # dz, dq, dr, leak, curve
+DZ, DQ, DR, LEAK = 0, 1, 2, 3
+GATE = 5.0  # sigmas a single block may pull
+SMALL = 0.01  # below this |dz| the slope at z is good enough
+EDGE_V = 0.02  # an open-circuit voltage this far beyond the ends of the curve tells nothing
+
+
+def innovations(cells, gain, mean, deviations_v, ocv):
+    """Innovation per cell in V (None: not known), without what the known cells have in common.
+
+    Each as large as it would be at the slope of the mean cell. None when a cell is beyond the curve.
+    """
+    z, _, slope, pol_v, _ = mean
+    _, _, _, low, share = gain
+    x = cells.x
+    base = ocv(z) if ocv is not None else 0.0
+    errors = [None] * cells.count
+    scales = [1.0] * cells.count
+    opens = [0.0] * cells.count
+    for i in range(cells.count):
+        v = deviations_v[i]
+        if v is None:
+            continue
+        at = i * WIDTH
+        dz = x[at]
+        own = slope * dz
+        if ocv is not None:
+            own = ocv(z + dz) - base
+            if abs(dz) > SMALL:
+                scales[i] = _scale(ocv, z, dz, own, slope)
+        v -= pol_v * x[at + DR] + (1.0 - share) * x[at + low] + share * x[at + low + 1]
+        opens[i] = v
+        errors[i] = v - own
+    common = _common(cells, gain, errors, scales)
+    for i in range(cells.count):
+        if errors[i] is None:
+            continue
+        errors[i] = (errors[i] - common) * scales[i]
+        if ocv is not None:
+            open_v = base + opens[i] - common
+            if open_v < ocv(0.0) - EDGE_V or open_v > ocv(1.0) + EDGE_V:
+                return None
+    return errors
+
+
+def _common(cells, gain, errors, scales):
+    """Weighted mean of the known errors that are within the gate around their median."""
+    ordered = sorted([error for error in errors if error is not None])
+    n = len(ordered)
+    middle = (ordered[n // 2] + ordered[(n - 1) // 2]) / 2.0
+    _, states, noise, _, _ = gain
+    total = 0.0
+    weights = 0.0
+    for i in range(cells.count):
+        if errors[i] is None:
+            continue
+        away = (errors[i] - middle) * scales[i]
+        if away * away <= GATE * GATE * (cells.wide[i] * states + noise):
+            total += errors[i] * scales[i]
+            weights += scales[i]
+    return total / weights if weights > 0.0 else middle
+
+
+def _scale(ocv, z, dz, own, slope):
+    """Factor on an error of a cell at z + dz, where the curve may be steeper than at z: do not overshoot."""
+    place = min(max(z + dz, 0.0), 1.0)
+    step = SMALL if dz > 0.0 else -SMALL
+    steep = max(own / dz, (ocv(place) - ocv(place - step)) / step)
+    if steep <= slope:
+        return 1.0
+    return slope / steep if slope > 0.0 else 0.0
