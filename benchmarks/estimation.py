@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import fnmatch
 import hashlib
+import importlib.util
 import io
 import json
 import os
@@ -263,6 +264,10 @@ def print_gates(results, cases, sets, curves):
         heads = ["half cells %s" % ("%.0f mV off" % (c * 1e3) if c else "as given") for c in curves]
         rows = [[*row[:3], *[column[gate][3] for column in columns]] for gate, row in columns[0].items()]
         table(rows, ["gate", "pass", "stretch", *heads])
+        pooled = [r for job, r in results if job.sensors == name and cases[job.case].chemistry == "nmc"]
+        shares = [(key, [pair for r in pooled for pair in r[key]]) for key in ("soc", "caps")]
+        words = ["%s %.1f %%, median %.2f of %d" % (k, 100 * inside(p)[0], inside(p)[1], len(p)) for k, p in shares]
+        print("NMC pooled, inside 2 sigma: %s" % "; ".join(words))
 
 
 def print_others(found, cases, sets):
@@ -350,6 +355,8 @@ def parse(words):
     arguments.sensors = arguments.sensors.split(",")
     if set(arguments.sensors) - set(runs.SENSORS) or arguments.jobs < 1:
         parser.error("--sensors takes %s; --jobs at least 1" % ", ".join(runs.SENSORS))
+    if arguments.data and importlib.util.find_spec("scipy") is None:
+        parser.error("--data fits cell files, which needs scipy: pip install reuse-edge[host]")
     return arguments
 
 
@@ -358,14 +365,13 @@ def main(words=None):
     arguments = parse(words)
     if arguments.cost:
         return cost()
-    started = time.monotonic()
+    started, sets = time.monotonic(), arguments.sensors
     cases = from_folder(arguments.data, arguments.cases) if arguments.data else own_cases(arguments.cases)
     if not cases:
         print("no case is named %s" % arguments.cases, file=sys.stderr)
         return 2
     whole = hashlib.sha256("".join(sorted(part for case in cases for part in case.digest)).encode()).hexdigest()[:16]
     curves = (0.0, CURVE_V) if arguments.data else (0.0,)
-    sets = arguments.sensors
     with Pool(arguments.jobs, _take, (cases,)) as pool:
         results = collect(pool, one, jobs_of(cases, sets, curves), "runs")
         if arguments.verbose:
