@@ -4,7 +4,7 @@
 
 from edge.core import faults as f
 from edge.core import limits as lim
-from edge.core.estimator import Estimator
+from edge.core.estimator import DAMAGED, Estimator
 from edge.core.faults import Faults
 from edge.core.guard import guard, stale_limits
 from edge.core.limits import Ramp, combine
@@ -257,8 +257,6 @@ def _enforced(limits, command):
 
 # ---- saved state: another pack, another version or a damaged part starts afresh ---------------------
 
-_DAMAGED = (KeyError, TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError)
-
 
 def _usable(pack, state):
     """state when it belongs to this pack and version, else None."""
@@ -275,7 +273,7 @@ def _part(make, state, name):
         return None
     try:
         return make(state[name])
-    except _DAMAGED:
+    except DAMAGED:
         return None
 
 

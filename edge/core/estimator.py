@@ -14,6 +14,7 @@ step() is called once per step and does little; work() does one slice of what ta
 from edge.core import power
 from edge.core import sensors as sn
 from edge.core.anomalies import LEAKS, SHORT, Judge
+from edge.core.bounds import bound
 from edge.core.cell import at
 from edge.core.cells import CellDeltas
 from edge.core.records import Est
@@ -24,7 +25,7 @@ CELLS_MS = 60000  # the cell layer takes blocks of a minute
 POWER_MS = 300000
 QUIET_PPM = 20000  # of C: less is rest, the sensor's offset included
 QUIET_MS = 1800000
-_DAMAGED = (KeyError, TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError)
+DAMAGED = (KeyError, TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError)
 
 
 class Estimator:
@@ -150,7 +151,8 @@ class Estimator:
         cells = power.cells_of(self.cells, joint.x[0], soc.std(), relative)
         ocv = joint.ocv
         model = joint.response()
-        self.power = yield from power.slices(cells, model, lambda z: at(ocv, z)[0], self.pack["maker"])
+        limits = {key: bound(self.pack, key) for key in ("charge_ma", "discharge_ma", "cell_max_mv", "cell_min_mv")}
+        self.power = yield from power.slices(cells, model, lambda z: at(ocv, z)[0], limits)
 
     # ---- results ----------------------------------------------------------------------------------------
 
@@ -191,6 +193,6 @@ def restored(make, saved):
     if saved is not None:
         try:
             return make(saved)
-        except _DAMAGED:
+        except DAMAGED:
             pass
     return make(None)

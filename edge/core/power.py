@@ -13,6 +13,8 @@ sigma to the bad side in SoC, resistance and capacity; the smallest |I| over cel
 
 from math import sqrt
 
+from edge.core.cell import exponential
+
 HORIZONS_S = (10, 300, 3600)
 REASONS = ("unknown", "cell voltage", "cell soc", "maker", "nothing left")
 R_UNKNOWN, R_VOLTAGE, R_SOC, R_MAKER, R_EMPTY = range(len(REASONS))
@@ -20,18 +22,6 @@ SIGMAS = 2.0
 CHARGE, DISCHARGE = 0, 1
 CELLS_PER_SLICE = 4
 LEAST_CAPACITY = 0.1  # a capacity is not taken smaller than this share of the mean one
-
-
-def decay(t_s, tau_s):
-    """exp(-t/tau) by own arithmetic: (1 - u + u^2/2 - ...)^64 with u = t/tau/64; 0 beyond 20 tau."""
-    u = t_s / tau_s
-    if u > 20.0:
-        return 0.0
-    u /= 64.0
-    value = 1.0 - u * (1.0 - u / 2.0 * (1.0 - u / 3.0 * (1.0 - u / 4.0)))
-    for _ in range(6):
-        value *= value
-    return value
 
 
 class Cell:
@@ -127,8 +117,8 @@ def _limit(cells, model, ocv, maker, window, t_s, side):
 def _step(model, t_s):
     """(V per A of the mean cell without OCV, V left of the RC pairs, hours): response after t_s."""
     r0, r1, r2, tau1, tau2, v1, v2, _ = model
-    e1 = decay(t_s, tau1)
-    e2 = decay(t_s, tau2)
+    e1 = exponential(-t_s / tau1)
+    e2 = exponential(-t_s / tau2)
     return (r0 + r1 * (1.0 - e1) + r2 * (1.0 - e2), v1 * e1 + v2 * e2, t_s / 3600.0)
 
 

@@ -4,7 +4,8 @@
 
 from edge.core import anomalies as a
 from edge.core import cells as c
-from edge.core.power import CHARGE, DISCHARGE, R_SOC, R_UNKNOWN, R_VOLTAGE, Cell, cells_of, decay, power
+from edge.core.cell import exponential
+from edge.core.power import CHARGE, DISCHARGE, R_SOC, R_UNKNOWN, R_VOLTAGE, Cell, cells_of, power
 from edge.core.records import Est
 from edge.core.resistance import Resistance
 from edge.core.sensors import Temps, gain, suspect_gain
@@ -375,10 +376,10 @@ MAKER = {"charge_ma": 5000, "discharge_ma": 10000, "cell_max_mv": 4200, "cell_mi
 MODEL = (0.03, 0.01, 0.02, 30.0, 600.0, 0.0, 0.0, 4.0)
 
 
-def test_decay():
+def test_exponential():
     # (t/tau, exp(-t/tau) in parts of 10^9)
     for ratio, value in ((0.0, 1000000000), (0.01, 990049834), (1.0, 367879441), (5.0, 6737947), (30.0, 0)):
-        assert abs(decay(ratio, 1.0) * 1e9 - value) < 300, ratio
+        assert abs(exponential(-ratio) * 1e9 - value) < 300, ratio
 
 
 def test_power_names_what_binds():

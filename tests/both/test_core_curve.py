@@ -3,7 +3,8 @@
 """Curves: exact, rounding toward zero, nothing outside the domain."""
 
 from edge.core import limits
-from edge.core.curve import OCV, clamped, inside, inverse
+from edge.core.curve import clamped, inside
+from edge.core.settings import check_cell
 
 LINE = ((0, 0), (10, 100), (20, 30))
 
@@ -64,16 +65,11 @@ def test_charging_ends_at_the_maximum_and_discharging_at_the_minimum():
         assert limits.DISCHARGE_BY_VOLTAGE[kind][0] == (0, 0)
 
 
-def test_ocv_grows_and_inverse_is_its_inverse():
-    for kind in ("lfp", "nmc"):
-        curve = OCV[kind]
-        assert curve[0][0] == 0 and curve[-1][0] == 1000000
-        for i in range(1, len(curve)):
-            assert curve[i - 1][0] < curve[i][0] and curve[i - 1][1] < curve[i][1]
-        for x, y in curve:
-            assert inverse(curve, y) == x
-        for mv in range(curve[0][1], curve[-1][1], 7):
-            x = inverse(curve, mv)
-            assert abs(clamped(curve, x) - mv) <= 1
-        assert inverse(curve, 0) == 0
-        assert inverse(curve, 9999) == 1000000
+def test_built_in_cells_grow_with_charge():
+    for name in ("nmc811", "nmc532", "lfp"):
+        cell = __import__("edge.core.cell_" + name, None, None, ("CELL",)).CELL
+        check_cell(name, cell)
+        table = cell["ocv_uv"]
+        for i in range(1, len(table)):
+            assert table[i - 1] < table[i], (name, i)
+        assert cell["cell_min_mv"] - 60 <= table[0] // 1000 and table[-1] // 1000 <= cell["cell_max_mv"] + 60, name

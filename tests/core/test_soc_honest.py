@@ -12,8 +12,7 @@ import random
 
 import pytest
 
-from edge.core.cell import load
-from edge.core.curve import OCV, clamped
+from edge.core.cell import at, load
 from edge.core.metering import Metering
 from edge.core.soc import Soc
 from tests.both import core_help as h
@@ -28,7 +27,7 @@ class Cell:
     """One cell of the pack: SoC, hysteresis, polarisation; voltage in mV."""
 
     def __init__(self, chemistry, pick):
-        self.curve = OCV[chemistry]
+        self.ocv_uv = load({"chemistry": chemistry})["ocv_uv"]
         self.capacity_ah = CERTIFICATE_MAH / 1000 * (1 + pick.choice((-0.04, 0.04)))
         self.z = pick.uniform(0.25, 0.8)
         self.branch = pick.uniform(-1, 1)
@@ -47,7 +46,7 @@ class Cell:
             self.branch += (math.copysign(1, moved) - self.branch) * (1 - math.exp(-abs(moved) / 0.08))
         self.slow_mv += (0.5 * current_a - self.slow_mv) * (1 - math.exp(-STEP_S / self.tau_s))
         wrong = sum(a * math.sin(k * math.pi * self.z + p) for k, (a, p) in enumerate(self.waves, 1))
-        ocv = clamped(self.curve, int(min(max(self.z, 0), 1) * 1e6)) + wrong + self.half_gap_mv * self.branch
+        ocv = at(self.ocv_uv, min(max(self.z, 0), 1))[0] / 1000 + wrong + self.half_gap_mv * self.branch
         return ocv + self.slow_mv + 0.6 * current_a + self.pick.gauss(0, 0.5)
 
 
