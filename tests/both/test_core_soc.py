@@ -64,9 +64,9 @@ def test_registers_round_down_and_keep_the_remainder():
     assert again.totals[0] == m.totals[0] + 999000
 
 
-def nmc(**changes):
-    """One cell of the built-in NMC type, half used: 5 Ah new, certificate 4.2 Ah."""
-    grade = {"capacity_mah": 4200, "capacity_std_mah": 170}
+def nmc(certified_mah=4200, **changes):
+    """One cell of the built-in NMC type, 5 Ah new, with a certificate."""
+    grade = {"capacity_mah": certified_mah, "capacity_std_mah": 170}
     settings = h.pack(chemistry="nmc", cells=1, capacity_mah=5000, grade=grade, **changes)
     settings["cell"] = load(settings)  # of this very type
     return settings
@@ -104,7 +104,7 @@ def test_a_flat_curve_tells_little_and_says_so():
 
 
 def test_a_built_in_cell_is_trusted_less():
-    known, strange = Soc(nmc()), Soc(dict(nmc(), cell=None))
+    known, strange = Soc(nmc(5000)), Soc(dict(nmc(5000), cell=None))
     for soc in (known, strange):
         drive(soc, 3600, 0, cell_mv(soc, 0.5))
     assert strange.soc().std > 2 * known.soc().std
@@ -112,11 +112,20 @@ def test_a_built_in_cell_is_trusted_less():
 
 def test_a_steep_curve_tells_where_it_is():
     for z in (0.1, 0.5, 0.9):
-        soc = Soc(nmc())
+        soc = Soc(nmc(5000))
         drive(soc, 3600, 0, cell_mv(soc, z))
         got = soc.soc()
         assert abs(got.value - int(z * 1000000.0)) < 15000 and got.std < 40000, (z, got)
         assert got.at_ms is not None
+
+
+def test_what_is_lost_makes_the_new_curve_doubtful():
+    wide = []
+    for certified_mah in (5000, 4000, 3250):
+        soc = Soc(nmc(certified_mah))
+        drive(soc, 3600, 0, cell_mv(soc, 0.5))
+        wide.append(soc.soc().std)
+    assert wide[0] < 30000 and wide[1] > 35000 and wide[2] > 60000, wide
 
 
 def test_a_week_at_one_place_tells_no_more_than_an_hour():
