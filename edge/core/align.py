@@ -24,6 +24,7 @@ J. A. Mondragon and G. Plett, arXiv:2410.16980 (electrode-level observer); Leven
 weights: Nocedal and Wright, Numerical Optimization, ch. 10; Huber, Robust Statistics.
 """
 
+from array import array
 from math import sqrt
 
 from edge.core.cell import at
@@ -163,7 +164,7 @@ class Align:
         v = self.values(p)
         x0, x100, capacity_ah = self.window(p)
         yield
-        matrix = [[0.0] * (i + 1) for i in range(SIZE)]
+        matrix = [array("d", [0.0] * (i + 1)) for i in range(SIZE)] if jacobian else None
         right = [0.0] * SIZE
         cost = chi2 = 0.0
         scale = self._scale
@@ -185,7 +186,6 @@ class Align:
                 _add(matrix, right, rows, knot, weight * weight * down, error * weight * down)
         for i in range(SIZE):
             cost += p[i] * p[i]
-            matrix[i][i] += 1.0
             right[i] -= p[i]
         miss = (self.certificate_ah - capacity_ah) / self.certificate_std_ah
         cost += miss * miss
@@ -194,6 +194,7 @@ class Align:
             slope = [g / self.certificate_std_ah for g in self._gradient]
             for i in range(SIZE):
                 right[i] += slope[i] * miss
+                matrix[i][i] += 1.0
                 for j in range(i + 1):
                     matrix[i][j] += slope[i] * slope[j]
         self._sums = (cost, chi2, matrix, right, x0, x100, capacity_ah)
@@ -205,7 +206,7 @@ class Align:
 
         points: array of (q_ah, hours, cell_v, i0_a, i1_a, i2_a) after each other (edge.core.points).
         """
-        hours = [points[k] for k in range(1, len(points), WIDTH)]
+        hours = array("f", [points[k] for k in range(1, len(points), WIDTH)])
         span = max(hours) - min(hours) if len(hours) else 0.0
         self._scale = sqrt(max(1.0, len(hours) * INDEPENDENT_H / max(12.0, span)))
         p = start
@@ -236,6 +237,10 @@ class Align:
         cost, chi2, matrix, _, x0, x100, capacity_ah = self._sums
         factor = yield from cholesky(matrix, 0.0)
         self.fit = None if factor is None else Fit(p, cost, chi2, x0, x100, capacity_ah, factor)
+
+    def release(self):
+        """Let go what only a running search needs (half of all that a pack takes)."""
+        self.fit = self._sums = self._gradient = self.slope = None
 
     def _moved(self, p, step):
         """p + step, at most two prior deviations in one go; None outside of what a cell can be."""

@@ -69,6 +69,7 @@ class Rounds:
         self.fit = None
         self._next = 0
         self._work = None
+        self.align.release()
 
     def take(self, soc, dt_s, cell_v, warm_a):
         """One block: its mean voltage (None: not known) and its current times the temperature factor."""
@@ -92,6 +93,9 @@ class Rounds:
             next(self._work)
         except StopIteration:
             self._work = None
+            self.align.release()
+            if self.fit is not None:
+                self.fit.factor = None  # only its place and parameters are a start again
         return True
 
     def _due_h(self):
@@ -99,14 +103,15 @@ class Rounds:
         return SCHEDULE_H[self._next] if self._next < n else SCHEDULE_H[-1] + LATER_H * (self._next - n + 1)
 
     def _starts(self, soc):
-        starts = [] if self.fit is None else [self.align.moved(self.fit, soc.place())]
+        """Scaled starts, one after the other, all for the moment of the first."""
         now = min(max(soc.joint.x[0], 0.02), 0.98)
+        if self.fit is not None:
+            yield self.align.moved(self.fit, soc.place())
         several = STARTS_Z if self.count < ALL_STARTS else (STARTS_Z[self.count % len(STARTS_Z)],)
         electrodes = STARTS_ELECTRODES if soc.electrodes is None else (soc.electrodes,) + STARTS_ELECTRODES
         for z in (now,) + tuple(several):
             for n, p, lithium in electrodes:
-                starts.append(self.align.start(z, n, p, lithium))
-        return starts
+                yield self.align.start(z, n, p, lithium)
 
     def _round(self, soc):
         """One alignment over a copy of the points: coarse from every start, fine from the best; a generator."""
