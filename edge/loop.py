@@ -30,6 +30,7 @@ def loop(settings, clock, devices, actuators, store, uplink, seen=None):
         while True:
             now_ms = clock.now_ms()
             reads = [device.read(now_ms) for device in devices]
+            site.ask(now_ms, devices)
             outcome = site.step(now_ms, clock.utc_s(), reads, uplink.orders())
             for index in range(len(actuators)):
                 actuators[index].apply(outcome.commands[index])  # first the battery, then the world

@@ -9,7 +9,8 @@ import csv
 from datetime import UTC, datetime
 from math import sqrt
 
-from edge.core.anomalies import ADVICE, GAIN, KINDS, TEMP, TEXTS, advice, observable
+from edge.core.advice import ADVICE
+from edge.core.anomalies import GAIN, KINDS, TEMP, TEXTS, observable
 from edge.core.rounds import REFUSED
 from edge.core.soc import W_HIDDEN, WHY
 
@@ -286,7 +287,7 @@ class Outcome:
                 None if end is None else {"cell": end[0] + 1, "soc_pct": pct(end[1].value), "std_pct": pct(end[1].std)}
             )
         seen = {KINDS[kind]: can for kind, can in observable(deltas, self.last.bias)}
-        ends.update(observable=seen, advice=ADVICE[advice(deltas, self.drive.pack["chemistry"])], against_mean=each)
+        ends.update(observable=seen, advice=ADVICE[self.drive.estimator.advice], against_mean=each)
         return ends
 
 

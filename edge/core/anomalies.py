@@ -4,7 +4,7 @@
 
 Nothing is estimated here. Judge reads the filter of the cells (edge.core.cells), keeps the few old values
 that "growing" and "jumped" need, and says what it sees as tuples Anomaly. "Nothing found" only counts for
-what observable() says can be seen; advice() names the manoeuvre that would tell most.
+what observable() says can be seen.
 """
 
 from array import array
@@ -25,8 +25,12 @@ KINDS = (
     "temp_sensor",
     "bms_soc",
     "bms_soh",
+    "bms_capacity",
+    "bms_count",
 )
-LEAKS, SHORT, JUMP, CONTACT, DIVERGING, WEAK, OFFSET, GAIN, TEMP, BMS_SOC, BMS_SOH = range(len(KINDS))
+(LEAKS, SHORT, JUMP, CONTACT, DIVERGING, WEAK, OFFSET, GAIN, TEMP, BMS_SOC, BMS_SOH, BMS_CAPACITY, BMS_COUNT) = range(
+    len(KINDS)
+)
 ALARMS = (SHORT,)  # the other kinds are warnings
 TEXTS = (
     "loses charge against the other cells",
@@ -43,6 +47,9 @@ TEXTS = (
     "reads differently from the other sensors than it used to",
     "the BMS says another SoC",
     "the BMS says another SoH",
+    "the BMS says another capacity",
+    "the BMS counts another charge than its current says",
+    "resistance is above the certificate's",
 )
 (
     T_LEAK,
@@ -59,13 +66,14 @@ TEXTS = (
     T_TEMP,
     T_BMS_SOC,
     T_BMS_SOH,
+    T_BMS_CAPACITY,
+    T_BMS_COUNT,
+    T_ABOVE,
 ) = range(len(TEXTS))
 # kind: one of KINDS. where: cell or sensor index, -1 = the pack. value, std: uA for leaks and offset, ppm
-# for resistance, capacity, gain and spread (per week), thousandths of K for temperature. text: of TEXTS.
+# for resistance, capacity, gain, count, SoC, SoH and spread (per week), thousandths of K for temperature.
+# text: of TEXTS.
 Anomaly = namedtuple("Anomaly", ("kind", "where", "value", "std", "at_ms", "text"))
-
-ADVICE = ("nothing", "rest of 30 min", "visit of the upper knee", "swing of 40 % or more")
-A_NONE, A_REST, A_KNEE, A_SWING = range(len(ADVICE))
 
 SIGMAS = 4  # leaks and resistance jumps
 WARN_C = 5000  # a leak above capacity per this many hours warns ...
@@ -269,16 +277,6 @@ def observable(cells, bias=None):
     charge = max([cells.std(i, c.DZ) for i in count]) < c.HIDDEN[c.DZ]
     offset = bias is not None and bias.value is not None
     return ((LEAKS, leak), (JUMP, rise), (DIVERGING, charge), (WEAK, capacity), (OFFSET, offset))
-
-
-def advice(cells, chemistry):
-    """Index into ADVICE: the manoeuvre that would tell most about the cells now. chemistry: lfp or nmc."""
-    seen = dict(observable(cells))
-    if not seen[DIVERGING] or not seen[LEAKS]:
-        return A_KNEE if chemistry == "lfp" else A_REST
-    if not seen[WEAK] or not seen[JUMP]:
-        return A_SWING
-    return A_NONE
 
 
 def median(values):

@@ -66,6 +66,10 @@ class Controller:
         temps_mc = sample.temp_mc if believed.temp_max_mc is not None else None
         self.estimator.step(now_ms, charge, known_ms, unknown_ms, believed, temps_mc)
 
+    def told(self, info):
+        """Take what the BMS tells beyond its sample: {name: (value, monotonic ms)}."""
+        self.estimator.counters.take(info, self.metering.registers())
+
     # ---- second half: what may flow -----------------------------------------------------------
 
     def permit(self, now_ms, sample, site):
@@ -224,7 +228,7 @@ class Controller:
             strongest,
             self.soc.capacity(),
             self.soc.bias(),
-            self.estimator.ohm.est(),
+            self.estimator.resistance(),
             self.estimator.leak(),
             UNKNOWN if spread is None else Est(spread, None, None, 0),
             (registers[0] + registers[1]) * 500000 // self.pack["capacity_mah"],

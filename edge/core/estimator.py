@@ -7,24 +7,34 @@
     Resistance   of the mean cell at 10 s
     power        what current holds for 10 s, 5 min, 1 h
     Judge, Temps what of it is abnormal
+    Against      the BMS's own words, Counters its charge counters: a second opinion
+    advise       what would tell most when sigma is too wide
 
 step() is called once per step and does little; work() does one slice of what takes longer (alignment, power).
 """
 
+from math import sqrt
+
+from edge.core import advice as ad
 from edge.core import power
 from edge.core import sensors as sn
 from edge.core.anomalies import LEAKS, SHORT, Judge
 from edge.core.bounds import bound
-from edge.core.cell import at
+from edge.core.cell import at, exponential
 from edge.core.cells import CellDeltas
-from edge.core.records import Est
+from edge.core.records import UNKNOWN, Est
 from edge.core.resistance import Resistance
-from edge.core.soc import W_HIDDEN, Soc
+from edge.core.second import Counters
+from edge.core.soc import W_CERTIFICATE, W_HIDDEN, Soc
 
 CELLS_MS = 60000  # the cell layer takes blocks of a minute
 POWER_MS = 300000
 QUIET_PPM = 20000  # of C: less is rest, the sensor's offset included
 QUIET_MS = 1800000
+ADVICE_MS = 3600000
+ADVISED_MS = 86400000
+CERTIFICATE_STD = 0.1  # relative: its resistance against ours, for another SoC, load and warmth
+TEST_S = 10.0  # the certificate's resistance is the one after 10 s
 DAMAGED = (KeyError, TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError)
 
 
@@ -44,14 +54,42 @@ class Estimator:
         self.judge = restored(lambda part: Judge(count, nominal_mah, part), saved.get("judge"))
         self.ohm = restored(lambda part: Resistance(nominal_mah, part), saved.get("ohm"))
         self.temps = restored(lambda part: sn.Temps(pack["temps"], part), saved.get("temps"))
+        self.counters = restored(lambda part: Counters(nominal_mah, part), saved.get("counters"))
+        self.against = sn.Against()
+        self.gain = UNKNOWN  # of the current sensor, by the site's meter (edge.core.second.Energy)
         self.power = None  # of edge.core.power.power(), or None
+        self.certificate = self._certificate(self.soc.clock_ms == 0)  # (factor on resistances, its sigma) or None
+        self.advice = ad.A_NONE
+        self._advice_ms = self.soc.clock_ms + ADVICE_MS
+        self._advised_ms = 0
+        knee_ms = saved.get("knee_ms")
+        self._knee_ms = knee_ms if isinstance(knee_ms, int) else 0  # operating time of the last visit
         self._odd_temps = ()
-        self._divergence = ()
         self._quiet_ms = 0
         self._quiet_look_ms = 0
         self._power_ms = None
         self._work = None
         self._minute()
+
+    def _certificate(self, fresh):
+        """The certificate's resistance as factor on the cell type's table, and its sigma; None without one. A fresh
+        filter starts there instead of anywhere between new and worn out."""
+        grade = self.pack["grade"]
+        uohm = grade.get("resistance_uohm")
+        if uohm is None:
+            return None
+        cell = self.soc.cell
+        model = at(cell.r[0], 0.5)[0]
+        for k in (1, 2):
+            model += at(cell.r[k], 0.5)[0] * (1.0 - exponential(-TEST_S / cell.tau_s[k - 1]))
+        factor = uohm / 1e6 / self.pack["cells"] / (model * cell.warmth(grade.get("resistance_temp_mc")))
+        factor = min(max(factor, 0.2), 6.0)
+        std = CERTIFICATE_STD * factor * self.soc.strange
+        if fresh:
+            joint = self.soc.joint
+            joint.x[4] = factor
+            joint.p[14] = std * std
+        return factor, std
 
     def _minute(self):
         self._span_s = 0.0
@@ -76,10 +114,9 @@ class Estimator:
         self._rest(now_ms, known_ms, unknown_ms, believed.current_ma, temps_mc)
         if block is not None:
             self._block(now_ms, block, believed.cell_mv)
-            rated_mah = self.pack["capacity_mah"]
-            self._divergence = sn.diverged(
-                soc.soc(), believed.bms_soc_ppm, soc.capacity(), believed.bms_soh_ppm, rated_mah
-            )
+            told = self.counters.told
+            bms = (believed.bms_soc_ppm, believed.bms_soh_ppm, None if told is None else told[0])
+            self.against.look(soc.clock_ms, soc.soc(), soc.capacity(), bms, self.pack["capacity_mah"])
             self.judge.look(soc.clock_ms, self.cells, soc.joint.x[0], soc.bias())
 
     def _rest(self, now_ms, known_ms, unknown_ms, ma, temps_mc):
@@ -124,7 +161,25 @@ class Estimator:
         deviations = [None if each is None else each - total / known for each in means]
         ampere = self._ampere_s / self._span_s
         self.cells.update(self._span_s, ampere, mean, deviations, lambda place: at(ocv, place)[0], now_ms)
+        if known and z > ad.KNEE_Z and total / known - self._volt_s / self._span_s >= ad.KNEE_V:
+            self._knee_ms = soc.clock_ms
         self._minute()
+        if soc.clock_ms >= self._advice_ms:
+            self._advice_ms = soc.clock_ms + ADVICE_MS
+            self._advise(z)
+
+    def _advise(self, z):
+        """Once an hour: what would tell most, when sigma is too wide."""
+        soc = self.soc
+        capacity = soc.capacity()
+        curve = (soc.joint.ocv, soc.joint.curve_v)
+        shares = (soc.std(), capacity.std / float(capacity.value))
+        lfp = self.pack["chemistry"] == "lfp"
+        best = ad.advise(z, shares[0], shares[1], curve, lfp, soc.clock_ms - self._knee_ms, self.advice)
+        if best == self.advice or (best and self.advice and soc.clock_ms - self._advised_ms < ADVISED_MS):
+            return  # one manoeuvre a day: the place on the curve changes faster
+        self.advice = best
+        self._advised_ms = soc.clock_ms
 
     # ---- in slices ------------------------------------------------------------------------------------
 
@@ -146,7 +201,7 @@ class Estimator:
     def _powers(self):
         soc = self.soc
         joint = soc.joint
-        ohm = self.ohm.est()
+        ohm = self.resistance()
         relative = 0.3 if ohm.value is None or ohm.why == W_HIDDEN else ohm.std / float(ohm.value)
         cells = power.cells_of(self.cells, joint.x[0], soc.std(), relative)
         ocv = joint.ocv
@@ -158,7 +213,28 @@ class Estimator:
 
     def anomalies(self):
         """Tuple of edge.core.anomalies.Anomaly that hold now."""
-        return self.judge.found + tuple(self._odd_temps) + self._divergence
+        more = [sn.suspect_gain(self.gain), sn.suspect_count(self.counters.ratio())]
+        if self.certificate is not None and self.soc.informed_ms is not None:
+            joint = self.soc.joint
+            std = sqrt(max(joint.p[14], 0.0))
+            more.append(
+                sn.suspect_rise(joint.x[4], std, self.certificate[0], self.certificate[1], self.soc.bias().at_ms)
+            )
+        found = tuple([each for each in more if each is not None])
+        return self.judge.found + tuple(self._odd_temps) + self.against.found + found
+
+    def second_capacity(self):
+        """Est in mAh: what the BMS's own counting says of the capacity."""
+        return self.counters.capacity(self.soc.capacity())
+
+    def resistance(self):
+        """Est in uohm of the mean cell at 10 s: measured, before that the certificate's."""
+        found = self.ohm.est()
+        uohm = self.pack["grade"].get("resistance_uohm")
+        if found.value is not None or uohm is None:
+            return found
+        mean = uohm // self.pack["cells"]
+        return Est(mean, int(mean * CERTIFICATE_STD) + 1, None, W_CERTIFICATE)
 
     def extremes(self):
         """((cell, Est), (cell, Est)): lowest and highest SoC in ppm, or (None, None)."""
@@ -185,6 +261,8 @@ class Estimator:
             "judge": self.judge.state(),
             "ohm": self.ohm.state(),
             "temps": self.temps.state(),
+            "counters": self.counters.state(),
+            "knee_ms": self._knee_ms,
         }
 
 

@@ -122,9 +122,10 @@ EVENTS = (
     "gap",
     "anomaly",
     "anomaly over",
+    "advice",
 )
-(E_NONE, E_MODE, E_RAISED, E_CLEARED, E_QUALITY, E_CLOCK, E_LATE, E_RESTARTED, E_GAP, E_ANOMALY, E_OVER) = range(
-    len(EVENTS)
+(E_NONE, E_MODE, E_RAISED, E_CLEARED, E_QUALITY, E_CLOCK, E_LATE, E_RESTARTED, E_GAP, E_ANOMALY, E_OVER, E_ADVICE) = (
+    range(len(EVENTS))
 )
 
 RESTARTS = 3

@@ -83,6 +83,16 @@ KEYS = {
     "anomaly_value": 112,
     "anomaly_std": 113,
     "anomaly_text": 114,
+    "advice": 115,
+    "second_capacity": 116,
+    "second_capacity_std": 117,
+    "bms_ratio": 118,
+    "bms_ratio_std": 119,
+    "bms_ratio_why": 120,
+    "gain": 121,
+    "gain_std": 122,
+    "gain_why": 123,
+    "gain_age": 124,
 }
 
 

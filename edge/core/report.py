@@ -6,6 +6,7 @@ Only integers and short texts leave; keys come from the metric registry, in grow
 """
 
 from edge.core import faults as f
+from edge.core.anomalies import BMS_CAPACITY, BMS_SOC, BMS_SOH
 from edge.core.power import CHARGE, DISCHARGE
 from edge.core.records import Record
 from edge.core.registry import KEYS
@@ -19,6 +20,9 @@ I_MS = 3600000
 
 # Event flood guard: at most this many of one kind and fault per minute; the rest is counted.
 EVENTS_PER_MINUTE = 5
+
+# Evidence of these: what we say and what the BMS says.
+AGAINST = (BMS_SOC, BMS_SOH, BMS_CAPACITY)
 
 # Of edge.core.power, in the order of its horizons.
 POWER_NAMES = (("charge_10s", "charge_5min", "charge_1h"), ("discharge_10s", "discharge_5min", "discharge_1h"))
@@ -40,6 +44,7 @@ class Reporter:
         self._burst = {}
         self._burst_ms = None
         self._anomalies = [{} for _ in settings["packs"]]
+        self._advice = [0 for _ in settings["packs"]]
         self.recent = []  # newest events for the view: (now_ms, pack, event, fault, detail)
         dropped = state.get("dropped") if isinstance(state, dict) else 0
         self.dropped_events = dropped if isinstance(dropped, int) else 0
@@ -53,13 +58,14 @@ class Reporter:
         for i in range(len(site.packs)):
             self._watch_quality(records, stamp, site, i)
             self._watch_anomalies(records, stamp, site, i)
+            self._watch_advice(records, stamp, site, i)
             self._minutes[i].take(site.packs[i])
         if view.late:
             self._event(records, stamp, site, -1, f.E_LATE, f.F_LATE_STEP)
         for cls, every_ms, make in (("I", I_MS, _identity), ("T", T_MS, _telemetry), ("B", B_MS, _registers)):
             if self._is_due(cls, now_ms, every_ms):
                 for i in range(len(site.packs)):
-                    records.append(Record(cls, i, stamp[0], stamp[1], stamp[2], make(site, i)))
+                    records.append(Record(cls, i, stamp[0], stamp[1], stamp[2], make(site, i, now_ms)))
         if self._is_due("M", now_ms, M_MS):
             for i in range(len(site.packs)):
                 records.append(Record("M", i, stamp[0], stamp[1], stamp[2], self._minutes[i].body(site, i)))
@@ -97,8 +103,26 @@ class Reporter:
                 self._anomaly(records, stamp, site, i, f.E_OVER, self._anomalies[i][key_before])
         self._anomalies[i] = kept
 
+    def _watch_advice(self, records, stamp, site, i):
+        """One record when another manoeuvre would tell most, or none is needed any more."""
+        advice = site.packs[i].estimator.advice
+        if advice == self._advice[i]:
+            return
+        self._advice[i] = advice
+        e = site.packs[i].estimates()
+        values = (
+            ("event", f.E_ADVICE),
+            ("advice", advice),
+            ("soc_std", e.soc.std),
+            ("capacity", e.capacity_mah.value),
+            ("capacity_std", e.capacity_mah.std),
+        )
+        records.append(Record("E", i, stamp[0], stamp[1], stamp[2], body(values)))
+
     def _anomaly(self, records, stamp, site, i, event, anomaly):
         over = event == f.E_OVER
+        pack = site.packs[i]
+        e = pack.estimates() if anomaly.kind in AGAINST and not over else None
         values = (
             ("event", event),
             ("anomaly", anomaly.kind),
@@ -106,6 +130,12 @@ class Reporter:
             ("anomaly_value", None if over else anomaly.value),
             ("anomaly_std", None if over else anomaly.std),
             ("anomaly_text", anomaly.text),
+            ("soc", e and e.soc.value),
+            ("soc_std", e and e.soc.std),
+            ("bms_soc", e and pack.believed.bms_soc_ppm),
+            ("bms_soh", e and pack.believed.bms_soh_ppm),
+            ("capacity", e and e.capacity_mah.value),
+            ("capacity_std", e and e.capacity_mah.std),
         )
         records.append(Record("E", i, stamp[0], stamp[1], stamp[2], body(values)))
 
@@ -145,7 +175,7 @@ def _detail(site, pack, event):
     return site.packs[max(pack, 0)].believed.age_ms
 
 
-def _telemetry(site, i):
+def _telemetry(site, i, _):
     pack = site.packs[i]
     b = pack.believed
     e = pack.estimates()
@@ -205,11 +235,23 @@ def _ageing(estimator):
     return values
 
 
-def _registers(site, i):
+def _registers(site, i, now_ms):
     registers = site.packs[i].metering.registers()
     meter = site.meter
+    estimator = site.packs[i].estimator
+    second, ratio, gain = estimator.second_capacity(), estimator.counters.ratio(), estimator.gain
     return body(
         (
+            ("advice", estimator.advice),
+            ("second_capacity", second.value),
+            ("second_capacity_std", second.std),
+            ("bms_ratio", ratio.value),
+            ("bms_ratio_std", ratio.std),
+            ("bms_ratio_why", ratio.why),
+            ("gain", gain.value),
+            ("gain_std", gain.std),
+            ("gain_why", gain.why),
+            ("gain_age", None if gain.at_ms is None else now_ms - gain.at_ms),
             ("ah_in", registers[0]),
             ("ah_out", registers[1]),
             ("wh_in", registers[2]),
@@ -222,7 +264,7 @@ def _registers(site, i):
     )
 
 
-def _identity(site, i):
+def _identity(site, i, _):
     pack = site.packs[i].pack
     grade = pack["grade"]
     return body(

@@ -1,72 +1,106 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The reuse-edge authors
-"""Sensors that another one contradicts: the gain of the current sensor, temperature sensors.
+"""Who says otherwise: the BMS against us, the meter and the BMS's counters against the current sensor
+(edge.core.second), one temperature sensor against the others, a resistance against the certificate.
 
-The gain cannot be seen from current and voltage (a battery of other size looks the same): only the
-energy that the converter or the revenue meter counted over the same span tells it.
+The gain of the current sensor cannot be seen from current and voltage (a battery of other size looks the same): only
+the energy that the meter counted over the same span tells it.
 """
 
 from math import sqrt
 
-from edge.core.anomalies import BMS_SOC, BMS_SOH, GAIN, T_BMS_SOC, T_BMS_SOH, T_ENERGY, T_TEMP, TEMP, Anomaly, median
+from edge.core import anomalies as a
+from edge.core.anomalies import T_TEMP, TEMP, Anomaly, median
 from edge.core.records import Est
-from edge.core.soc import W_COUNTED, W_HIDDEN
+from edge.core.soc import W_HIDDEN
 
 GAIN_PPM = 20000  # disagreement with the meter
 GAIN_SIGMAS = 3
-METER_PPM = 5000  # one sigma of an energy meter of class 1
-HIDDEN_PPM = 20000  # a gain with a wider sigma is not observable
+COUNT_PPM = 30000  # disagreement with the BMS's counters
 SOC_APART_PPM = 80000  # BMS and own SoC: field BMSs are commonly 15 % off, so this is early
 SOH_APART_PPM = 50000
+CAPACITY_APART_PPM = 50000  # of the rated capacity
 DIVERGED_SIGMAS = 3
+DIVERGED_MS = 300000
+OVER_PPM = 800000
+RISEN_PPM = 300000  # above the certificate's resistance
+RISEN_SIGMAS = 4
 TEMP_MC = 3000
 TEMP_STD_MC = 500
 TEMP_LOOKS = 60  # looks at rest that make "normal" ...
 STRANGE_LOOKS = 10  # ... and strange ones in a row that make an anomaly
 
 
-def gain(pack_mwh, meter_mwh, low_ppm, high_ppm, least_mwh):
-    """Est in ppm of the current sensor's gain by the energies of one direction over the same span.
-
-    pack_mwh: by the BMS's sensors, without its known offset. meter_mwh: by the meter. low_ppm, high_ppm:
-    declared band of pack / meter (charging: the efficiency of the converter; discharging: its inverse).
-    Below least_mwh of the meter, or with too wide a band, the reason is "not observable".
-    """
-    if pack_mwh is None or meter_mwh is None or meter_mwh <= 0 or meter_mwh < least_mwh:
-        return Est(None, None, None, W_HIDDEN)
-    middle = (low_ppm + high_ppm) // 2
-    ratio = pack_mwh * 1000000 // meter_mwh
-    value = (ratio - middle) * 1000000 // middle
-    band = (high_ppm - low_ppm) / 2.0 * 1e6 / middle / 1.7320508
-    std = int(sqrt(band * band + float(METER_PPM) * METER_PPM)) + 1
-    if std > HIDDEN_PPM:
-        return Est(None, std, None, W_HIDDEN)
-    return Est(value, std, None, W_COUNTED)
-
-
 def suspect_gain(est):
-    """Anomaly for an Est of gain() that disagrees, else None."""
+    """Anomaly for an Est of edge.core.second.Energy.gain() that disagrees, else None."""
     if est.value is None or abs(est.value) <= GAIN_PPM or abs(est.value) <= GAIN_SIGMAS * est.std:
         return None
-    return Anomaly(GAIN, -1, est.value, est.std, est.at_ms, T_ENERGY)
+    return Anomaly(a.GAIN, -1, est.value, est.std, est.at_ms, a.T_ENERGY)
 
 
-def diverged(soc, bms_soc_ppm, capacity, bms_soh_ppm, rated_mah):
-    """Tuple of Anomaly: the BMS's SoC or SoH is further from ours than DIVERGED_SIGMAS and than a least distance.
+def suspect_count(est):
+    """Anomaly for an Est of edge.core.second.Counters.ratio() that disagrees, else None."""
+    if est.value is None or abs(est.value) <= COUNT_PPM or abs(est.value) <= GAIN_SIGMAS * est.std:
+        return None
+    return Anomaly(a.BMS_COUNT, -1, est.value, est.std, est.at_ms, a.T_BMS_COUNT)
 
-    soc: Est in ppm, capacity: Est in mAh; bms_soc_ppm, bms_soh_ppm: as the BMS says them, None = it does not.
+
+def suspect_rise(scale, std, expected, expected_std, at_ms):
+    """Anomaly when the factor on the table's resistances is above what the certificate made it, else None."""
+    ppm = int((scale / expected - 1.0) * 1e6)
+    std_ppm = int(sqrt(std * std + (expected_std * scale / expected) ** 2) / expected * 1e6) + 1
+    if ppm <= RISEN_PPM or ppm <= RISEN_SIGMAS * std_ppm:
+        return None
+    return Anomaly(a.JUMP, -1, ppm, std_ppm, at_ms, a.T_ABOVE)
+
+
+# (kind, text, least distance in ppm)
+_ROWS = (
+    (a.BMS_SOC, a.T_BMS_SOC, SOC_APART_PPM),
+    (a.BMS_SOH, a.T_BMS_SOH, SOH_APART_PPM),
+    (a.BMS_CAPACITY, a.T_BMS_CAPACITY, CAPACITY_APART_PPM),
+)
+
+
+class Against:
+    """What the BMS says of itself against what we know: SoC, SoH, capacity.
+
+    It counts when the difference is above DIVERGED_SIGMAS and above a least distance, for DIVERGED_MS on end; it is
+    over when the difference is below OVER of that. While our own value is not observable there is nothing to hold
+    against the BMS.
     """
-    found = []
-    if soc.value is not None and bms_soc_ppm is not None:
-        away = bms_soc_ppm - soc.value
-        if abs(away) > max(SOC_APART_PPM, DIVERGED_SIGMAS * soc.std):
-            found.append(Anomaly(BMS_SOC, -1, away, soc.std, soc.at_ms, T_BMS_SOC))
-    if bms_soh_ppm is not None and capacity.value is not None:
-        away = bms_soh_ppm - capacity.value * 1000000 // rated_mah
-        std = capacity.std * 1000000 // rated_mah + 1
-        if abs(away) > max(SOH_APART_PPM, DIVERGED_SIGMAS * std):
-            found.append(Anomaly(BMS_SOH, -1, away, std, capacity.at_ms, T_BMS_SOH))
-    return tuple(found)
+
+    def __init__(self):
+        self.found = ()
+        self._since = [None] * len(_ROWS)  # (direction, clock_ms) since when it is away
+
+    def look(self, clock_ms, soc, capacity, bms, rated_mah):
+        """Take soc (Est in ppm), capacity (Est in mAh) and bms (SoC ppm, SoH ppm, capacity mAh; None: it does not
+        say); returns the tuple of Anomaly that hold now: value = BMS less ours, ppm (of rated_mah)."""
+        share = Est(None, None, None, W_HIDDEN)
+        if capacity.value is not None:
+            std = capacity.std * 1000000 // rated_mah + 1
+            share = Est(capacity.value * 1000000 // rated_mah, std, capacity.at_ms, capacity.why)
+        told_ppm = None if bms[2] is None else bms[2] * 1000000 // rated_mah
+        found = []
+        for i, own, said in ((0, soc, bms[0]), (1, share, bms[1]), (2, share, told_ppm)):
+            kind, text, least_ppm = _ROWS[i]
+            if said is None or own.value is None or own.why == W_HIDDEN:
+                self._since[i] = None
+                continue
+            away = said - own.value
+            since = self._since[i]
+            limit = max(least_ppm, DIVERGED_SIGMAS * own.std)
+            held = since is not None and clock_ms - since[1] >= DIVERGED_MS
+            if abs(away) <= (limit * OVER_PPM // 1000000 if held else limit):
+                self._since[i] = None
+                continue
+            if since is None or since[0] != (away > 0):
+                self._since[i] = (away > 0, clock_ms)
+            elif held:
+                found.append(Anomaly(kind, -1, away, own.std, own.at_ms, text))
+        self.found = tuple(found)
+        return self.found
 
 
 class Temps:

@@ -9,6 +9,7 @@ from edge.core import limits as lim
 from edge.core.controller import Controller
 from edge.core.records import G_CURRENT, G_MEASURE, OK, Command, Inputs, Outcome
 from edge.core.report import Reporter
+from edge.core.second import LOOK_MS, Energy
 from edge.core.validate import stale_after_ms
 
 # A command lives three control periods, at least 1 s and at most the setting lease_ms.
@@ -73,6 +74,8 @@ class Site:
         self.pcs_stale_ms = stale_after_ms(max(max(pcs_periods), period_ms))
         self.pcs = None
         self.meter = None
+        self.energy = self._energy(state.get("energy"))
+        self._asked_ms = None
         self.site_limits = (0, lim.S_MODE, 0, lim.S_MODE)
         self.reporter = Reporter(settings, state.get("report"))
         self._saved_ms = None
@@ -81,6 +84,35 @@ class Site:
         self._utc = (None, 0)
         self._unsaved = False
         self.inputs_ms = stale_after_ms(period_ms)
+
+    def _energy(self, state):
+        """Comparison of the current sensors with the meter, when there is one: after one full charge and discharge."""
+        if not self.settings.get("meter"):
+            return None
+        least_mwh = sum([p.pack["capacity_mah"] * p.pack["cells"] * 3 for p in self.packs])
+        return Energy(self.settings["pcs"]["power_w"], least_mwh, state)
+
+    def ask(self, now_ms, devices):
+        """Once a minute, before step(): what devices (in settings order) tell beyond their record, as info() of a CAN
+        device does: the BMS's own counters."""
+        if self._asked_ms is not None and now_ms - self._asked_ms < LOOK_MS:
+            return
+        self._asked_ms = now_ms
+        for i in range(len(self.packs)):
+            info = getattr(devices[i], "info", None)
+            if info is not None:
+                self.packs[i].told(info())
+
+    def _weigh(self, now_ms):
+        """Once a minute: the energy of all packs against the meter's."""
+        energy = self.energy
+        if energy is None or self.meter is None or (energy.due_ms is not None and now_ms < energy.due_ms):
+            return
+        packs = [(p.metering.registers(), p.believed.pack_mv, p.soc.bias()) for p in self.packs]
+        energy.take(now_ms, self.meter, packs)
+        gain = energy.gain()
+        for pack in self.packs:
+            pack.estimator.gain = gain
 
     def step(self, now_ms, utc, reads, orders):
         """One control step.
@@ -102,6 +134,7 @@ class Site:
         shares = self._shares(now_ms, reads, pcs_ma)
         for i in range(count):
             self.packs[i].sense(now_ms, reads[i], shares[i])
+        self._weigh(now_ms)
         self.decision += 1
         view = SiteView(
             self.lease_ms,
@@ -286,6 +319,7 @@ class Site:
             "utc_s": self._utc[0] if self._utc[1] >= TRUSTED_CLOCK else None,
             "packs": [pack.state() for pack in self.packs],
             "report": self.reporter.state(),
+            "energy": self.energy and self.energy.state(),
         }
 
     def _trace(self, now_ms, command):

@@ -8,8 +8,10 @@ Read-only: a connection gets one line of JSON and is closed. Nothing that arrive
 import asyncio
 
 from edge.core import faults as f
+from edge.core.advice import ADVICE
 from edge.core.anomalies import KINDS, TEXTS
 from edge.core.limits import SOURCES
+from edge.core.power import CHARGE, DISCHARGE
 from edge.core.records import QUALITY
 from edge.core.report import VERSION_TEXT
 from edge.core.soc import WHY
@@ -91,6 +93,9 @@ def _pack(pack, site, now_ms):
         "cell_mv": b.cell_mv,
         "resistance_uohm": e.resistance_uohm.value,
         "resistance_std_uohm": e.resistance_uohm.std,
+        "advice": ADVICE[pack.estimator.advice] if pack.estimator.advice else None,
+        "currents_ma": _currents(pack.estimator.power),
+        "second": _second(pack.estimator),
         "anomalies": [_anomaly(each) for each in pack.estimator.anomalies()],
         "leak": None if e.leak is None else [e.leak[0], e.leak[1].value, e.leak[1].std],
         "charge_ma": limits.charge_ma,
@@ -99,6 +104,17 @@ def _pack(pack, site, now_ms):
         "discharge_why": _why(pack, limits.discharge_why, f.DISCHARGE),
         "sources": [[SOURCES[code], charge, discharge] for code, charge, discharge in limits.sources],
     }
+
+
+def _currents(limits):
+    """[[charge for 10 s, 5 min, 1 h], [discharge ...]] in mA, or None."""
+    return None if limits is None else [[limit[0] for limit in limits[side]] for side in (CHARGE, DISCHARGE)]
+
+
+def _second(estimator):
+    """Second opinions, [value, sigma] each: capacity by the BMS's counting, gain of the current sensor by the meter."""
+    capacity, gain = estimator.second_capacity(), estimator.gain
+    return {"capacity_mah": [capacity.value, capacity.std], "gain_ppm": [gain.value, gain.std]}
 
 
 def _anomaly(each):

@@ -8,7 +8,7 @@ from edge.core.cell import exponential
 from edge.core.power import CHARGE, DISCHARGE, R_SOC, R_UNKNOWN, R_VOLTAGE, Cell, cells_of, power
 from edge.core.records import Est
 from edge.core.resistance import Resistance
-from edge.core.sensors import Temps, gain, suspect_gain
+from edge.core.sensors import Temps
 from edge.core.soc import W_COUNTED, W_HIDDEN
 
 CELLS = 6
@@ -98,7 +98,6 @@ def test_flat_curve_tells_nothing_about_charge():
         assert abs(made.soc_deviation(i).value) < 1000
         assert made.soc_deviation(i).why == W_HIDDEN and made.leak(i).why == W_HIDDEN
     assert made.extremes(Est(500000, 3000, 0, W_COUNTED)) == (None, None)
-    assert a.advice(made, "lfp") == a.A_KNEE and a.advice(made, "nmc") == a.A_REST
     assert not dict(a.observable(made))[a.LEAKS]
     assert a.Judge(CELLS, NOMINAL_MAH).look(0, made) == ()
 
@@ -320,23 +319,6 @@ def test_resistance_that_jumps_within_a_day():
         for each in judge.look(hour * 3600000, made, fast=lambda cell: made.resistance_deviation(cell).value * 3 // 2):
             kinds.add((a.KINDS[each.kind], each.where))
     assert kinds == {("contact", 5)}, kinds
-
-
-def test_gain_needs_energy_and_a_narrow_band():
-    # (pack, meter, low, high, value or None, suspect)
-    cases = (
-        (9500, 10000, 940000, 960000, 0, False),
-        (9000, 10000, 940000, 960000, -52632, True),
-        (9400, 10000, 940000, 960000, -10527, False),
-        (9000, 10000, 800000, 1000000, None, False),
-        (900, 1000, 940000, 960000, None, False),
-        (None, 10000, 940000, 960000, None, False),
-    )
-    for pack, meter, low, high, value, suspect in cases:
-        est = gain(pack, meter, low, high, 5000)
-        assert est.value == value, est
-        assert (est.why == W_HIDDEN) == (value is None)
-        assert (suspect_gain(est) is not None) == suspect
 
 
 def test_temperature_sensor_against_its_own_normal():

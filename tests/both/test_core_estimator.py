@@ -127,7 +127,9 @@ def test_the_bms_disagrees_both_ways():
         plant.run(2)
         soc, soh = made.soc.soc().value, made.soc.capacity().value * 1000 // 5
         plant.bms = (None, None) if away_soc is None else (soc + away_soc, soh + away_soh)
-        plant.run(2)
+        plant.run(4)
+        assert kinds(made) == [], "not for a moment"
+        plant.run(3)
         assert kinds(made) == found, (away_soc, away_soh)
         for each in made.anomalies():
             assert (each.value > 0) == (away_soc + away_soh > 0)

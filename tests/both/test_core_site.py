@@ -4,9 +4,11 @@
 
 import json
 
+from edge.core import anomalies as a
 from edge.core import faults as f
 from edge.core import limits as lim
 from edge.core.records import G_CELLS, OK, SENTINEL, Group
+from edge.core.registry import KEYS
 from tests.both import core_help as h
 
 
@@ -325,7 +327,10 @@ def test_records_carry_registered_keys_in_order():
             for _, value in record.pairs:
                 assert isinstance(value, (int, str))
             seen.add(record.cls)
-    assert seen == {"T", "M", "B"}
+            if record.cls == "E":
+                assert a.KINDS[dict(record.pairs)[KEYS["anomaly"]]] == "bms_soh"  # it says 100 %, the certificate 85 %
+                assert dict(record.pairs)[KEYS["bms_soh"]] == 1000000 and KEYS["capacity_std"] in keys
+    assert seen == {"T", "M", "B", "E"}
 
 
 def test_cells_frozen_reach_the_permit():
