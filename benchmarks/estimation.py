@@ -3,8 +3,9 @@
 """State of charge and capacity of second-life cells: errors and honesty of the estimator, beside what others use.
 
 python -m benchmarks.estimation                      own aged cells from a seed, under two minutes
-python -m benchmarks.estimation --data DIR           records of DIR (plant/index.json), cell files by `reuse-edge fit`
-    [--sensors good,bad,ugly] [--cases GLOB] [--jobs 2] [--baselines] [--float32] [--cost] [-v]
+python -m benchmarks.estimation --data DIR           records of DIR (plant/index.json), cell files by `reuse-edge fit`,
+                                                     and recordings of real cells (DIR/real, benchmarks.estimation_real)
+    [--only plant|real] [--sensors good,bad,ugly] [--cases GLOB] [--jobs 2] [--baselines] [--float32] [--cost] [-v]
 
 Every case runs with every set of sensors, with a certificate 3 % high and 3 % low (it states 4 %), a first SoC 20 %
 high and low, and with half-cell curves exact and 5 mV rms off. Nothing is asserted; the last line has the figures.
@@ -18,7 +19,6 @@ import importlib.util
 import io
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,9 +26,11 @@ from multiprocessing import Pool
 
 import numpy as np
 
+from benchmarks import estimation_real as real
 from benchmarks import estimation_runs as runs
 from benchmarks.estimation_cost import main as cost
-from benchmarks.estimation_runs import Case, Job, inside, mean, most, text
+from benchmarks.estimation_cost import revision
+from benchmarks.estimation_runs import Case, Job, inside, mean, most, table, text
 
 # certificate, first SoC, seed of the wrong half cells
 ERRORS = ((0.03, 0.2, 3), (-0.03, -0.2, 8))
@@ -245,14 +247,6 @@ def gates(results, cases):
     return out
 
 
-def table(rows, heads):
-    """Print rows of text in columns under heads."""
-    rows = [heads, *rows]
-    widths = [max(len(row[k]) for row in rows) for k in range(len(heads))]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
-
-
 def print_gates(results, cases, sets, curves):
     """The gate table of every sensor set, with a column for each kind of half cells."""
     for name in sets:
@@ -310,17 +304,6 @@ def print_float32(pool, jobs):
     )
 
 
-def revision():
-    """Short hash of the checkout, with + when files differ from it."""
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    try:
-        head = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], cwd=root, capture_output=True, check=True)
-        dirty = subprocess.run(["git", "status", "--porcelain", "edge"], cwd=root, capture_output=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return head.stdout.decode("ascii").strip() + ("+" if dirty.stdout.strip() else "")
-
-
 def summary(results):
     """The last line: every run counts once."""
     every = [r for _, r in results]
@@ -344,6 +327,7 @@ def parse(words):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     add = parser.add_argument
     add("--data", metavar="DIR", help="folder with plant/index.json (needs scipy); without it: own cells")
+    add("--only", choices=("plant", "real"), help="only that part of --data")
     add("--sensors", default="good,bad,ugly")
     add("--cases", default="*", metavar="GLOB")
     add("--jobs", type=int, default=2)
@@ -355,6 +339,8 @@ def parse(words):
     arguments.sensors = arguments.sensors.split(",")
     if set(arguments.sensors) - set(runs.SENSORS) or arguments.jobs < 1:
         parser.error("--sensors takes %s; --jobs at least 1" % ", ".join(runs.SENSORS))
+    if arguments.only and not arguments.data:
+        parser.error("--only needs --data DIR")
     if arguments.data and importlib.util.find_spec("scipy") is None:
         parser.error("--data fits cell files, which needs scipy: pip install reuse-edge[host]")
     return arguments
@@ -365,6 +351,9 @@ def main(words=None):
     arguments = parse(words)
     if arguments.cost:
         return cost()
+    if arguments.only == "real":
+        with Pool(arguments.jobs) as pool:
+            return 0 if real.show(pool, arguments.data, arguments.cases, arguments.verbose) else 2
     started, sets = time.monotonic(), arguments.sensors
     cases = from_folder(arguments.data, arguments.cases) if arguments.data else own_cases(arguments.cases)
     if not cases:
@@ -383,6 +372,8 @@ def main(words=None):
         print_gates(results, cases, sets, curves)
         if not arguments.data:
             print("own cells: their half cells are 5 mV rms off the curves that the estimator is given")
+        if arguments.data and arguments.only is None:
+            real.show(pool, arguments.data, arguments.cases, arguments.verbose)
         slices_s = [r["align_s"] for _, r in results if r["aligned"]]
         if slices_s:
             print("\nalignment of a whole record: %.1f s mean, %.1f s longest" % (mean(slices_s), most(slices_s)))

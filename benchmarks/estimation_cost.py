@@ -28,6 +28,20 @@ MOST_US = 4000
 PACK = {"cells": 1, "capacity_mah": 5000, "chemistry": "nmc", "grade": {"capacity_mah": 4000, "capacity_std_mah": 160}}
 
 
+def revision():
+    """Short hash of the checkout, with + when files differ from it."""
+    import os
+    import subprocess
+
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    try:
+        head = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], cwd=root, capture_output=True, check=True)
+        dirty = subprocess.run(["git", "status", "--porcelain", "edge"], cwd=root, capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return head.stdout.decode("ascii").strip() + ("+" if dirty.stdout.strip() else "")
+
+
 def life():
     """25 hours of a made-up duty at blocks of 10 s: (us per block, slices by us, longest us, total us,
     number of alignments)."""

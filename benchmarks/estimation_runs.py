@@ -386,3 +386,11 @@ def inside(pairs):
 def text(*values, scale=100.0, form="%.2f"):
     """Figures with " / " between; "-" for None."""
     return " / ".join("-" if value is None else form % (value * scale) for value in values)
+
+
+def table(rows, heads):
+    """Print rows of text in columns under heads."""
+    rows = [heads, *rows]
+    widths = [max(len(row[k]) for row in rows) for k in range(len(heads))]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
