@@ -26,6 +26,10 @@ from host_tools.units import human
 REQUIRED_GROUPS = (G_PACK, G_CURRENT, G_EXTREMES, G_LIMITS, G_ALARMS)
 SLOWEST_MS = 2000  # slower than this the site would need a cap of its own (LIMITS 3.4)
 OLD_GRADE_DAYS = 3 * 365
+# What a built-in cell of the chemistry costs: one sigma of SoC before an alignment, in % (edge.core.soc: STRANGE
+# times UNALIGNED_STD). An LFP pack with hysteresis is never aligned.
+STAND_IN_PERCENT = {"nmc": 5, "lfp": 10}
+STAND_IN_MEND = "cell: FILE of reuse-edge fit for this type, or nmc811, nmc532 or lfp where it is that very cell"
 
 
 def remarks(settings, entries, tables):
@@ -100,6 +104,11 @@ def pack_problems(pack, spot):
             )
             problem = "the BMS of %s tells only the extremes of its %s" % (pack["profile"], GROUPS[group])
             found.append((entries["bms"], problem, mend, True))
+    if pack.get("cell") is None:
+        chemistry = pack["chemistry"]
+        problem = "%s has no cell: a built-in %s cell stands in, and SoC is known to ±%d %% only (one sigma)"
+        problem %= pack["id"], chemistry.upper(), STAND_IN_PERCENT[chemistry]
+        found.append((entries["chemistry"], problem, STAND_IN_MEND, False))
     return found + grade_problems(pack, entries)
 
 

@@ -21,6 +21,9 @@ WORDS = {
     "pcs": ("pcs", "PCS"),
     "fault": ("fault", "고장"),
     "last": ("last", "최근"),
+    "power": ("power", "출력"),
+    "signs": ("signs", "이상"),
+    "advice": ("hint", "권고"),
     "meter": ("meter", "계량"),
     "link": ("link", "통신"),
     "core": ("core", "제어"),
@@ -68,6 +71,9 @@ WORDS = {
     "lost": ("lost", "손실"),
     "late": ("step late %s (worst %s)", "지연 %s (최대 %s)"),
     "more": ("+%d more", "외 %d건"),
+    "sensor": ("sensor %d", "센서 %d"),
+    "second": ("by its own count %s", "자체 계수 %s"),
+    "to_learn": ("for a surer value", "값을 더 확실히 하려면"),
     # the verdict
     "old_values": ("- the values below are old", "- 아래 값은 오래됨"),
     "may_flow": ("may charge %s A, discharge %s A", "충전 %s A, 방전 %s A 가능"),
@@ -136,6 +142,30 @@ FAULTS = {
     "budget_used": ("too many restarts", "재기동 횟수 초과"),
 }
 
+# What is abnormal (edge.core.anomalies.TEXTS) and what would tell more (edge.core.advice.ADVICE), in Korean.
+KOREAN = {
+    "loses charge against the other cells": "다른 셀보다 자가 방전 큼",
+    "loses charge fast": "급속 자가 방전",
+    "loses more charge from look to look": "자가 방전 증가 중",
+    "resistance rose within a day; contact or cell cannot be told apart": "하루 새 저항 상승: 접촉 또는 셀",
+    "resistance rose within a day, the slow part with it: the cell": "하루 새 저항 상승: 셀",
+    "resistance rose within a day, only the fast part: a contact": "하루 새 저항 상승: 접촉",
+    "the spread of SoC grows": "SoC 편차 증가",
+    "smaller than the other cells": "다른 셀보다 용량 작음",
+    "the current sensor is off at zero current": "전류 센서 영점 오차",
+    "the offset of the current sensor moves": "전류 센서 영점 변동",
+    "battery and meter energy disagree": "배터리와 계량기 에너지 불일치",
+    "reads differently from the other sensors than it used to": "다른 센서와 차이 발생",
+    "the BMS says another SoC": "BMS SoC 불일치",
+    "the BMS says another SoH": "BMS SoH 불일치",
+    "the BMS says another capacity": "BMS 용량 불일치",
+    "the BMS counts another charge than its current says": "BMS 적산 전하와 전류 불일치",
+    "resistance is above the certificate's": "저항이 인증서보다 높음",
+    "rest of 30 min": "30분 휴지",
+    "visit of the upper knee": "상단 전압까지 완충",
+    "swing of 40 % or more": "40 % 이상 충방전",
+}
+
 # Sources of limits (edge.core.limits.SOURCES).
 SOURCES = {
     "mode": ("mode", "운전 상태"),
@@ -173,6 +203,11 @@ def word(lang, key):
 def fault(lang, name):
     """What a fault means in a few words, or None for one that is not in the catalogue."""
     return FAULTS[name][LANGUAGES.index(lang)] if name in FAULTS else None
+
+
+def said(lang, text):
+    """A text of the core about what is abnormal or advised; an unknown one as it is."""
+    return KOREAN.get(text, text) if lang == "ko" else text
 
 
 def source(lang, name):

@@ -15,6 +15,7 @@ from host_tools.texts import fault as fault_text
 from host_tools.texts import source as source_text
 from host_tools.view_pack import QUALITIES, pack_groups
 from host_tools.view_plant import event_lines, gravest_first, plant_lines
+from host_tools.view_signs import alarm_of, sign_text
 
 CLOCKS = ("no clock", "floor", "RTC", "NTP", "signed")
 STATE_STYLES = {"running": "ok", "starting": "warn", "stopped": "bad", "open": "bad", "locked": "bad"}
@@ -102,6 +103,9 @@ def _verdict(look, status, index):
         return _said("○", text, STATE_STYLES.get(status["state"], "warn"))
     if (status.get("pcs") or {}).get("obeys") is False:
         return _said("✕", "%s → %s" % (fault_text(look.lang, "pcs_disobeys"), _amps_text(look, pack)), "bad")
+    alarm = alarm_of(pack)
+    if alarm is not None:
+        return _said("✕", sign_text(look, alarm)[2:], "bad")
     if not pack or any(item.get("quality") != "ok" for item in packs):
         return _said("◐", _quality_text(look, pack), "warn")
     if (status.get("link") or {}).get("connected") is False:

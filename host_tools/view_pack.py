@@ -6,6 +6,7 @@ from host_tools import display
 from host_tools.display import ALWAYS, LABEL, LEAST, NEEDED, SPARE, UNKNOWN, USEFUL
 from host_tools.texts import FAULTS
 from host_tools.texts import source as source_text
+from host_tools.view_signs import sign_lines
 
 AGEING_MS = 2500
 BARS = "▁▂▃▄▅▆▇█"
@@ -24,7 +25,9 @@ def pack_groups(look, status, index):
         (NEEDED, _soh_line(look, chosen)),
     ]
     who.append((ALWAYS, _now_line(look, chosen)))
-    return [who, _limits(look, chosen), _cells(look, chosen), others]
+    if chosen.get("currents_ma"):
+        who.append((USEFUL, _power_line(look, chosen["currents_ma"])))
+    return [who, sign_lines(look, chosen), _limits(look, chosen), _cells(look, chosen), others]
 
 
 def quality_mark(pack):
@@ -93,6 +96,10 @@ def _soh_line(look, pack):
         (NEEDED, [("BMS %s" % display.percent(pack.get("bms_soh_ppm"), 0), "")]),
         (USEFUL, [(old, "dim")]),
     ]
+    second = (pack.get("second") or {}).get("capacity_mah") or (None, None)
+    if second[0] is not None:
+        said = display.scaled(second[0], 1000, 1, "Ah") + _plus_minus(second[0], second[1], 1000, 1)
+        pieces.insert(2, (USEFUL, [(look.word("second") % said, "")]))
     return look.row(pieces)
 
 
@@ -107,6 +114,16 @@ def _now_line(look, pack):
         (NEEDED, [(_cell_span(look, pack), "")]),
         (NEEDED, [(display.span(pack.get("temp_min_mc"), pack.get("temp_max_mc"), 1000, 0, "°C"), "")]),
     ]
+    return look.row(pieces)
+
+
+def _power_line(look, limits):
+    """What every cell can take and give for 10 s, 5 min and 1 h."""
+    sides = []
+    for side, key in ((0, "charge"), (1, "discharge")):
+        amps = " / ".join(display.limit_amps(value) for value in limits[side])
+        sides.append([("%s %s A" % (look.word(key), amps), "")])
+    pieces = [look.head("power", sides[0]), (NEEDED, sides[1]), (USEFUL, [("(10 s / 5 min / 1 h)", "dim")])]
     return look.row(pieces)
 
 

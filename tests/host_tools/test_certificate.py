@@ -23,6 +23,7 @@ from host_tools.units import human_key
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 TEXT = (ROOT / "examples" / "site.yaml").read_text(encoding="utf-8")
+TYPED = TEXT.replace("chemistry: lfp\n", "chemistry: lfp\n    cell: lfp\n")
 GOLDEN = pathlib.Path(__file__).with_name("golden") / "pack-1.cert"
 PAGE = ROOT / "docs" / "CERTIFICATE.md"
 
@@ -390,13 +391,13 @@ def test_dates_and_what_the_clock_can_tell(today, changes, want):
 
 def test_a_clock_that_was_never_set_warns_and_does_not_stop_the_site(tmp_path, monkeypatch):
     monkeypatch.setattr(certificate, "today_utc", lambda: datetime.date(1970, 1, 1))
-    (warning,) = check.examine(place(tmp_path, signed()))["warnings"]
+    (warning,) = check.examine(place(tmp_path, signed(), said=TYPED))["warnings"]
     assert "this machine's clock says 1970-01-01" in warning["problem"]
 
 
 def test_soon_to_expire_and_old_are_warned_of(tmp_path, monkeypatch):
     monkeypatch.setattr(certificate, "today_utc", lambda: datetime.date(2099, 12, 10))
-    (warning,) = check.examine(place(tmp_path, signed()))["warnings"]
+    (warning,) = check.examine(place(tmp_path, signed(), said=TYPED))["warnings"]
     assert "expires on 2099-12-31" in warning["problem"] and warning["place"] == "packs[0].certificate"
 
 

@@ -11,12 +11,14 @@ import sys
 import pytest
 
 from edge.core import settings as core
+from edge.core.soc import Soc
 from host_tools import cautions, check, site
 from host_tools.places import SiteError
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 EXAMPLE = ROOT / "examples" / "site.yaml"
-TEXT = EXAMPLE.read_text(encoding="utf-8")
+# The example names no cell; check warns of that alone (test_check_warns_of_a_cell_that_stands_in).
+TEXT = EXAMPLE.read_text(encoding="utf-8").replace("    chemistry: lfp\n", "    chemistry: lfp\n    cell: lfp\n")
 
 
 def write(folder, text):
@@ -284,6 +286,20 @@ def test_check_warns_of_a_name_that_changes(tmp_path):
     assert warning["place"] == "packs[0].connection"
     assert warning["line"] == line_of("ttyUSB0", text)
     assert "/dev/serial/by-id" in warning["mend"]
+
+
+@pytest.mark.parametrize(("chemistry", "percent"), [("lfp", 10), ("nmc", 5)])
+def test_check_warns_of_a_cell_that_stands_in(chemistry, percent, tmp_path):
+    text = changed("    chemistry: lfp\n    cell: lfp\n", "    chemistry: %s\n" % chemistry)
+    (warning,) = check.examine(write(tmp_path, text))["warnings"]
+    assert warning["place"] == "packs[0].chemistry" and warning["line"] == line_of("chemistry:", text)
+    assert "SoC is known to ±%d %% only" % percent in warning["problem"]
+    assert "cell: FILE of reuse-edge fit" in warning["mend"]
+    pack = site.load_site(write(tmp_path, text))["packs"][0]
+    soc = Soc(pack)
+    soc._steep = 50.0  # after the steepest place that there is
+    soc.joint.p[0] = 0.0
+    assert round(soc.std() * 100) == percent
 
 
 CONTROL = changed("mode: observe", "mode: control")

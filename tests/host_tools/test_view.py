@@ -16,7 +16,7 @@ import threading
 
 import pytest
 
-from edge.core import faults, limits
+from edge.core import advice, anomalies, faults, limits
 from host_tools import display, texts, top
 from host_tools.view import render, text_of
 
@@ -122,11 +122,45 @@ def test_width_counts_display_cells():
     assert display.clip("충전a", 3) == "충"
 
 
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    ("lang", "parts"),
+    [
+        ("en", ("the BMS says another SoC +7.2 % ±0.8", "#12 loses charge against", "+2.1 mA ±0.5", "knee", "140 / 112.3")),
+        (
+            "ko",
+            (
+                "BMS SoC 불일치 +7.2 % ±0.8",
+                "#12 다른 셀보다 자가 방전 큼 +2.1 mA ±0.5",
+                "상단 전압까지",
+                "충전 140 / 112.3",
+            ),
+        ),
+    ],
+)
+def test_what_is_abnormal_is_shown_with_evidence_and_what_would_tell_more(lang, parts, size):
+    text = text_of(render(VIEWS.healthy(), size[0], size[1], False, lang))
+    for part in parts:
+        assert part in text, part
+
+
+def test_a_short_is_the_verdict_and_stands_first():
+    status = VIEWS.healthy()
+    status["packs"][0]["anomalies"].append(["internal_short", 4, 55000, 4000, "loses charge fast"])
+    lines = text_of(render(status, 100, 30)).splitlines()
+    assert lines[1] == "✕ #5 loses charge fast +55.0 mA ±4.0"
+    assert [line for line in lines if line.startswith("signs")] == ["signs ✕ #5 loses charge fast +55.0 mA ±4.0"]
+    status["packs"][0].update(anomalies=[["temp_sensor", 1, -7000, 500, "odd"]], advice=None)
+    text = text_of(render(status, 100, 30))
+    assert "◐ sensor 2 odd -7.0 K ±0.5" in text and "hint" not in text
+
+
 def test_catalogue_is_complete():
     assert {row[0] for row in faults.FAULTS} - {"none"} == set(texts.FAULTS)
     assert set(limits.SOURCES) - {"none"} == set(texts.SOURCES)
     for table in (texts.WORDS, texts.FAULTS, texts.SOURCES):
         assert all(len(row) == len(texts.LANGUAGES) and all(row) for row in table.values())
+    assert set(anomalies.TEXTS) | set(advice.ADVICE[1:]) == set(texts.KOREAN) and all(texts.KOREAN.values())
     for english, korean in texts.WORDS.values():
         assert english.count("%s") == korean.count("%s") and english.count("%d") == korean.count("%d")
 

@@ -34,6 +34,13 @@ PACK = {
     "temp_max_mc": 18400,
     "cell_mv": [3312, 3310, 3311, 3309, 3296, 3312, 3313, 3312, 3311, 3310, 3318, 3301, 3311, 3312, 3310, 3312],
     "leak": [11, 2.1, 0.5],
+    "currents_ma": [[140000, 112300, 41200], [140000, 133700, 88400]],
+    "second": {"capacity_mah": [225100, None], "gain_ppm": [None, None]},
+    "advice": "visit of the upper knee",
+    "anomalies": [
+        ["bms_soc", -1, 72000, 8000, "the BMS says another SoC"],
+        ["self_discharge", 11, 2100, 500, "loses charge against the other cells"],
+    ],
     "charge_ma": 74000,
     "charge_why": "temperature",
     "discharge_ma": 80000,
