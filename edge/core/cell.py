@@ -13,6 +13,8 @@ BUILT_IN = {"nmc": "cell_nmc811", "lfp": "cell_lfp"}
 KELVIN_MC = 273150
 REFERENCE_K = 298.15  # tables hold at 25 °C
 STEEP_V = 50.0  # slope of a half-cell beyond its table, V per unit of stoichiometry: a wall
+TYPES = 4  # cells kept to be shared
+_KEPT = []
 
 
 def exponential(x):
@@ -94,6 +96,10 @@ class Cell:
         half = data["half"]
         self.half = None if half is None else Half(half, size, self.low_v, self.high_v)
 
+    def same(self, other):
+        """True when the tables of other hold the same numbers."""
+        return _numbers(self) == _numbers(other)
+
     def warmth(self, temp_mc):
         """Factor of resistance at temp_mc against 25 °C (Arrhenius); 1 when the temperature is not known."""
         if temp_mc is None:
@@ -108,3 +114,27 @@ def load(pack):
         return own
     name = BUILT_IN[pack["chemistry"]]
     return __import__("edge.core." + name, None, None, ("CELL",)).CELL
+
+
+def shared(pack):
+    """The Cell of a pack; packs of one type and size share it: its tables are most of what a pack takes."""
+    made = Cell(load(pack), pack["capacity_mah"])
+    for kept in _KEPT:
+        if kept.same(made):
+            return kept
+    _KEPT.append(made)
+    if len(_KEPT) > TYPES:
+        _KEPT.pop(0)
+    return made
+
+
+def _numbers(cell):
+    """All that a Cell holds, to be compared."""
+    half = cell.half
+    found = [cell.nominal_ah, cell.low_v, cell.high_v, cell.tau_s, cell.ea_k, cell.gamma, cell.residual_v]
+    found += [bytes(table) for table in [cell.ocv] + cell.r]
+    found.append(None if cell.hysteresis is None else bytes(cell.hysteresis))
+    if half is not None:
+        found += [half.first, half.step, half.positive_ah, half.negative_ah, half.lithium_ah]
+        found += [bytes(half.positive), bytes(half.negative)]
+    return found

@@ -15,7 +15,7 @@ afresh; the capacity found so far stays as the new prior. A restart is such a ga
 from array import array
 from math import sqrt
 
-from edge.core.cell import Cell, at, load
+from edge.core.cell import at, shared
 from edge.core.joint import Joint
 from edge.core.records import UNKNOWN, Est
 
@@ -69,7 +69,7 @@ class Soc:
         grade = pack["grade"]
         self.cells = pack["cells"]
         self.chemistry = pack["chemistry"]
-        self.cell = Cell(load(pack), pack["capacity_mah"])
+        self.cell = shared(pack)
         self.strange = 1.0 if pack.get("cell") is not None else STRANGE
         self.capacity_ah = grade["capacity_mah"] / 1000.0
         self.capacity_std_ah = grade["capacity_std_mah"] / 1000.0

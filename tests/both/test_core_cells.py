@@ -4,7 +4,7 @@
 
 from edge.core import anomalies as a
 from edge.core import cells as c
-from edge.core.cell import exponential
+from edge.core.cell import exponential, load, shared
 from edge.core.power import CHARGE, DISCHARGE, R_SOC, R_UNKNOWN, R_VOLTAGE, Cell, cells_of, power
 from edge.core.records import Est
 from edge.core.resistance import Resistance
@@ -385,3 +385,15 @@ def test_power_of_the_cell_layer():
     made, _ = run(24)
     found = power(cells_of(made, 0.5, 0.01, 0.02), MODEL, line, MAKER)
     assert 0 < found[DISCHARGE][2][0] < 2100 and found[DISCHARGE][2][3] in (1, 2)
+
+
+def test_packs_of_one_type_share_their_tables():
+    pack = {"chemistry": "nmc", "capacity_mah": 5000}
+    one = shared(pack)
+    assert shared(dict(pack)) is one
+    other = shared({"chemistry": "nmc", "capacity_mah": 6000})
+    assert other is not one and not other.same(one)
+    tables = dict(load(pack))
+    tables["ocv_uv"] = (tables["ocv_uv"][0] + 1000,) + tuple(tables["ocv_uv"][1:])
+    assert shared(dict(pack, cell=tables)) is not one
+    assert shared(dict(pack, cell=dict(load(pack)))) is one
