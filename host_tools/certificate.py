@@ -30,7 +30,7 @@ FIELDS = (
     (7, "date", "date", 10, 10, YES, "date of the test, YYYY-MM-DD"),
     (8, "valid_until", "date", 10, 10, NO, "last day on which it holds; without it, it does not expire"),
     (9, "version", "count", 1, 1000000, YES, "1 for the first certificate of this serial, then one more each time"),
-    (10, "capacity_mah", "mAh", 1000, 5000000, YES, "measured capacity of the pack"),
+    (10, "capacity_mah", "mAh", 100, 5000000, YES, "measured capacity of the pack"),
     (11, "capacity_std_mah", "mAh", 1, 500000, YES, "one standard deviation of it, all causes together"),
     (12, "resistance_uohm", "µΩ", 100, 10000000, NO, "voltage step over current step after 10 s, at the terminals"),
     (13, "resistance_temp_mc", "m°C", -20000, 60000, NO, "cell temperature at that measurement"),

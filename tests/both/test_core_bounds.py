@@ -79,3 +79,14 @@ def test_trusted_keys_of_the_settings_are_checked():
             assert error.place == "trust[0]"
         else:
             raise AssertionError(wrong)
+
+
+def test_a_small_test_cell_is_a_pack_too():
+    for mah, good in ((99, False), (100, True), (740, True)):
+        pack = h.pack(capacity_mah=mah)
+        pack["grade"] = dict(pack["grade"], capacity_mah=mah)
+        try:
+            s.check(h.site_settings([pack]))
+            assert good, mah
+        except s.SettingsError as error:
+            assert not good and "capacity_mah" in str(error), error

@@ -488,7 +488,7 @@ def test_nothing_is_overwritten_and_nothing_half_signed(folder, capsys):
     assert "chemistry: chemistry is missing" in capsys.readouterr().err
     assert not (folder / "d.cert").exists()
     assert cli.main(["certificate", "new", "--capacity-ah", "238000000", "--out", "e.yaml"]) == 2
-    assert "238000000 is outside 1 Ah to 5000 Ah" in capsys.readouterr().err
+    assert "238000000 is outside 0.1 Ah to 5000 Ah" in capsys.readouterr().err
     assert not (folder / "e.yaml").exists()
 
 
