@@ -59,9 +59,10 @@ class Estimator:
         self.gain = UNKNOWN  # of the current sensor, by the site's meter (edge.core.second.Energy)
         self.power = None  # of edge.core.power.power(), or None
         self.certificate = self._certificate(self.soc.clock_ms == 0)  # (factor on resistances, its sigma) or None
-        self.advice = ad.A_NONE
+        advice = saved.get("advice")
+        self.advice = advice if isinstance(advice, int) and 0 < advice < len(ad.ADVICE) else ad.A_NONE
         self._advice_ms = self.soc.clock_ms + ADVICE_MS
-        self._advised_ms = 0
+        self._advised_ms = self.soc.clock_ms
         knee_ms = saved.get("knee_ms")
         self._knee_ms = knee_ms if isinstance(knee_ms, int) else 0  # operating time of the last visit
         self._odd_temps = ()
@@ -263,6 +264,7 @@ class Estimator:
             "temps": self.temps.state(),
             "counters": self.counters.state(),
             "knee_ms": self._knee_ms,
+            "advice": self.advice,
         }
 
 

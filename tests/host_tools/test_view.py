@@ -126,7 +126,10 @@ def test_width_counts_display_cells():
 @pytest.mark.parametrize(
     ("lang", "parts"),
     [
-        ("en", ("the BMS says another SoC +7.2 % ±0.8", "#12 loses charge against", "+2.1 mA ±0.5", "knee", "140 / 112.3")),
+        (
+            "en",
+            ("the BMS says another SoC +7.2 % ±0.8", "#12 loses charge against", "+2.1 mA ±0.5", "knee", "140 / 112.3"),
+        ),
         (
             "ko",
             (
