@@ -252,6 +252,7 @@ class Judge:
             "spreads": list(self.spreads),
             "offsets": list(self.offsets),
             "before": [list(pair) for pair in self._before],  # so that the first look after a restart counts
+            "shorts": [[e.where, e.value, e.std, e.text] for e in self.found if e.kind == SHORT],
         }
 
     def _load(self, state):
@@ -262,6 +263,12 @@ class Judge:
         spreads = [int(v) for v in state["spreads"]][:DAYS]
         offsets = [int(v) for v in state["offsets"]][:DAYS]
         looks = int(state["looks"])
+        shorts = []
+        for where, value, std, text in state.get("shorts") or ():  # a state of before has none
+            if not (0 <= where < self.count and 0 <= text < len(TEXTS)):
+                raise ValueError("short")
+            shorts.append(Anomaly(SHORT, where, int(value), int(std), None, text))
+        self.found = tuple(shorts)  # an alarm does not go because of a restart
         self._before = [(int(kind), int(where)) for kind, where in state["before"]]
         self.leaks, self.rises, self.kept = leaks, rises, state["kept"]
         self.looks, self.spreads, self.offsets = looks, spreads, offsets

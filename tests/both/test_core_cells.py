@@ -2,6 +2,8 @@
 # Copyright 2026 The reuse-edge authors
 """Cell layer on both runtimes: a small straight-line pack with known differences, and the same bits."""
 
+import json
+
 from edge.core import anomalies as a
 from edge.core import cells as c
 from edge.core.cell import exponential, load, shared
@@ -259,6 +261,14 @@ def test_a_large_leak_stays_an_alarm_at_the_bound():
             if held.value > 99900:
                 assert held.std >= 99900 and held.why == W_HIDDEN
         assert [(each.kind, each.where) for each in judge.found] == [(a.SHORT, 2)], judge.found
+        saved = json.loads(json.dumps(judge.state()))
+        again = a.Judge(CELLS, NOMINAL_MAH, saved)
+        assert [each[:4] for each in again.found] == [each[:4] for each in judge.found]
+        last = made.leak(2)
+        again.look(28 * 3600000, made)  # at the bound it cannot be seen, and stays
+        assert [(each.kind, each.where) for each in again.found] == [(a.SHORT, 2)], last
+        del saved["shorts"]  # of an older version
+        assert a.Judge(CELLS, NOMINAL_MAH, saved).found == ()
 
 
 def test_same_bits_with_a_cell_at_the_end_of_its_curve():
