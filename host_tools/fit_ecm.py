@@ -8,7 +8,8 @@ time constants, the hysteresis rate and the Arrhenius factor are fixed it is lin
 
 What the slow RC pair must not swallow: a smooth error of the curve is fitted along and thrown away; rests weigh
 little, because what is left of a pulse in an hour of rest comes through the steps of the OCV and not through a
-resistance; and where the OCV is flat the slow resistance is drawn towards zero. On simulated LFP the slow resistance
+resistance; and where the OCV is flat the slow resistance is drawn towards zero, by as much as the recordings are
+rests of a quarter of an hour: duty without them shows the slow resistance itself. On simulated LFP the slow resistance
 of the flat region fell from 97 to about 50 mohm*Ah by this, which is what days of duty show, and the duty was
 predicted no worse. Time constants leave 30 and 600 s only for a gain of 10 %. (The model: Plett, Battery Management
 Systems, vol. 1, chapters 2 and 3.)
@@ -29,7 +30,9 @@ ERROR_KNOTS = 21
 SOC_DOUBT = 0.003  # a counted SoC may be this wrong: steep stretches of the OCV weigh less
 ERROR_V = 0.005  # expected size of the curve's own error
 SMOOTH = 1e-3
-FLAT_RIDGE = 0.3
+FLAT_RIDGE = 0.44  # times the share of long rests: 0.3 for a pulse test with rests of an hour
+LEAST_RIDGE = 0.05
+LONG_REST_S = 900.0
 MOST_SLOW = 8.0  # a slow resistance beyond this multiple of its median is a wrong SoC on a steep end of the OCV
 FLAT_V = 0.3  # V per unit of SoC: flatter than this is flat
 USUAL_S = (30.0, 600.0)
@@ -133,6 +136,16 @@ def chosen_rows(run, share):
     return np.flatnonzero(keep), weight
 
 
+def rest_share(run):
+    """Share of the time (gaps of more than a minute count as one) that lies in rests of at least LONG_REST_S."""
+    weight = np.clip(run.dt_s, 0.0, LONGEST_ROW_S)
+    still = np.abs(run.current_a) < 0.01 * (np.max(np.abs(run.current_a)) or 1.0)
+    edges = np.flatnonzero(np.diff(still)) + 1
+    parts = zip(np.concatenate(([0], edges)), np.concatenate((edges, [len(still)])))
+    long = [(a, b) for a, b in parts if still[a] and run.time_s[b - 1] - run.time_s[a] >= LONG_REST_S]
+    return sum(float(np.sum(weight[a:b])) for a, b in long) / (float(np.sum(weight)) or 1.0)
+
+
 class System:
     """The design of all runs for every time constant of the grid; solve() takes two of them."""
 
@@ -142,6 +155,8 @@ class System:
         self.runs = runs
         self.taus = FAST_S + SLOW_S
         total = sum(len(run.time_s) for run in runs)
+        shares = [rest_share(run) * len(run.time_s) / total for run in runs]
+        self.ridge = max(FLAT_RIDGE * sum(shares), LEAST_RIDGE)
         self.picked = [chosen_rows(run, len(run.time_s) / total) for run in runs]
         blocks, temps = [], []
         for run, (rows, weight) in zip(runs, self.picked):
@@ -211,7 +226,7 @@ class System:
             out[part, part] = SMOOTH * np.trace(gram[part, part]) * bend
         slow = np.arange(2 * NODES, 3 * NODES)
         weigh = np.trace(gram[np.ix_(slow, slow)]) / NODES
-        out[slow, slow] += FLAT_RIDGE * weigh / (1.0 + (self.slope_v / FLAT_V) ** 2)
+        out[slow, slow] += self.ridge * weigh / (1.0 + (self.slope_v / FLAT_V) ** 2)
         last = np.arange(3 * NODES, len(gram))
         out[last, last] += np.mean(self.goal**2) / ERROR_V**2 * ERROR_KNOTS
         return out

@@ -272,3 +272,12 @@ def test_built_in_cell(name):
     table = fit_half.from_library(name)
     miss = fit_half.potential(table, (x0, x100, y0, y100), z) - np.array(cell["ocv_uv"])[10:96] * 1e-6
     assert np.sqrt(np.mean(miss**2)) < 0.015
+
+
+def test_only_long_rests_count_as_rest():
+    time_s = np.arange(0.0, 8000.0, 10.0)
+    current_a = np.where((time_s % 4000.0) < 1000.0, 1.0, 0.0)
+    current_a[time_s > 4000.0] = np.where((time_s[time_s > 4000.0] % 400.0) < 100.0, 1.0, 0.0)
+    record = fit_data.Record("a", time_s, current_a, np.full(len(time_s), 3.3), np.full(len(time_s), 25.0), *[None] * 3)
+    run_of = fit_ecm.Run(record, np.full(len(time_s), 0.5), np.linspace(3.0, 4.0, 101), np.zeros(101))
+    assert fit_ecm.rest_share(run_of) == pytest.approx(3000.0 / 8000.0, abs=0.01)
