@@ -177,23 +177,27 @@ def test_a_capacity_that_the_bms_says_is_a_second_opinion():
 # ---- energy meter ---------------------------------------------------------------------------------------
 
 
-def weighed(gain=1.0, charging=0.96, discharging=0.96, hours=12, other_w=0, packs=1, idle_w=0):
-    """Gain by the meter after hours of 5 kW in and out by turns, an hour each, with a rest of half an hour between."""
+def weighed(gain=1.0, charging=0.96, discharging=0.96, hours=12, other_w=0, packs=1, idle_w=0, offset_ma=0, hole=0):
+    """Gain by the meter after hours of 5 kW in and out by turns, an hour each, with a rest of half an hour
+    between. offset_ma: of the sensor, known; hole: of every ten minutes so many in which its current is not seen."""
     made = Energy(10000, 10000000)
     inside, outside = [0.0, 0.0], [0.0, 0.0]
-    known_ms = 0
+    known_ms = unknown_ms = 0
     for minute in range(hours * 60):
         phase = minute % 180
         watts = 5000 if phase < 60 else -5000 if 90 <= phase < 150 else 0
         side = 0 if watts > 0 else 1
-        inside[side] += abs(watts) * gain / 60 * 1000
+        seen = minute % 10 >= hole
+        if seen and watts:
+            inside[side] += (abs(watts) * gain + offset_ma * (-0.05 if side else 0.05)) / 60 * 1000
         outside[side] += watts / charging / 60 if watts > 0 else -watts * discharging / 60
         outside[0] += idle_w / 60 if watts == 0 else 0
         outside[0 if watts >= 0 else 1] += (other_w if watts >= 0 else -other_w) / 60
-        known_ms += MINUTE
+        known_ms += MINUTE if seen else MINUTE // 2
+        unknown_ms += 0 if seen else MINUTE // 2
         meter = MeterSample(minute * MINUTE, int(outside[0]), int(outside[1]), None, ())
-        share = [0, 0, int(inside[0]) // packs, int(inside[1]) // packs, known_ms, 0]
-        made.take(minute * MINUTE, meter, [(share, 50000, Est(0, 100, 0, W_COUNTED))] * packs)
+        share = [0, 0, int(inside[0]) // packs, int(inside[1]) // packs, known_ms, unknown_ms]
+        made.take(minute * MINUTE, meter, [(share, 50000, Est(offset_ma, 100, 0, W_COUNTED))] * packs)
     return made
 
 
@@ -219,6 +223,11 @@ def test_rest_and_other_loads_are_no_gain():
     assert abs(weighed(idle_w=200).gain().value) < 2000
     assert weighed(other_w=1000).gain().value is None
     assert weighed(hours=4).gain().value is None  # not yet enough in both directions
+    for gain in (1.0, 1.04):
+        est = weighed(gain, hours=24, offset_ma=8000).gain()  # 8 % of the current, one way more, the other less
+        assert abs(est.value - (gain - 1.0) * 1e6) < 3000, est
+    for hole in (1, 5):
+        assert abs(weighed(hours=24, hole=hole).gain().value) < 2000  # what was not seen is not missing
     both = weighed(1.04, packs=2).gain()
     assert abs(both.value - 40000) < 2000  # of both packs together
 
@@ -328,10 +337,12 @@ def test_the_estimator_advises_once_an_hour_and_remembers_the_knee():
     assert first != ad.A_NONE
     for saved, found in ((first, first), (99, ad.A_NONE), ("x", ad.A_NONE), (None, ad.A_NONE)):
         assert Estimator(pack, dict(made.state(), advice=saved)).advice == found
-    for z, std in ((0.2, 0.3), (0.9, 0.3)):
-        made.soc.floor = std
-        made._advise(z)
-        assert made.advice == first  # another place, the same day
+    made.advice, made.soc.floor, made.soc.capacity_std_ah = ad.A_REST, 0.0, 2.5
+    made._advise(0.5)
+    assert made.advice == ad.A_REST  # another one tells more, but not on the same day
+    made.soc.clock_ms += 86400000
+    made._advise(0.5)
+    assert made.advice == ad.A_SWING
     lfp = h.pack(cells=4, temps=4, capacity_mah=5000, grade={"capacity_mah": 5000, "capacity_std_mah": 50})
     made = Estimator(lfp)
     plant = Plant(made, 0.999)
