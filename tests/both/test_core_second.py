@@ -179,7 +179,7 @@ def test_a_capacity_that_the_bms_says_is_a_second_opinion():
 
 def weighed(gain=1.0, charging=0.96, discharging=0.96, hours=12, other_w=0, packs=1, idle_w=0, offset_ma=0, hole=0):
     """Gain by the meter after hours of 5 kW in and out by turns, an hour each, with a rest of half an hour
-    between. offset_ma: of the sensor, known; hole: of every ten minutes so many in which its current is not seen."""
+    between. offset_ma: of the sensor, known; hole: of every ten minutes so many of which half is not seen."""
     made = Energy(10000, 10000000)
     inside, outside = [0.0, 0.0], [0.0, 0.0]
     known_ms = unknown_ms = 0
@@ -188,8 +188,9 @@ def weighed(gain=1.0, charging=0.96, discharging=0.96, hours=12, other_w=0, pack
         watts = 5000 if phase < 60 else -5000 if 90 <= phase < 150 else 0
         side = 0 if watts > 0 else 1
         seen = minute % 10 >= hole
-        if seen and watts:
-            inside[side] += (abs(watts) * gain + offset_ma * (-0.05 if side else 0.05)) / 60 * 1000
+        if watts:
+            flows = abs(watts) * gain + offset_ma * (-0.05 if side else 0.05)
+            inside[side] += flows * (1.0 if seen else 0.5) / 60 * 1000
         outside[side] += watts / charging / 60 if watts > 0 else -watts * discharging / 60
         outside[0] += idle_w / 60 if watts == 0 else 0
         outside[0 if watts >= 0 else 1] += (other_w if watts >= 0 else -other_w) / 60
