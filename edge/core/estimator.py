@@ -22,6 +22,7 @@ from edge.core.anomalies import LEAKS, SHORT, Judge
 from edge.core.bounds import bound
 from edge.core.cell import at, exponential
 from edge.core.cells import CellDeltas
+from edge.core.collapse import missing_mv
 from edge.core.records import UNKNOWN, Est
 from edge.core.resistance import Resistance
 from edge.core.second import Counters
@@ -70,6 +71,7 @@ class Estimator:
         self._quiet_look_ms = 0
         self._power_ms = None
         self._work = None
+        self._missing_mv = 0  # what collapsed cells take from the pack voltage
         self._minute()
 
     def _certificate(self, fresh):
@@ -107,7 +109,10 @@ class Estimator:
         temp_mc = None
         if believed.temp_max_mc is not None:
             temp_mc = (believed.temp_max_mc + believed.temp_min_mc) // 2
-        block = soc.step(now_ms, charge_ma_ms, known_ms, unknown_ms, believed.current_ma, believed.pack_mv, temp_mc)
+        pack_mv = believed.pack_mv
+        if pack_mv is not None:
+            pack_mv += self._missing_mv
+        block = soc.step(now_ms, charge_ma_ms, known_ms, unknown_ms, believed.current_ma, pack_mv, temp_mc)
         if unknown_ms:
             self.cells.gap(unknown_ms / 1000.0, soc.capacity_ah)
             self.ohm.step(now_ms, None, None)
@@ -138,13 +143,24 @@ class Estimator:
         self._span_s += dt_s
         self._ampere_s += (current_a - joint.x[3]) * dt_s
         self._volt_s += joint.polarisation_v * dt_s
+        self._missing_mv = 0
         if cell_mv is not None:
+            self._missing(cell_mv)
             for i in range(len(self._mv)):
                 if cell_mv[i] is not None:
                     self._mv[i] += cell_mv[i]
                     self._looks[i] += 1
         if self._span_s * 1000.0 >= CELLS_MS:
             self._cells(now_ms)
+
+    def _missing(self, cell_mv):
+        """What a collapsed cell takes from the pack voltage, for the next block."""
+        joint = self.soc.joint
+        ocv = joint.ocv
+        z = joint.x[0]
+        self._missing_mv = missing_mv(
+            self.cells, cell_mv, z, at(ocv, z)[1], joint.polarisation_v, lambda place: at(ocv, place)[0]
+        )
 
     def _cells(self, now_ms):
         """Give the cell layer its minute."""

@@ -7,6 +7,7 @@ import json
 from edge.core import anomalies as a
 from edge.core import cells as c
 from edge.core.cell import exponential, load, shared
+from edge.core.collapse import missing_mv
 from edge.core.power import CHARGE, DISCHARGE, R_SOC, R_UNKNOWN, R_VOLTAGE, Cell, cells_of, power
 from edge.core.records import Est
 from edge.core.resistance import Resistance
@@ -407,3 +408,17 @@ def test_packs_of_one_type_share_their_tables():
     tables["ocv_uv"] = (tables["ocv_uv"][0] + 1000,) + tuple(tables["ocv_uv"][1:])
     assert shared(dict(pack, cell=tables)) is not one
     assert shared(dict(pack, cell=dict(load(pack)))) is one
+
+
+def test_a_collapsed_cell_is_taken_out_of_the_pack_voltage():
+    made, dz = run(24)
+    mv = [int(1000.0 * line(0.3 + each)) for each in dz]
+    assert missing_mv(made, mv, 0.3, SLOPE, 0.0, line) == 0
+    assert missing_mv(made, [None] * CELLS, 0.3, SLOPE, 0.0, line) == 0
+    low = mv[:3] + [mv[3] - 1000] + mv[4:]
+    assert 950 < missing_mv(made, low, 0.3, SLOPE, 0.0, line) < 1050
+    most = [each - 1000 * (i % 2) for i, each in enumerate(mv)]
+    assert missing_mv(made, most, 0.3, SLOPE, 0.0, line) == 0  # half of them: nobody knows which half
+    true = [(-0.3, 0.0, 0.0, 0.0)] + [(0.0, 0.0, 0.0, 0.0)] * (CELLS - 1)  # known to be low: no collapse
+    made, dz = run(48, true=true)
+    assert missing_mv(made, [int(1000.0 * line(0.5 + each)) for each in dz], 0.5, SLOPE, 0.0, line) == 0
