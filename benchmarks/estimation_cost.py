@@ -170,7 +170,8 @@ def taken(make):
 
 def memory(one, many):
     """Text: bytes of an estimator with one cell, whose type is loaded already, and for each of 96 more."""
-    return "memory: %d bytes a further pack of one type with its points, %d bytes each cell\n" % (one, (many - one) // 96)
+    each = (many - one) // 96
+    return "memory: %d bytes a further pack of one type with its points, %d bytes each cell\n" % (one, each)
 
 
 def python_memory():
