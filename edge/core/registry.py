@@ -88,11 +88,11 @@ KEYS = {
     "second_capacity_std": 117,
     "bms_ratio": 118,
     "bms_ratio_std": 119,
-    "bms_ratio_why": 120,
-    "gain": 121,
-    "gain_std": 122,
-    "gain_why": 123,
-    "gain_age": 124,
+    "bms_ratio_why": 160,
+    "gain": 161,
+    "gain_std": 162,
+    "gain_why": 163,
+    "gain_age": 164,
 }
 
 
