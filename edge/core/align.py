@@ -34,9 +34,12 @@ KNOTS = 11
 X, N, P, L, B, R0, R1, E = range(8)  # parameters; E is the first knot
 SIZE = E + KNOTS
 LAST = SIZE - 1
-# mean and standard deviation of the priors: shares of the fresh cell (retired packs: 60..100 % left), offset
-# in C, resistance scales (cells at 65 % SoH: 2 to 2.7 times), curve error per knot in V
-MEAN = (0.5, 0.92, 0.95, 0.85, 0.0, 1.5, 1.5)
+# mean and standard deviation of the priors: shares of the fresh cell (n, p, l less by WORN of the capacity that the
+# certificate says is lost, so that the prior itself says nothing else of the capacity), offset in C, resistance scales
+# (cells at 65 % SoH: 2 to 2.7 times), curve error per knot in V
+MEAN = (0.5, 1.0, 1.0, 1.0, 0.0, 1.5, 1.5)
+WORN = (0.0, 0.5, 0.3, 1.0)
+MOST_LOST = 0.5
 STD = (0.5, 0.10, 0.08, 0.15, 0.006, 0.7, 0.7)
 STD_CURVE_V = 0.007
 STD_POINT_V = 0.003  # of a 5-min mean voltage beside the model
@@ -76,7 +79,10 @@ class Align:
         self.curve_v = STD_CURVE_V * strange
         self.certificate_ah = certificate_ah
         self.certificate_std_ah = certificate_std_ah
+        lost = min(max(1.0 - certificate_ah / cell.nominal_ah, 0.0), MOST_LOST)
         self.mean = list(MEAN)
+        for i in (N, P, L):
+            self.mean[i] -= WORN[i] * lost
         self.std = list(STD)
         self.std[B] *= cell.nominal_ah
 

@@ -10,6 +10,8 @@ parallel.
 from array import array
 
 BUILT_IN = {"nmc": "cell_nmc811", "lfp": "cell_lfp"}
+# What else a cell of that chemistry may be: the alignment chooses. All have the same time constants.
+OTHERS = {"nmc": ("cell_nmc532",), "lfp": ()}
 KELVIN_MC = 273150
 REFERENCE_K = 298.15  # tables hold at 25 °C
 STEEP_V = 50.0  # slope of a half-cell beyond its table, V per unit of stoichiometry: a wall
@@ -112,7 +114,11 @@ def load(pack):
     own = pack.get("cell")
     if own is not None:
         return own
-    name = BUILT_IN[pack["chemistry"]]
+    return built_in(BUILT_IN[pack["chemistry"]])
+
+
+def built_in(name):
+    """The built-in cell file of that module name."""
     return __import__("edge.core." + name, None, None, ("CELL",)).CELL
 
 

@@ -24,6 +24,8 @@ Source: G. Plett, Battery Management Systems vol. 2 (EKF, ESC model with hystere
 Estimation, ch. 10 (consider states). Only + - * / and sqrt: the same bits on every runtime.
 """
 
+from math import sqrt
+
 from edge.core.cell import at, exponential
 
 CORRELATED_S = 300.0  # model error under load keeps its sign for minutes
@@ -31,7 +33,10 @@ NOISE_V = 0.005  # voltage reading and fast model error
 POLARISATION = 0.15  # share of the polarisation that the two RC pairs get wrong
 CURVE_RANGE = 0.1  # the table's error renews itself over this change of z
 SHIFT_LASTS = 6.0  # an error of the table along z lasts longer than CORRELATED_S, by this factor
-GATE = 36.0  # innovations beyond 6 sigma change nothing
+CHORD = 0.01  # a deviation of z above this takes the slope over it, not at z: the curve bends
+GATE = 36.0  # innovations beyond 6 sigma change nothing,
+LOCKED_S = 1800.0  # but when all were for so long it is the filter that is wrong: deviations grow
+LOCKED_STD = 0.05  # by this much SoC, and to those of a sensor not yet known
 WALK_BIAS_C = 0.001  # random walks per sqrt(day): offset in C,
 WALK_SCALE = 0.1  # resistance scale,
 WALK_CAPACITY = 0.002  # relative capacity
@@ -57,6 +62,7 @@ class Joint:
         self.innovation_v = 0.0
         self.polarisation_v = 0.0  # of the last block, + after charging
         self._warmth = 1.0
+        self._locked_s = 0.0
         self.x = [0.5, 0.0, 0.0, 0.0, 1.4, 1.0, 0.0]
         p = [0.0] * 28
         p[0] = 0.09
@@ -195,11 +201,36 @@ class Joint:
         self.h += g * ((1.0 if i > 0.0 else -1.0) - self.h)
         self.h_std *= 1.0 - g
 
+    def _locked(self):
+        """Another innovation out of bounds."""
+        self._locked_s += self._dt_s
+        if self._locked_s >= LOCKED_S:
+            self._locked_s = 0.0
+            self.p[0] += LOCKED_STD * LOCKED_STD
+            self.p[9] = max(self.p[9], (STD_BIAS_C * self.cell.nominal_ah) ** 2)
+
+    def _curve(self, z, variance):
+        """Open-circuit voltage at z, and its slope over the deviation of z."""
+        ocv, slope = self._open(z)
+        wide = sqrt(variance) if variance > 0.0 else 0.0
+        if wide > CHORD:
+            slope = (self._open(z + wide)[0] - self._open(z - wide)[0]) / (2.0 * wide)
+        return ocv, slope
+
+    def _open(self, z):
+        """Open-circuit voltage and slope; beyond its ends the table goes on straight."""
+        ocv, slope = at(self.ocv, z)
+        if z > 1.0:
+            ocv += slope * (z - 1.0)
+        elif z < 0.0:
+            ocv += slope * z
+        return ocv, slope
+
     def _correct(self, current_a, cell_v, r0):
         z, v1, v2, b, r, q, d = self.x
         p00, p10, p11, p20, p21, p22, p30, p31, p32, p33, p40, p41, p42, p43, p44 = self.p[:15]
         p50, p51, p52, p53, p54, p55, p60, p61, p62, p63, p64, p65, p66 = self.p[15:]
-        ocv, slope = at(self.ocv, z)
+        ocv, slope = self._curve(z, p00)
         curve = slope * self.curve_z
         unsure = self.curve_v * self.curve_v
         if self.cell.hysteresis is not None:
@@ -231,7 +262,9 @@ class Joint:
         self.innovation_v = y
         if y * y > GATE * s:
             self.p[27] = p66
+            self._locked()
             return
+        self._locked_s = 0.0
         w = y / s
         x = [z + e0 * w, v1 + e1 * w, v2 + e2 * w, b + e3 * w, r + e4 * w, q, d + e6 * w]
         x[0] = -0.05 if x[0] < -0.05 else 1.05 if x[0] > 1.05 else x[0]

@@ -12,9 +12,9 @@ from array import array
 from math import sqrt
 
 from edge.core import align as al
-from edge.core.cell import at
+from edge.core.cell import OTHERS, at
 from edge.core.points import WIDTH, Points
-from edge.core.soc import ALIGNED_CURVE_V, ALIGNED_CURVE_Z, ALIGNED_MIN_STD, W_ALIGNED
+from edge.core.soc import ALIGNED_CURVE_V, ALIGNED_CURVE_Z, W_ALIGNED
 
 # Why the last alignment was not believed.
 REFUSED = (
@@ -26,8 +26,9 @@ REFUSED = (
     "jumped",
     "no knee visit",
     "hysteresis",
+    "type not clear",
 )
-A_BELIEVED, A_NONE, A_POINTS, A_MISFIT, A_BOX, A_JUMP, A_KNEE = range(7)
+A_BELIEVED, A_NONE, A_POINTS, A_MISFIT, A_BOX, A_JUMP, A_KNEE, A_HYSTERESIS, A_TYPE = range(9)
 
 SCHEDULE_H = (1.0, 2.0, 4.0, 6.0, 9.0, 12.0, 18.0, 24.0)
 LATER_H = 12.0
@@ -43,6 +44,11 @@ BOX = 3.5  # electrode shares further out, in prior deviations, are not a cell
 # believed; less is, unless the cell is only a built-in one: a wrong curve shows as a wrong capacity.
 AGREE = 3.0
 STRANGE_AGREE = 2.0
+CLEAR = 9.0  # cost by which one type must fit better than any other: 3 sigma
+# Squares of the curve error's knots in prior deviations: eleven are expected, 4.7 either way; a built-in cell has three
+# times the deviation already, and what needs all of it is another type.
+MAX_KNOTS = 30.0
+STRANGE_KNOTS = 11.0
 FADE = 0.03  # of capacity in a year
 _YEAR_MS = 3.15e10
 KNEE_V = 3.40  # LFP: a relaxed mean cell above it has seen the upper knee
@@ -54,6 +60,7 @@ class Rounds:
     def __init__(self, soc):
         self.align = al.Align(soc.cell, soc.capacity_ah, soc.capacity_std_ah, soc.strange)
         self.points = Points(soc.capacity_ah)
+        self.others = OTHERS[soc.chemistry] if soc.strange > 1.0 else ()  # built-in types that may fit better
         self.refused = A_NONE
         self.count = 0
         self.fit = None  # the last believed one, while its reference holds
@@ -102,24 +109,45 @@ class Rounds:
         n = len(SCHEDULE_H)
         return SCHEDULE_H[self._next] if self._next < n else SCHEDULE_H[-1] + LATER_H * (self._next - n + 1)
 
-    def _starts(self, soc):
+    def _starts(self, soc, align):
         """Scaled starts, one after the other, all for the moment of the first."""
         now = min(max(soc.joint.x[0], 0.02), 0.98)
         if self.fit is not None:
-            yield self.align.moved(self.fit, soc.place())
+            yield align.moved(self.fit, soc.place())
         several = STARTS_Z if self.count < ALL_STARTS else (STARTS_Z[self.count % len(STARTS_Z)],)
         electrodes = STARTS_ELECTRODES if soc.electrodes is None else (soc.electrodes,) + STARTS_ELECTRODES
         for z in (now,) + tuple(several):
             for n, p, lithium in electrodes:
-                yield self.align.start(z, n, p, lithium)
+                yield align.start(z, n, p, lithium)
 
     def _round(self, soc):
-        """One alignment over a copy of the points: coarse from every start, fine from the best; a generator."""
-        align = self.align
+        """One alignment over a copy of the points; a generator."""
         place = soc.place()  # the fit counts from here: long extrapolations make offset and start indistinct
         points = self.points.copy(place[0], place[1])
+        align, name = self.align, None
+        best = yield from self._search(soc, align, points)
+        if self.others:
+            best, align, name = yield from self._choose(soc, best, points)
+        self.count += 1
+        if best is None:
+            self.refused = A_MISFIT if align is not None else A_TYPE
+            return
+        best.place = place
+        yield from align.capacity_std_ah(best)
+        self.refused = self._judge(soc, align, best, align.deviation, points)
+        if self.refused == A_BELIEVED:
+            if self.others:
+                soc.become(name, align.cell)
+                self.align, self.others = align, ()
+            self.fit = best
+            yield from self._believe(soc, best, align.deviation, points)
+        elif self.refused in (A_MISFIT, A_BOX, A_JUMP) and soc.aligned_ms is not None:
+            soc.doubt()
+
+    def _search(self, soc, align, points):
+        """The best fit or None: coarse from every start, fine from the best; a generator."""
         best = None
-        for start in self._starts(soc):
+        for start in self._starts(soc, align):
             yield
             yield from align.solve(points, start, COARSE)
             if align.fit is not None and (best is None or align.fit.cost < best.cost):
@@ -127,20 +155,32 @@ class Rounds:
         if best is not None:
             yield from align.solve(points, best.p, FINE)
             best = align.fit
-        self.count += 1
-        if best is None:
-            self.refused = A_MISFIT
-            return
-        yield from align.capacity_std_ah(best)
-        self.refused = self._judge(soc, best, align.deviation, points)
-        if self.refused == A_BELIEVED:
-            best.place = place
-            self.fit = best
-            yield from self._believe(soc, best, align.deviation)
+        return best
 
-    def _judge(self, soc, fit, std_ah, points):
+    def _choose(self, soc, fit, points):
+        """(fit, alignment, name) of the built-in type that fits best, name None for the one at hand; a generator.
+
+        The fit is None when none fits, the alignment too when two fit alike. One type at a time is in memory.
+        """
+        align, name, margin = self.align, None, CLEAR
+        for other in self.others:
+            align.release()
+            yield
+            also = al.Align(soc.typed(other), align.certificate_ah, align.certificate_std_ah, soc.strange)
+            found = yield from self._search(soc, also, points)
+            if found is None:
+                continue
+            ahead = CLEAR if fit is None else fit.cost - found.cost
+            margin = min(margin, abs(ahead))
+            if ahead > 0.0:
+                fit, align, name = found, also, other
+        return (fit, align, name) if margin >= CLEAR else (None, None, None)
+
+    def _judge(self, soc, align, fit, std_ah, points):
         """A_BELIEVED, or why not."""
         if fit.chi2 * WIDTH > MAX_CHI2 * len(points):
+            return A_MISFIT
+        if al.dot(fit.p[al.E :], fit.p[al.E :]) > (STRANGE_KNOTS if soc.strange > 1.0 else MAX_KNOTS):
             return A_MISFIT
         for i in (al.N, al.P, al.L):
             if not -BOX < fit.p[i] < BOX:
@@ -155,11 +195,15 @@ class Rounds:
         most = STRANGE_AGREE if soc.strange > 1.0 else AGREE
         if over > most * sqrt(std_ah * std_ah + certified_std_ah * certified_std_ah):
             return A_JUMP
+        ah, hours = since(soc, fit)
+        moved = align.soc(fit, ah, hours) - soc.joint.x[0]
+        if moved * moved > AGREE * AGREE * soc.std() * soc.std():
+            return A_JUMP
         if soc.chemistry == "lfp" and _highest_v(soc, points) < KNEE_V:
             return A_KNEE
         return A_BELIEVED
 
-    def _believe(self, soc, fit, std_ah):
+    def _believe(self, soc, fit, std_ah, points):
         """Go on with the aged table and with the state that the alignment found; a generator."""
         align = self.align
         aged = array("f", soc.joint.ocv)
@@ -167,6 +211,8 @@ class Rounds:
         ah, hours = since(soc, fit)
         yield from align.soc_slope(fit, ah, hours)
         by = al.solved(fit.factor, align.slope)
+        yield
+        steep = steepness(align, fit, aged, points)
         variance = max(al.dot(align.slope, by), 0.0)
         unit = [0.0] * al.SIZE
         unit[al.B] = align.std[al.B]
@@ -192,7 +238,7 @@ class Rounds:
         soc.capacity_ah = fit.capacity_ah
         soc.capacity_std_ah = std_ah
         self.points.offset_a = values[al.B]
-        soc.floor = max(sqrt(variance), ALIGNED_MIN_STD * soc.strange)
+        soc.floor = max(sqrt(variance), ALIGNED_CURVE_V * soc.strange / max(steep, 0.05))
         soc.aligned_ms = soc.clock_ms
         soc.informed_ms = soc.clock_ms
         soc.why = W_ALIGNED
@@ -202,6 +248,18 @@ def since(soc, fit):
     """(counted Ah, hours) since the place from which the fit counts."""
     ah, hours = soc.place()
     return ah - fit.place[0], hours - fit.place[1]
+
+
+def steepness(align, fit, table, points):
+    """Slope of an open-circuit voltage over the points, V per unit of SoC: its inverse is what an error of it shifts.
+
+    The mean of the roots, squared: where the curve is flat, steep ends far away hardly help.
+    """
+    total = 0.0
+    for k in range(0, len(points), WIDTH):
+        total += sqrt(max(at(table, align.soc(fit, points[k], points[k + 1]))[1], 0.0))
+    total *= WIDTH / float(len(points))
+    return total * total
 
 
 def _highest_v(soc, points):

@@ -15,7 +15,7 @@ afresh; the capacity found so far stays as the new prior. A restart is such a ga
 from array import array
 from math import sqrt
 
-from edge.core.cell import at, shared
+from edge.core.cell import OTHERS, at, built_in, shared
 from edge.core.joint import Joint
 from edge.core.records import UNKNOWN, Est
 
@@ -34,7 +34,6 @@ STD_GAIN = 0.01  # gain of the current sensor: not observable from current and v
 STD_CURVE_V = {"nmc": 0.015, "lfp": 0.012}  # OCV table of the type against this pack's, before an alignment
 ALIGNED_CURVE_V = 0.005  # and after it
 ALIGNED_CURVE_Z = 0.003
-ALIGNED_MIN_STD = 0.004
 STRANGE = 3.0  # a built-in cell stands for a chemistry, not for this type: its curves are that much worse
 # A flat table and a voltage reading that is a few mV off: while the steepest place visited lately is s V per
 # unit of SoC, the reading's constant error (and on LFP what is not known of the hysteresis) shifts the SoC by
@@ -43,7 +42,8 @@ FLAT_V = {"nmc": 0.004, "lfp": 0.015}
 UNALIGNED_STD = {"nmc": 0.02, "lfp": 0.04}
 # And the curve of an aged NMC cell is another one: the new cell's table read at perfect rest is wrong by 4.5 % rms at
 # 80 % SoH and by 8.2 % at 65 % (simulated porous-electrode cells): this share of what the certificate says is lost.
-AGED_STD = {"nmc": 0.23, "lfp": 0.0}
+# On LFP the steps of graphite move up by their place (a third, two thirds) times the share of lithium that is lost.
+AGED_STD = {"nmc": 0.23, "lfp": 0.3}
 STEEP_KEEPS_H = 36.0
 FLOOR_SHARE = 0.7  # of the alignment's own variance: part of it is in the filter's already
 HIDDEN_STD_PPM = 80000
@@ -71,6 +71,7 @@ class Soc:
         self.chemistry = pack["chemistry"]
         self.cell = shared(pack)
         self.strange = 1.0 if pack.get("cell") is not None else STRANGE
+        self.type = None  # name of the built-in type, when the alignment found it is another one
         self.capacity_ah = grade["capacity_mah"] / 1000.0
         self.capacity_std_ah = grade["capacity_std_mah"] / 1000.0
         self.certificate = (self.capacity_ah, self.capacity_std_ah)
@@ -82,8 +83,7 @@ class Soc:
         self.clock_ms = 0  # operating time: goes on across restarts
         self.informed_ms = None  # clock_ms when a voltage last told something
         self.aligned_ms = None
-        lost = max(1.0 - self.capacity_ah / self.cell.nominal_ah, 0.0)
-        self.floor = max(UNALIGNED_STD[self.chemistry] * self.strange, AGED_STD[self.chemistry] * lost)
+        self.floor = self._unaligned()
         self.why = W_UNKNOWN
         self._known = False
         self._guess = None
@@ -111,6 +111,28 @@ class Soc:
             return None
         align = __import__("edge.core.rounds", None, None, ("Rounds",))
         return align.Rounds(self)
+
+    def _unaligned(self):
+        """Deviation of the SoC by the new cell's curve."""
+        lost = max(1.0 - self.certificate[0] / self.cell.nominal_ah, 0.0)
+        return max(UNALIGNED_STD[self.chemistry] * self.strange, AGED_STD[self.chemistry] * lost)
+
+    def doubt(self):
+        """What was believed once does not fit what came later: it stays, with the deviations of before."""
+        self.floor = max(self.floor, self._unaligned())
+        certified_ah, std_ah = self.certificate
+        self.capacity_std_ah = max(self.capacity_std_ah, std_ah, abs(self.capacity_ah - certified_ah))
+
+    def typed(self, name):
+        """The cell of this size of a built-in type."""
+        return shared({"cell": built_in(name), "capacity_mah": int(self.cell.nominal_ah * 1000.0 + 0.5)})
+
+    def become(self, name, cell):
+        """Go on as a cell of another built-in type; name None: it is the one at hand."""
+        if name is not None:
+            self.type = name
+            self.cell = self.joint.cell = cell
+            self.joint.ocv = cell.ocv
 
     def hint(self, z, std):
         """A first guess of the SoC from outside (0..1 and its deviation), before the first reading."""
@@ -182,8 +204,7 @@ class Soc:
         if informed:
             self.informed_ms = self.clock_ms
         self.why = W_VOLTAGE if informed else W_COUNTED
-        slope = at(joint.ocv, joint.x[0])[1]
-        self._steep = max(slope, self._steep * (1.0 - dt_s / 3600.0 / STEEP_KEEPS_H))
+        self._steep = max(self._slope(), self._steep * (1.0 - dt_s / 3600.0 / STEEP_KEEPS_H))
         self.charge += charge
         self.span_ms += known_ms
         warm_a = current_a * self._warmth
@@ -193,6 +214,12 @@ class Soc:
         if self.rounds is not None:
             self.rounds.take(self, dt_s, cell_v, warm_a)
         return dt_s, current_a, cell_v
+
+    def _slope(self):
+        """Slope of the table where the pack is, the least within the filter's deviation: V per unit of SoC."""
+        joint = self.joint
+        z, std = joint.x[0], sqrt(max(joint.p[0], 0.0))
+        return min([at(joint.ocv, place)[1] for place in (z - std, z, z + std)])
 
     def place(self):
         """(counted Ah, hours) since the reference."""
@@ -288,6 +315,7 @@ class Soc:
             "informed_ms": self.informed_ms,
             "aligned_ms": self.aligned_ms,
             "aged": aged,
+            "type": self.type,
         }
 
     def _load(self, state):
@@ -314,9 +342,19 @@ class Soc:
         self._steep = min(max(steep, 0.0), 50.0)
         self.clock_ms = state["clock_ms"]
         self.informed_ms, self.aligned_ms = state["informed_ms"], state["aligned_ms"]
+        if state.get("type") is not None and self.strange > 1.0:
+            self._typed(state["type"])
         if state["aged"] is not None:
             self._aged(state["aged"])
+            if self.rounds is not None:
+                self.rounds.others = ()  # the type was chosen then
         self._restart(bool(state["known"]))
+
+    def _typed(self, name):
+        if name not in OTHERS[self.chemistry]:
+            raise ValueError(name)
+        self.become(name, self.typed(name))
+        self.rounds = self._aligner()
 
     def _aged(self, saved):
         table = [int(uv) / 1000000.0 for uv in saved["ocv_uv"]]

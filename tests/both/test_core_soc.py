@@ -7,7 +7,7 @@ import json
 from edge.core import align as al
 from edge.core import rounds
 from edge.core import soc as s
-from edge.core.cell import at, load
+from edge.core.cell import OTHERS, at, built_in, load
 from edge.core.metering import Metering
 from edge.core.soc import Soc
 from tests.both import core_help as h
@@ -229,6 +229,37 @@ def test_the_curve_ages_with_the_cell():
     assert worst_fresh > 0.02 and worst < 0.006, (worst_fresh, worst)
     lli, _, _ = soc.ageing()
     assert 120000 < lli < 280000
+
+
+def test_a_cell_without_a_file_finds_its_type():
+    for name in (None,) + OTHERS["nmc"]:
+        known = nmc() if name is None else dict(nmc(), cell=built_in(name))
+        ocv, capacity_ah = aged(Soc(known))
+        settings = dict(nmc(int(capacity_ah * 1030.0)), cell=None)
+        soc = Soc(settings)
+        z = days_of_duty(soc, ocv, capacity_ah, 30)
+        assert soc.rounds.refused == rounds.A_BELIEVED and soc.type == name and soc.rounds.others == (), name
+        assert abs(soc.capacity().value / capacity_ah / 1000.0 - 1.0) < 0.03
+        assert abs(soc.soc().value / 1000000.0 - z) < 0.02
+        again = Soc(settings, json.loads(json.dumps(soc.state())))
+        assert again.type == name and again.rounds.others == () and again.capacity()[:2] == soc.capacity()[:2]
+    soc.doubt()  # what came later does not fit
+    assert soc.capacity().std >= 170 and soc.std() > 0.05
+    state = soc.state()
+    state["type"] = "cell_lfp"
+    try:
+        Soc(settings, state)
+    except ValueError:
+        return
+    raise AssertionError("a type of another chemistry")
+
+
+def test_a_filter_that_refuses_every_voltage_opens_again():
+    soc = Soc(nmc(5000))
+    now_ms = drive(soc, 7200, 0, cell_mv(soc, 0.5))
+    soc.joint.x[0], soc.joint.p[0], soc.joint.p[27] = 0.9, 1e-6, 1e-6  # sure, and wrong
+    drive(soc, 6 * 3600, 0, cell_mv(soc, 0.5), now_ms)
+    assert abs(soc.joint.x[0] - 0.5) < 0.05
 
 
 def test_lfp_is_aligned_only_without_hysteresis_and_after_a_knee():
