@@ -88,11 +88,11 @@ KEYS = {
     "second_capacity_std": 117,
     "bms_ratio": 118,
     "bms_ratio_std": 119,
-    "bms_ratio_why": 160,
-    "gain": 161,
-    "gain_std": 162,
-    "gain_why": 163,
-    "gain_age": 164,
+    "bms_ratio_why": 170,
+    "gain": 171,
+    "gain_std": 172,
+    "gain_why": 173,
+    "gain_age": 174,
 }
 
 
