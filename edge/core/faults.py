@@ -122,10 +122,24 @@ EVENTS = (
     "gap",
     "anomaly",
     "anomaly over",
+    "limits",
+    "freeze-frame",
 )
-(E_NONE, E_MODE, E_RAISED, E_CLEARED, E_QUALITY, E_CLOCK, E_LATE, E_RESTARTED, E_GAP, E_ANOMALY, E_OVER) = range(
-    len(EVENTS)
-)
+(
+    E_NONE,
+    E_MODE,
+    E_RAISED,
+    E_CLEARED,
+    E_QUALITY,
+    E_CLOCK,
+    E_LATE,
+    E_RESTARTED,
+    E_GAP,
+    E_ANOMALY,
+    E_OVER,
+    E_LIMITS,
+    E_FRAME,
+) = range(len(EVENTS))
 
 RESTARTS = 3
 SILENT_RESTARTS = 10
