@@ -30,6 +30,9 @@ DISCHARGE_MW = 2
 CHARGE_MA = 3
 DISCHARGE_MA = 4
 WATCHDOG_MS = 5  # raw must lie in num..den
+CHARGE_ON = 6  # of a CAN frame: the bits num of the raw value may be set only while the permit is above zero
+DISCHARGE_ON = 7
+BETWEEN = 8  # of a CAN frame: raw must lie in num..den
 
 # Rate: at most this many frames in any one window. A line at 115 200 baud carries fewer; a fault in
 # our own scheduling must not flood a bus that others share. Writes have their own count: however wrong
@@ -70,7 +73,9 @@ class TxGate:
     (30, two bytes); behind start only filling bytes, all the same. A third element is the byte that stands in
     front of all that (extended addressing). start None: a frame that asks by its identifier alone, eight
     zeroes. Whatever the rules say, no other service passes. writes: ((identifier, data, mask), ...): frames
-    sent in cycles, the same in every bit of mask; only in CONTROL.
+    sent in cycles, the same in every bit of mask; only in CONTROL. A fourth element holds the fields of a frame
+    that carries limits: ((first byte, end, what, num, den), ...), lowest byte first. Such a frame is judged once
+    per permit; the same bytes pass again until that permit ends.
     """
 
     def __init__(self, kind, mode, rules):
@@ -87,6 +92,7 @@ class TxGate:
         self._discharge_ma = 0
         self._pack_mv = 0
         self._until_ms = None
+        self._cycles = {}  # data of the frames with limits that this permit let out, by identifier
         self._window_ms = None
         self._window_frames = 0
         self._window_writes = 0
@@ -113,6 +119,8 @@ class TxGate:
         self._discharge_ma = max(command.discharge_ma or 0, 0) if known else 0
         self._pack_mv = command.pack_mv if known else 0
         self._until_ms = command.valid_until_ms
+        if self._cycles:
+            self._cycles = {}
         return True
 
     def send(self, now_ms, frame, write):
@@ -165,10 +173,45 @@ class TxGate:
         for rule in self.reads:
             if key == rule[0] and _is_question(data, rule[1], rule[2] if len(rule) > 2 else b""):
                 return self._rate(now_ms, False)
-        for rule_key, want, mask in self.writes:
-            if key == rule_key and _is_same(data, want, mask):
-                return self._rate_cycles(now_ms) if self.mode == CONTROL else REFUSED_MODE
-        return REFUSED_ADDRESS
+        verdict = self._judge_cycle(now_ms, key, data)
+        return self._rate_cycles(now_ms) if verdict == SENT else verdict
+
+    def _judge_cycle(self, now_ms, key, data):
+        """A frame that is sent in cycles: known, and inside the permit if it carries limits."""
+        verdict = REFUSED_ADDRESS
+        for rule in self.writes:
+            if key != rule[0] or not _is_same(data, rule[1], rule[2]):
+                continue
+            if self.mode != CONTROL:
+                return REFUSED_MODE
+            if len(rule) < 4:
+                return SENT
+            live = self._until_ms is not None and now_ms <= self._until_ms
+            if live and self._cycles.get(key) == data:
+                return SENT
+            if self._fits(now_ms, data, rule[3]):
+                if live:
+                    self._cycles[key] = data
+                return SENT
+            verdict = REFUSED_VALUE
+        return verdict
+
+    def _fits(self, now_ms, data, fields):
+        """True when every field of data (bytes of a CAN frame) stays inside the permit or its bounds."""
+        for first, end, what, num, den in fields:
+            raw = 0
+            for at in range(first, end):
+                raw |= data[at] << 8 * (at - first)
+            if what == BETWEEN:
+                good = num <= raw <= den
+            elif what in (CHARGE_ON, DISCHARGE_ON):
+                good = not raw & num or self._allowed(now_ms, CHARGE_MA if what == CHARGE_ON else DISCHARGE_MA) > 0
+            else:
+                sign = 1 << 8 * (end - first) - 1
+                good = raw < sign and -(-raw * num // den) <= self._allowed(now_ms, what)
+            if not good:
+                return False
+        return True
 
     def _pdu_start(self, frame):
         """Index of the function code, or None when the frame is not well formed."""
