@@ -100,4 +100,10 @@ METRICS = {
     "grade_signer": ("text", "I", "id of the key that signed it"),
     "grade_hash": ("text", "I", "SHA-256 of it"),
     "grade_until": ("text", "I", "last day on which it holds"),
+    "order_counter": ("count", "E", "counter of the order that was judged"),
+    "order_action": ("code", "E", "what it asks for (edge.core.orders.ACTIONS)"),
+    "order_verdict": ("code", "E", "what became of it (edge.core.orders.VERDICTS)"),
+    "order_key": ("text", "E", "id of the key that signed it"),
+    "order_hash": ("text", "E", "SHA-256 of the signed order"),
+    "order_reason": ("text", "E", "reason that the order gives, or why it is no order"),
 }

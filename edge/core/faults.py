@@ -124,6 +124,7 @@ EVENTS = (
     "anomaly over",
     "limits",
     "freeze-frame",
+    "order",
 )
 (
     E_NONE,
@@ -139,6 +140,7 @@ EVENTS = (
     E_OVER,
     E_LIMITS,
     E_FRAME,
+    E_ORDER,
 ) = range(len(EVENTS))
 
 RESTARTS = 3

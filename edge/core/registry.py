@@ -104,6 +104,12 @@ KEYS = {
     "grade_signer": 138,
     "grade_hash": 139,
     "grade_until": 140,
+    "order_counter": 150,
+    "order_action": 151,
+    "order_verdict": 152,
+    "order_key": 153,
+    "order_hash": 154,
+    "order_reason": 155,
 }
 
 
