@@ -85,6 +85,25 @@ def serve_line(link):
     return run_link
 
 
+async def serve_sunspec(settings, guarded, clock, said=None):
+    """Start the SunSpec server that settings ask for; the server, or None. A port that cannot be had is said
+    and costs nothing but the server: control goes on."""
+    if not settings["sunspec_port"]:
+        return None
+    from edge.shell.gateway_sunspec import SunSpecServer
+
+    server = SunSpecServer(guarded, clock, settings)
+    try:
+        port = await server.start(settings["sunspec_host"], settings["sunspec_port"])
+    except OSError as error:
+        if said:
+            said("SunSpec server does not listen: %s" % error)
+        return None
+    if said:
+        said("SunSpec server on %s:%d" % (settings["sunspec_host"], port))
+    return server
+
+
 async def run(settings, folder, load, trace=None, said=None):
     """Run the site of settings until SIGINT or SIGTERM; returns 0, or 1 when the loop failed.
 
@@ -106,6 +125,7 @@ async def run(settings, folder, load, trace=None, said=None):
     port = server.sockets[0].getsockname()[1]
     with open(os.path.join(folder, "status.port"), "w", encoding="utf-8") as file:
         file.write("%d\n" % port)
+    sunspec = await serve_sunspec(settings, guarded, clock, said)
     if said:
         said("control loop runs; live view: reuse-edge top %d" % port)
     lines = [asyncio.create_task(serve_line(link)(link, devices, clock, gate)) for link, devices, gate in wiring.lines]
@@ -131,6 +151,8 @@ async def run(settings, folder, load, trace=None, said=None):
         line.cancel()
     await asyncio.gather(*lines, return_exceptions=True)
     server.close()
+    if sunspec is not None:
+        sunspec.close()
     uplink.stop()
     store.close()
     return code
