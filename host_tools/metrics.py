@@ -87,7 +87,7 @@ METRICS = {
     "charge_document": ("hash", "E", "SHA-256 of the document that binds charging"),
     "discharge_document": ("hash", "E", "SHA-256 of the document that binds discharging"),
     "suppressed": ("count", "E", "changes since the last record that were only counted"),
-    "active": ("codes", "EX", "faults that are active (edge.core.faults.FAULTS)"),
+    "active": ("codes", "TEX", "faults that are active (edge.core.faults.FAULTS)"),
     "mode_before": ("code", "X", "mode before the step"),
     "frame": ("bytes", "X", "the last validated samples, oldest first (edge.core.audit.unpacked)"),
     "frame_at": ("ms", "X", "monotonic time of the newest of them"),

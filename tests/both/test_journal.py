@@ -75,7 +75,7 @@ def test_what_was_written_comes_back_in_order_and_chained():
 def test_a_cut_at_any_byte_leaves_what_was_synced():
     whole = Disk()
     play(whole, 1)
-    for cut in range(0, whole.written + 1):
+    for cut in range(whole.written + 1):
         for unsynced in (False, True):
             disk = Disk(cut)
             _, durable = play(disk, 1)
