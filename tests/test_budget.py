@@ -21,7 +21,7 @@ ROOMS = {
     "core": (("edge/core/*.py", "edge/loop.py"), ("cell_",), 99500),  # 86744
     "cell library": (("edge/core/cell_*.py",), (), 18600),  # 16179; a board takes one of them
     "shell": (("edge/shell/*.py",), ("gateway", "journal", "frames"), 26500),  # 22791
-    "journal": (("edge/shell/journal.py", "edge/shell/frames.py"), ("gateway",), 8800),  # 7632; when settings ask
+    "journal": (("edge/shell/journal*.py", "edge/shell/frames.py"), (), 7700),  # 6632; when the settings ask
     "bridge": (
         ("bms_bridge/*.py", "bms_bridge/transports/*.py"),
         ("compile", "gateway", "serial", "can", "isotp", "crc"),

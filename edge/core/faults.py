@@ -125,6 +125,7 @@ EVENTS = (
     "limits",
     "freeze-frame",
     "order",
+    "journal",
 )
 (
     E_NONE,
@@ -141,6 +142,7 @@ EVENTS = (
     E_LIMITS,
     E_FRAME,
     E_ORDER,
+    E_JOURNAL,
 ) = range(len(EVENTS))
 
 RESTARTS = 3

@@ -26,6 +26,7 @@ from edge.shell.wiring import Silent, Wiring
 CONSOLE_S = 2
 GC_BYTES = 24 * 1024  # collect after so many: waiting for a full heap leaves it in splinters
 WATCHDOG_MS = 8000
+JOURNAL_HOLD_BYTES = 4096  # RAM of records that wait for the flash; more than this is never written at once
 # Clocks of boards count from 2000 or from 1970; before this (2026-01-01) the RTC was never set.
 OLDEST_UTC_S = 1767225600
 EPOCH_2000_S = 946684800
@@ -61,6 +62,22 @@ def sync(file):
     file.flush()
 
 
+def journaled(settings, folder, clock, epoch, boot, uplink, feed):
+    """(uplink, feed) that also keep the journal in folder/journal; imported only when the settings give it room."""
+    from edge.shell.journal import Journal
+    from edge.shell.journal_ports import Folder, Journaled
+
+    disk = Folder(folder + "/journal", sync)
+    journal = Journal(disk, settings["device"], epoch, boot, 1024 * settings["journal_kb"], JOURNAL_HOLD_BYTES)
+
+    def after_step():
+        journal.after_step(clock.now_ms())
+        if feed is not None:
+            feed()
+
+    return Journaled(uplink, journal), after_step
+
+
 async def console(guarded, clock, uplink):
     """Print the status line for ever."""
     while True:
@@ -91,11 +108,14 @@ async def run(settings, folder, clock, feed, talk, trace):
     wiring = Wiring(settings, load, clock)
     store = FileStore(folder, sync)
     boot = ((store.look() or {}).get("boot") or 0) + 1
+    epoch = int.from_bytes(os.urandom(7), "big")
     uplink = Silent()
     if settings["uplink"]:
-        mqtt = BoardUplink(settings, int.from_bytes(os.urandom(7), "big"), boot)
+        mqtt = BoardUplink(settings, epoch, boot)
         asyncio.create_task(mqtt.run(clock))
         uplink = mqtt
+    if settings.get("journal_kb"):
+        uplink, feed = journaled(settings, folder, clock, epoch, boot, uplink, feed)
     guarded = Guarded("micropython", feed, trace)
     for link, devices, gate in wiring.lines:
         asyncio.create_task(serve_line(link)(link, devices, clock, gate))

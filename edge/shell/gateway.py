@@ -12,8 +12,10 @@ import threading
 import time
 
 from edge.loop import loop, zero_all
+from edge.shell import gateway_journal
 from edge.shell.control import Guarded, control
 from edge.shell.gateway_uplink import GatewayUplink
+from edge.shell.journal_ports import Journaled
 from edge.shell.status import serve
 from edge.shell.store import FileStore
 from edge.shell.wiring import Silent, Wiring
@@ -115,11 +117,14 @@ async def run(settings, folder, load, trace=None, said=None):
     wiring = Wiring(settings, load, clock)
     store = LateStore(FileStore(folder, sync))
     boot = (store.load() or {}).get("boot") or 0
+    epoch = int.from_bytes(os.urandom(7), "big")
     uplink = Silent()
     if settings["uplink"]:
-        link = GatewayUplink(settings, int.from_bytes(os.urandom(7), "big"), boot + 1, clock)
+        link = GatewayUplink(settings, epoch, boot + 1, clock)
         link.start()
         uplink = link
+    journal = gateway_journal.start(settings, folder, epoch, boot + 1, sync)
+    uplink = Journaled(uplink, journal)
     guarded = Guarded("cpython", None, trace)
     server = await serve(guarded, clock, uplink, settings["uplink"]["status_port"] if settings["uplink"] else 0)
     port = server.sockets[0].getsockname()[1]
@@ -154,5 +159,6 @@ async def run(settings, folder, load, trace=None, said=None):
     if sunspec is not None:
         sunspec.close()
     uplink.stop()
+    journal.close()
     store.close()
     return code

@@ -8,8 +8,6 @@ declared: a gap record in the chain says which records, of which time, and why. 
 what could not be written waits in bounded RAM, and what did not fit there is declared too.
 """
 
-import os
-
 from edge.core import registry
 from edge.core.faults import E_GAP
 from edge.core.records import Record
@@ -36,38 +34,6 @@ MOST_SEGMENT = 1 << 20
 NO_SPACE = 28  # errno of a full disk
 RETRY_MS = 30000  # a disk that failed is left alone for this long
 LATEST_MS = 60000  # on a board records of little value wait this long for company
-
-
-class Folder:
-    """The files of a journal in one folder. sync(file) makes what was written durable (see edge.shell.store)."""
-
-    def __init__(self, path, sync):
-        self.path = path
-        self.sync = sync
-
-    def names(self):
-        """File names; makes the folder when it is missing."""
-        try:
-            return os.listdir(self.path)
-        except OSError:
-            os.mkdir(self.path)
-            return []
-
-    def size(self, name):
-        """Bytes of a file."""
-        return os.stat(self.path + "/" + name)[6]
-
-    def create(self, name):
-        """A new binary file for writing."""
-        return open(self.path + "/" + name, "wb")
-
-    def open(self, name):
-        """An existing binary file for reading."""
-        return open(self.path + "/" + name, "rb")
-
-    def remove(self, name):
-        """Remove a file."""
-        os.remove(self.path + "/" + name)
 
 
 class _Stream:
@@ -146,21 +112,24 @@ class Journal:
         self._held -= len(payload)
         self._lose(DISK, kept, seq, wall_ms)
 
-    def missed(self, kept, seq, wall_ms):
-        """Declare a record that never reached append (the queue before a slow disk was full)."""
-        self._lose(DISK, kept, seq, wall_ms)
+    def missed(self, kept, old, new, since_ms, until_ms, count):
+        """Declare records that never reached append (the queue before a slow disk was full): numbers old to new,
+        wall times or None."""
+        self._lose(DISK, kept, old, since_ms, new, until_ms, count)
 
-    def _lose(self, reason, kept, seq, wall_ms):
-        self.lost += 1
+    def _lose(self, reason, kept, seq, wall_ms, last=None, until_ms=None, count=1):
+        self.lost += count
+        last = seq if last is None else last
+        until_ms = wall_ms if until_ms is None else until_ms
         cls = "E" if kept else "M"
         for gap in self._gaps:
             if gap[0] == reason and gap[3] == cls and gap[4] == self.boot:
-                gap[2] = seq
+                gap[2] = last
                 gap[5] = wall_ms if gap[5] is None else gap[5]
-                gap[6] = gap[6] if wall_ms is None else wall_ms
-                gap[7] += 1
+                gap[6] = gap[6] if until_ms is None else until_ms
+                gap[7] += count
                 return
-        self._gaps.append([reason, seq, seq, cls, self.boot, wall_ms, wall_ms, 1])
+        self._gaps.append([reason, seq, last, cls, self.boot, wall_ms, until_ms, count])
 
     # ---- writing ----------------------------------------------------------------------------------
 

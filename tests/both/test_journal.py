@@ -6,7 +6,8 @@ import os
 
 from edge.shell import cbor
 from edge.shell.frames import START, link
-from edge.shell.journal import BUDGET, DAMAGED, DISK, Folder, Journal
+from edge.shell.journal import BUDGET, DAMAGED, DISK, Journal
+from edge.shell.journal_ports import Folder
 from tests.both.journal_disk import Disk, PowerCut, read, record
 
 PLAN = "TTEITMXTBTTETTMTTET"
