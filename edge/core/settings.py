@@ -37,7 +37,7 @@ SETTINGS = (
     ("pack", "max_registers", "int", 2, 125, OPTIONAL, "most registers per request, below what its profile says"),
     ("pack", "cells", "int", 1, 400, REQUIRED, "cells in series, fixed at commissioning; a change is a fault"),
     ("pack", "temps", "int", 1, 64, REQUIRED, "temperature sensors in use"),
-    ("pack", "chemistry", ("lfp", "nmc"), 0, 0, REQUIRED, "chooses OCV table and derating curves"),
+    ("pack", "chemistry", ("lfp", "nmc", "lmo"), 0, 0, REQUIRED, "chooses OCV table and derating curves"),
     ("pack", "capacity_mah", "int", 1000, 5000000, REQUIRED, "nameplate capacity, when new"),
     ("pack.maker", "charge_ma", "int", 0, 2000000, REQUIRED, "manufacturer's absolute charge current"),
     ("pack.maker", "discharge_ma", "int", 0, 2000000, REQUIRED, "manufacturer's absolute discharge current"),
@@ -148,6 +148,8 @@ def _check_pack(place, pack, links):
     _check_section(place, "pack", pack, ("maker", "grade", "contract", "facts", "cell"))
     if pack.get("cell") is not None:
         check_cell(place + "cell", pack["cell"])
+    elif pack["chemistry"] == "lmo":
+        raise SettingsError(place + "cell", "there is no built-in cell for lmo", "make its file with reuse-edge fit")
     _check_section(place + "maker.", "pack.maker", pack.get("maker"), ())
     _check_section(place + "grade.", "pack.grade", pack.get("grade"), ())
     if pack.get("contract") is not None:

@@ -48,6 +48,11 @@ class LateStore:
         self._thread = threading.Thread(target=self._write, name="store", daemon=True)
         self._thread.start()
 
+    @property
+    def saved(self):
+        """state["save"] of the newest state that is durable: written, synced and closed."""
+        return self.store.saved
+
     def load(self):
         """The newest whole state or None."""
         return self.store.load()

@@ -3,11 +3,10 @@
 """Limits: the minimum over named sources, with the reason that binds."""
 
 from edge.core import limits as lim
-from edge.core.records import Est
 from edge.core.validate import Validator
 from tests.both import core_help as h
 
-FREE = (10**9, 10**9)
+FREE = h.FREE
 
 
 def believed(pack=None, **changes):
@@ -15,9 +14,9 @@ def believed(pack=None, **changes):
     return Validator(pack, 1000).step(0, h.sample(0, **changes), None)
 
 
-def combine(pack=None, soc=500000, caps=(None, None), ramp=FREE, **changes):
+def combine(pack=None, soc=500000, caps=(None, None), ramp=FREE, papers=h.NO_PAPERS, **changes):
     pack = pack or h.pack()
-    return lim.combine(pack, believed(pack, **changes), Est(soc, 1000, 0, 2), caps, ramp)
+    return h.combined(pack, believed(pack, **changes), soc, caps, ramp, papers)
 
 
 def test_the_smallest_source_binds_and_is_named():
@@ -30,7 +29,7 @@ def test_the_smallest_source_binds_and_is_named():
         ({}, {"bms_charge_ma": 0, "bms_discharge_ma": 7}, 0, lim.S_BMS, 7, lim.S_BMS),
         ({}, {"mv": 3600}, 8213, lim.S_VOLTAGE, 80000, lim.S_CONTRACT),
         ({}, {"mv": 2600}, 80000, lim.S_CONTRACT, 18433, lim.S_VOLTAGE),
-        ({}, {"temp_mc": (2000,) * 4}, 11200, lim.S_TEMPERATURE, 80000, lim.S_CONTRACT),
+        ({}, {"temp_mc": (2000,) * 4}, 5600, lim.S_TEMPERATURE, 80000, lim.S_CONTRACT),
     )
     for packs, changes, charge, charge_why, discharge, discharge_why in rows:
         got = combine(h.pack(**packs), **changes)
@@ -89,11 +88,15 @@ def test_sources_are_listed_for_the_reader():
     assert [row[0] for row in got.sources] == [
         lim.S_MAKER,
         lim.S_GRADE,
-        lim.S_CONTRACT,
         lim.S_BMS,
         lim.S_VOLTAGE,
         lim.S_TEMPERATURE,
         lim.S_SOC,
+        lim.S_SOH,
+        lim.S_IMBALANCE,
+        lim.S_CONTRACT,
+        lim.S_ENGINEER,
+        lim.S_ORDER,
     ]
     assert got.sources[1] == (lim.S_GRADE, 90000, 100000)
 
@@ -101,5 +104,7 @@ def test_sources_are_listed_for_the_reader():
 def test_soc_that_is_hardly_known_counts_as_unknown():
     pack = h.pack()
     for std, expected in ((200000, 140000), (200001, 56000)):
-        sources = lim.charge_sources(pack, believed(), Est(500000, std, 0, 1))
-        assert dict(sources)[lim.S_SOC] == expected
+        got = h.combined(pack, believed(), 500000, std=std)
+        assert [row[1] for row in got.sources if row[0] == lim.S_SOC] == [expected]
+    hardly = h.combined(pack, believed(), 1000000, std=300000)
+    assert hardly.charge_ma == 28000  # and never allows more than a known one

@@ -56,8 +56,9 @@ def test_every_required_group_lost_is_zero_in_that_step():
 
 def test_published_is_enforced():
     bench = running()
-    # 95 degrees at once: validation believes it, no debounce is over, the guard says no
-    bench.reads[0] = lambda now_ms, count: h.sample(now_ms, count, mv=3300 + count % 3, cell_mv=(3300,) * 15 + (5100,))
+    # every source is content; the guard, made stricter by hand, is not
+    bench.site.packs[0].guard_ms = (0,) * 8
+    bench.reads[0] = lambda now_ms, count: h.sample(now_ms - 1, count, mv=3300 + count % 3)
     command = bench.step()
     assert command.charge_ma == command.discharge_ma == 0
     pack = bench.site.packs[0]

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from edge.core import limits as lim
 from edge.core import tx_gate as g
 from edge.core.guard import guard, stale_limits
-from edge.core.records import Command, Est
+from edge.core.records import Command
 from edge.core.validate import Validator
 from tests.both import core_help as h
 from tests.both.test_core_gate import RULES, command, open_gate, read, rtu, tcp, write
 
-FREE = (10**9, 10**9)
-CHEMISTRIES = st.sampled_from(("lfp", "nmc"))
+FREE = h.FREE
+CHEMISTRIES = st.sampled_from(("lfp", "nmc", "lmo"))
 MA = st.integers(0, 200000)
 MV = st.integers(1500, 4700)
 MC = st.integers(-45000, 105000)
@@ -26,7 +26,7 @@ quick = settings(max_examples=120, deadline=None, derandomize=True)
 def limits_of(pack, sample, soc_ppm=500000, caps=(None, None), ramp=FREE):
     """Limits of pack for one sample that has just arrived."""
     believed = Validator(pack, 1000).step(0, sample, None)
-    return lim.combine(pack, believed, Est(soc_ppm, 1000, 0, 2), caps, ramp)
+    return h.combined(pack, believed, soc_ppm, caps, ramp)
 
 
 def permits(pack, sample, **more):
@@ -77,11 +77,11 @@ def test_never_above_any_document_or_the_bms(maker, grade, bms, discharge, ramp,
 @quick
 @given(st.lists(st.tuples(st.integers(1, 14), st.one_of(st.none(), st.integers(-10, 99))), min_size=1), st.randoms())
 def test_the_order_of_sources_does_not_matter_and_one_more_never_loosens(sources, shuffler):
-    least = lim._least(sources)[0]
+    least = lim.least(sources, 1)[0]
     shuffled = list(sources)
     shuffler.shuffle(shuffled)
-    assert lim._least(shuffled)[0] == least
-    assert lim._least(sources[:-1])[0] >= least or len(sources) == 1
+    assert lim.least(shuffled, 1)[0] == least
+    assert lim.least(sources[:-1], 1)[0] >= least or len(sources) == 1
     assert least == 0 or None not in [ma for _, ma in sources]
 
 
