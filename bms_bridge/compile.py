@@ -17,6 +17,7 @@ from bms_bridge.compile_examples import compile_examples
 from bms_bridge.compile_layout import FIELDS, GROUP_NAMES, LISTS, TYPES, Layout
 from bms_bridge.compile_models import extras
 from bms_bridge.compile_serial import compile_serial
+from bms_bridge.compile_writes import compile_writes
 from bms_bridge.compile_yaml import ProfileError, read_yaml
 from bms_bridge.modbus import data_size
 
@@ -25,7 +26,7 @@ __all__ = ["ProfileError", "compile_file", "load_profile", "main", "write_table"
 _REQUIRED = ("name", "kind", "title", "source", "licence", "blocks", "fields", "examples")
 _OPTIONAL = {
     "bms": ("line", "cells", "temps", "cell_lsb_mv", "protection", "opens_by", "caveats", "alarms"),
-    "pcs": ("line", "caveats", "writes"),
+    "pcs": ("line", "caveats", "writes", "fallback", "ramp"),
     "meter": ("line", "caveats"),
 }
 BUSES = ("modbus", "serial", "can")
@@ -69,7 +70,7 @@ def compile_file(path):
     values = _facts(cells, kind, layout)
     values.update(_rows(layout, bits))
     values.update(extras(layout, cells))
-    values["WRITES"] = layout.writes(cells["writes"]) if "writes" in cells else ()
+    values["WRITES"] = compile_writes(layout, cells["writes"]) if "writes" in cells else ()
     values["INVERSE"] = _inverse(layout, cells)
     examples = compile_examples(layout, Table(values), cells["examples"])
     proofs = []
@@ -103,6 +104,10 @@ def _facts(cells, kind, layout):
             info["baud"] = line["baud"].integer(300, 1000000)
         if "parity" in line:
             info["parity"] = line["parity"].word(("N", "E", "O"))
+    if "fallback" in cells:  # what the document says of the limits after the watchdog has run out
+        info["fallback"] = cells["fallback"].word(("zero", "unproved", "no limit"))
+    if "ramp" in cells:
+        info["ramp"] = cells["ramp"].text()
     values = {"NAME": name, "KIND": kind, "INFO": info}
     for key, slot in (("cells", 7), ("temps", 8)):
         count, spot = layout.lengths.get(slot, (0, cells["fields"]))

@@ -25,7 +25,7 @@ ROOMS = {
     "bridge": (
         ("bms_bridge/*.py", "bms_bridge/transports/*.py"),
         ("compile", "gateway", "serial", "can", "isotp", "crc"),
-        26900,  # 23402
+        29500,  # 27291; on the board also what a PCS is told and reads back
     ),
     "serial": (("bms_bridge/serial*.py", "bms_bridge/transports/board_serial.py"), (), 10100),  # 8811
     "can": (
