@@ -87,6 +87,9 @@ SETTINGS = (
 # Pairs (narrower, wider) that must not be looser: the smallest source wins, a looser one is refused.
 NARROWER = (("grade", "maker"), ("contract", "maker"))
 
+# Whose a trusted key is; what each may ask for stands in edge.core.orders.ROLES.
+TRUST_ROLES = ("grade", "operator", "engineer", "commission")
+
 _LINK_KINDS = ("tcp", "rtu", "serial", "can")
 
 
@@ -231,6 +234,8 @@ def check(settings):
     for index, key in enumerate(settings.get("trust") or ()):
         if not isinstance(key, dict) or len(key.get("key") or "") != 64 or len(key.get("id") or "") != 16:
             raise SettingsError("trust[%d]" % index, "is no public key", "make the settings from site.yaml again")
+        if (key.get("role") or TRUST_ROLES[0]) not in TRUST_ROLES:
+            raise SettingsError("trust[%d]" % index, "has an unknown role", "use one of: " + ", ".join(TRUST_ROLES))
     for name in ("meter", "uplink"):
         if settings.get(name) is not None:
             _check_section(name + ".", name, settings[name], ("facts",))

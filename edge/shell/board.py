@@ -16,7 +16,7 @@ import time
 
 from bms_bridge.tables import load
 from edge.core.cell import BUILT_IN
-from edge.loop import loop
+from edge.loop import Late, loop
 from edge.shell.board_uplink import BoardUplink
 from edge.shell.control import Guarded, control
 from edge.shell.status import serve, status_line
@@ -124,12 +124,22 @@ async def run(settings, folder, clock, feed, talk, trace):
     if talk:
         asyncio.create_task(console(guarded, clock, uplink))
     asyncio.create_task(tidy())
-    steps = loop(settings, clock, wiring.devices, wiring.actuators, store, uplink, guarded.seen)
+    steps = loop(settings, clock, wiring.devices, wiring.actuators, store, uplink, guarded.seen, verify_of(settings))
     try:
         await control(steps, clock)
     finally:
         steps.close()
         await asyncio.sleep(0.5)  # the last zero still has to reach the wire
+
+
+def verify_of(settings):
+    """verify(raw) for the HMAC keys of settings, or None when there is none."""
+    for row in settings.get("trust") or ():
+        if row.get("kind") == "hmac":
+            from edge.shell.signed import by_hmac, verifier
+
+            return verifier(settings["trust"], by_hmac)
+    return None
 
 
 def read_settings(path):
@@ -164,4 +174,8 @@ def main():
 
     settings = read_settings("/settings.json")
     watchdog = machine.WDT(timeout=WATCHDOG_MS)
-    asyncio.run(run(settings, "", TickClock(), watchdog.feed, True, None))
+    try:
+        asyncio.run(run(settings, "", TickClock(), watchdog.feed, True, None))
+    except Late as error:
+        print(error)
+        machine.reset()

@@ -14,6 +14,7 @@ import time
 from edge.loop import loop, zero_all
 from edge.shell import gateway_journal
 from edge.shell.control import Guarded, control
+from edge.shell.gateway_signed import verify_of
 from edge.shell.gateway_uplink import GatewayUplink
 from edge.shell.journal_ports import Journaled
 from edge.shell.status import serve
@@ -139,7 +140,7 @@ async def run(settings, folder, load, trace=None, said=None):
     if said:
         said("control loop runs; live view: reuse-edge top %d" % port)
     lines = [asyncio.create_task(serve_line(link)(link, devices, clock, gate)) for link, devices, gate in wiring.lines]
-    steps = loop(settings, clock, wiring.devices, wiring.actuators, store, uplink, guarded.seen)
+    steps = loop(settings, clock, wiring.devices, wiring.actuators, store, uplink, guarded.seen, verify_of(settings))
     gc.collect()
     gc.freeze()  # code, tables and settings stay for ever: the collection after each step leaves them alone
     task = asyncio.create_task(control(steps, clock))
