@@ -26,6 +26,8 @@ from host_tools.units import human
 REQUIRED_GROUPS = (G_PACK, G_CURRENT, G_EXTREMES, G_LIMITS, G_ALARMS)
 SLOWEST_MS = 2000  # slower than this the site would need a cap of its own (LIMITS 3.4)
 OLD_GRADE_DAYS = 3 * 365
+DEAD_MAN_MS = 10000  # a residual time above this needs a contactor that falls by itself (LIMITS 3.6)
+_WATCHDOG_SLOT = PcsSample._fields.index("watchdog_ms")
 
 
 def remarks(settings, entries, tables):
@@ -149,15 +151,36 @@ def line_problems(settings, entries):
 
 def pcs_problems(settings, entries, table):
     """Remarks on the PCS: control needs a watchdog that can be verified (LIMITS 3.6)."""
-    if has_watchdog(table):
-        return []
-    spot = entries["pcs"].entries()["profile"]
-    problem = "%s has no watchdog that can be read back" % settings["pcs"]["profile"]
-    return [(spot, problem, "use a PCS that falls to zero by itself", True)]
+    pcs = settings["pcs"]
+    keys = entries["pcs"].entries()
+    spot = keys["profile"]
+    if not has_watchdog(table):
+        problem = "%s has no watchdog that can be read back" % pcs["profile"]
+        return [(spot, problem, "use a PCS that falls to zero by itself", True)]
+    found = []
+    if table.INFO.get("fallback") == "no limit":
+        problem = "%s goes on without limits when its watchdog runs out" % pcs["profile"]
+        found.append((spot, problem, "use a PCS that falls to zero by itself", True))
+    low_ms, high_ms = watchdog_range(table)
+    where = keys.get("watchdog_s", spot)
+    if not low_ms <= pcs["watchdog_ms"] <= high_ms:
+        problem = "%s takes a watchdog of %s to %s" % (pcs["profile"], human("_ms", low_ms), human("_ms", high_ms))
+        found.append((where, problem, "set pcs.watchdog_s inside it", True))
+    if pcs["watchdog_ms"] > DEAD_MAN_MS and not [1 for pack in settings["packs"] if pack.get("contactor")]:
+        problem = "a PCS that goes on for %s after us needs a dead-man contactor" % human("_ms", pcs["watchdog_ms"])
+        mend = "shorten pcs.watchdog_s to %s, or give each pack a contactor" % human("_ms", DEAD_MAN_MS)
+        found.append((where, problem, mend, True))
+    return found
+
+
+def watchdog_range(table):
+    """(shortest, longest) watchdog in ms that the PCS reads back as such."""
+    rows = [row for block in table.FIELDS if block for row in block[1] if row[0] == _WATCHDOG_SLOT]
+    _, mul, div, add, low, high = rows[0][:6]
+    return low * mul // div + add, high * mul // div + add
 
 
 def has_watchdog(table):
     """True when the PCS's table both writes its watchdog and reads it back."""
     writes = any(field[1] == WATCHDOG_MS for row in table.WRITES for field in row[2])
-    slot = PcsSample._fields.index("watchdog_ms")
-    return writes and any(field[0] == slot for block in table.FIELDS if block for field in block[1])
+    return writes and any(field[0] == _WATCHDOG_SLOT for block in table.FIELDS if block for field in block[1])
