@@ -17,6 +17,7 @@ from bms_bridge.compile_examples import compile_examples
 from bms_bridge.compile_layout import FIELDS, GROUP_NAMES, LISTS, TYPES, Layout
 from bms_bridge.compile_models import extras
 from bms_bridge.compile_serial import compile_serial
+from bms_bridge.compile_told import compile_told
 from bms_bridge.compile_writes import compile_writes
 from bms_bridge.compile_yaml import ProfileError, read_yaml
 from bms_bridge.modbus import data_size
@@ -58,7 +59,7 @@ def compile_file(path):
     kind = top.table(("kind",), free=True)["kind"].word(kinds)
     bus = top.value["bus"].word(BUSES) if "bus" in top.value else "modbus"
     if bus == "can":
-        return compile_can(top, _facts)
+        return compile_told(top, _facts) if kind == "pcs" else compile_can(top, _facts)
     if bus == "serial":
         return compile_serial(top, kind, _facts)
     cells = top.table(_REQUIRED, _OPTIONAL[kind] + _SHARED)
@@ -110,7 +111,7 @@ def _facts(cells, kind, layout):
         info["ramp"] = cells["ramp"].text()
     values = {"NAME": name, "KIND": kind, "INFO": info}
     for key, slot in (("cells", 7), ("temps", 8)):
-        count, spot = layout.lengths.get(slot, (0, cells["fields"]))
+        count, spot = layout.lengths.get(slot, (0, cells.get("fields", cells["kind"])))
         stated = cells[key].integer(0, 400) if key in cells else 0
         if stated != count:
             reason = f"the fields hold {count} {key}, the profile says {stated}"
@@ -241,7 +242,7 @@ def _text(value, used=0, indent=0):
 def _all_texts():
     """{path: text} of every file that the shipped profiles make."""
     files = {}
-    vectors = {"modbus": [], "serial": [], "can": []}
+    vectors: dict = {"modbus": [], "serial": [], "can": [], "told": []}
     folder = os.path.join(_HERE, "profiles")
     for name in sorted(os.listdir(folder)):
         if name.endswith(".yaml"):
@@ -249,7 +250,7 @@ def _all_texts():
             texts = table_texts(values, "profiles/" + name)
             for prefix, text in zip(("", "_"), texts):
                 files[os.path.join(_HERE, "tables", prefix + values["NAME"] + ".py")] = text
-            bus = values.get("BUS", "modbus")
+            bus = "told" if "TOLD" in values else values.get("BUS", "modbus")
             vectors[bus] += [(values["NAME"], *row[1:]) for row in values["EXAMPLES"]]
     if os.path.isdir(_BOTH):
         files[os.path.join(_BOTH, "bridge_vectors.py")] = _vector_text("profile, block, data", vectors["modbus"])
@@ -257,6 +258,8 @@ def _all_texts():
         files[os.path.join(_BOTH, "serial_vectors.py")] = _vector_text(wire, vectors["serial"])
         heard = "profile, message, data, values given, values"
         files[os.path.join(_BOTH, "can_vectors.py")] = _vector_text(heard, vectors["can"])
+        said = "profile, frame, values, alarms, data"
+        files[os.path.join(_BOTH, "told_vectors.py")] = _vector_text(said, vectors["told"])
     return files
 
 

@@ -116,7 +116,7 @@ async def run(settings, folder, clock, feed, talk, trace):
         uplink = mqtt
     if settings.get("journal_kb"):
         uplink, feed = journaled(settings, folder, clock, epoch, boot, uplink, feed)
-    guarded = Guarded("micropython", feed, trace)
+    guarded = Guarded("micropython", feed, trace, wiring.told)
     for link, devices, gate in wiring.lines:
         asyncio.create_task(serve_line(link)(link, devices, clock, gate))
     if settings["uplink"] and settings["uplink"]["status_port"]:

@@ -131,7 +131,7 @@ async def run(settings, folder, load, trace=None, said=None):
         uplink = link
     journal = gateway_journal.start(settings, folder, epoch, boot + 1, sync)
     uplink = Journaled(uplink, journal)
-    guarded = Guarded("cpython", None, trace)
+    guarded = Guarded("cpython", None, trace, wiring.told)
     server = await serve(guarded, clock, uplink, settings["uplink"]["status_port"] if settings["uplink"] else 0)
     port = server.sockets[0].getsockname()[1]
     with open(os.path.join(folder, "status.port"), "w", encoding="utf-8") as file:
