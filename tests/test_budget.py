@@ -32,7 +32,7 @@ ROOMS = {
         ("compile", "gateway", "serial", "can", "isotp", "crc"),
         29500,  # 27291; on the board also what a PCS is told and reads back
     ),
-    "serial": (("bms_bridge/serial*.py", "bms_bridge/transports/board_serial.py"), (), 10100),  # 8811
+    "serial": (("bms_bridge/serial*.py", "bms_bridge/transports/board_serial.py"), (), 11700),  # 10167
     "can": (
         ("bms_bridge/can*.py", "bms_bridge/isotp.py", "bms_bridge/crc.py", "bms_bridge/transports/board_can*.py"),
         (),

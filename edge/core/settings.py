@@ -35,6 +35,7 @@ SETTINGS = (
     ("pack", "unit", "int", 0, 247, REQUIRED, "unit id on that line"),
     ("pack", "string", "int", 1, 64, OPTIONAL, "which string of a SunSpec bank; 1 when absent"),
     ("pack", "max_registers", "int", 2, 125, OPTIONAL, "most registers per request, below what its profile says"),
+    ("pack", "bms_switch", "int", 0, 1, OPTIONAL, "1: in control its BMS is told to lock its switches while it is open"),
     ("pack", "cells", "int", 1, 400, REQUIRED, "cells in series, fixed at commissioning; a change is a fault"),
     ("pack", "temps", "int", 1, 64, REQUIRED, "temperature sensors in use"),
     ("pack", "chemistry", ("lfp", "nmc", "lmo"), 0, 0, REQUIRED, "chooses OCV table and derating curves"),
