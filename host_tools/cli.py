@@ -36,6 +36,8 @@ VERBS = {
         "take records from the broker into a database, then acknowledge",
         None,
     ),
+    "explain": ("host_tools.explain", "main", "why so much could flow at a moment, and who said so", None),
+    "audit": ("host_tools.audit", "main", "verify, export: is the chain of kept records whole", None),
     "sim year": ("simulator.year", "main", "months of operation with faults, from one seed", "sim"),
     "sim serve": ("simulator.serve", "main", "serve a simulated site, or one device of any profile", "sim"),
     "flash": ("host_tools.flash", "main", "put the controller onto a board", "host"),

@@ -150,7 +150,18 @@ class Audit:
 
     def _limits(self, pack, now):
         before = self._told or (None, None, None, None)
+        b = pack.believed
+        soc = pack.soc.soc()
         return (
+            ("soc", soc.value),
+            ("soc_std", soc.std),
+            ("current", b.current_ma),
+            ("cell_max", b.cell_max_mv),
+            ("cell_min", b.cell_min_mv),
+            ("temp_max", b.temp_max_mc),
+            ("temp_min", b.temp_min_mc),
+            ("quality", b.worst),
+            ("age", b.age_ms),
             ("event", f.E_LIMITS),
             ("charge_limit", now[0]),
             ("charge_why", now[1]),
