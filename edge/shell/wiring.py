@@ -37,6 +37,17 @@ class Wiring:
             if self.pcs in per_line[index]:
                 self.pcs.gate = gate
             self.lines.append((link, per_line[index], gate))
+        self._switches(settings, clock)
+
+    def _switches(self, settings, clock):
+        """Wire the BMSs whose switches are ours to their gates and to what each step decides."""
+        switched = [(i, self.devices[i]) for i, pack in enumerate(settings["packs"]) if pack.get("bms_switch")]
+        for index, device in switched:
+            device.gate = self.lines[settings["packs"][index]["link"]][2]
+        if switched:
+            from edge.shell.switching import Switching
+
+            self.told.append(Switching(tuple(switched), clock).told)
 
     def _power_port(self, table, settings, clock):
         """The Device and Actuator port of the PCS by table, whatever its bus."""
@@ -71,6 +82,10 @@ def reader(table, settings, control):
         device.sending = control
         return device
     if bus == "serial":
+        if settings.get("bms_switch"):
+            from bms_bridge.serial_switch import SwitchedBms
+
+            return SwitchedBms(table, settings["unit"], settings)
         from bms_bridge.serial_bms import SerialBms
 
         return SerialBms(table, settings["unit"], settings)
