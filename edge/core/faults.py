@@ -126,6 +126,7 @@ EVENTS = (
     "freeze-frame",
     "order",
     "journal",
+    "power request",
 )
 (
     E_NONE,
@@ -143,6 +144,7 @@ EVENTS = (
     E_FRAME,
     E_ORDER,
     E_JOURNAL,
+    E_REQUEST,
 ) = range(len(EVENTS))
 
 RESTARTS = 3

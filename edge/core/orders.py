@@ -89,6 +89,7 @@ class Orders:
         self._minute_ms = 0
         self._now_ms = 0
         self._power = None
+        self.asked = None  # (W, until ms) of a power order that the site has not taken yet
         try:
             self._load(saved or {})
         except (AttributeError, IndexError, KeyError, TypeError, ValueError):
@@ -343,6 +344,7 @@ class Orders:
         if utc_s is None:
             return V_CLOCK, None
         self._power = (params[1], now_ms + params[2] * 1000)
+        self.asked = self._power
         return V_DONE, None
 
     def _stop(self, now_ms, utc_s, body, packs):

@@ -110,6 +110,10 @@ KEYS = {
     "order_key": 153,
     "order_hash": 154,
     "order_reason": 155,
+    "request_power": 160,
+    "request_permitted": 161,
+    "request_obeyed": 162,
+    "request_source": 163,
 }
 
 

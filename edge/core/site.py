@@ -24,6 +24,8 @@ SHARE_MARGIN_PPM = 50000
 SHARE_FLOW_PPM = 50000
 SHARE_READS = 60  # one look may catch packs at different moments: this many before the worst case ends
 
+BY_ORDER = 1  # edge.core.requests.S_ORDER
+
 # What concerns every pack in one step. shares: each pack's current by the PCS or None. late: the step
 # came too late. controls: this site writes. started_ms: first step. pcs_count: fresh reads of the PCS.
 # inputs: Inputs or None when there are none; inputs_missing: there are, but nothing recent came. papers: per
@@ -85,6 +87,7 @@ class Site:
         self.share_reads = 0
         pcs_periods = [p for p in settings["pcs"]["facts"]["periods_ms"] if p is not None]
         self.pcs_stale_ms = stale_after_ms(max(max(pcs_periods), period_ms))
+        self.requests = None
         self.pcs = None
         self.meter = None
         self.site_limits = (0, lim.S_MODE, 0, lim.S_MODE)
@@ -139,9 +142,19 @@ class Site:
             events.extend([(i, event, fault) for event, fault in news])
         command = self._together(now_ms, guarded, shares)
         records = verdicts + self.reporter.step(now_ms, utc, self, view, events)
+        if self.requests is not None:
+            records = records + self.requests.step(now_ms, utc, command, self.pcs if pcs_here else None)
         state = self._state(now_ms, events)
         self.wake_ms = self._next(now_ms)
         return Outcome((command,), records, state, self.wake_ms, self.decision, self._trace(now_ms, command))
+
+    def request(self, now_ms, power_w, valid_until_ms, source):
+        """Take a request for power (edge.core.requests): in force from the next step on. True when it was taken."""
+        if self.requests is None:
+            from edge.core.requests import Requests
+
+            self.requests = Requests()
+        return self.requests.ask(now_ms, power_w, valid_until_ms, source)
 
     def pcs_was_seen(self, now_ms):
         """True when a silent PCS is a fault: it was seen before, or 10 s have passed since the start."""
@@ -170,7 +183,13 @@ class Site:
     def _ordered(self, now_ms, utc, orders):
         """Take the orders that arrived, and let in force what is durable now; the records about them."""
         self.durable.saved = self.saved
-        return [] if self.orders is None else self.orders.step(now_ms, utc, orders, self)
+        if self.orders is None:
+            return []
+        records = self.orders.step(now_ms, utc, orders, self)
+        asked, self.orders.asked = self.orders.asked, None
+        if asked is not None:
+            self.request(now_ms, asked[0], asked[1], BY_ORDER)
+        return records
 
     def _next(self, now_ms):
         """The next point of the grid of periods that lies in the future."""
