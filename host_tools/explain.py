@@ -10,6 +10,7 @@ import sys
 from collections import namedtuple
 
 from edge.core import faults as f
+from edge.core import terms
 from host_tools import audit_read, texts
 from host_tools.explain_lines import lines_of
 from host_tools.explain_texts import word
@@ -17,11 +18,13 @@ from host_tools.explain_time import moment, shown, span, start_of, zone_of
 
 SILENT_MS = 30000  # telemetry comes every 10 s: a longer silence means something
 TELEMETRY_MS = 10500
+IN_FORCE = 1  # edge.core.orders.VERDICTS
+ACTIONS = {"contract": (terms.LEASE,), "engineer": (terms.NARROW,), "order": (terms.POWER, terms.STOP)}
 
 # What is known of one pack at a moment. base: the record with all sources on which the answer rests, or None. problem:
-# text why it is not (fully) known, or None. identity, change, order: newest I record, limits record and order up to the
-# moment, or None. events: entries within a minute.
-Found = namedtuple("Found", ("pack", "at_ms", "base", "problem", "identity", "change", "order", "events"))
+# text why it is not (fully) known, or None. identity, change: newest I record and change of limits up to the
+# moment, or None. orders: {source: newest order in force behind it, or None}. events: entries within a minute.
+Found = namedtuple("Found", ("pack", "at_ms", "base", "problem", "identity", "change", "orders", "events"))
 
 
 def packs_of(book):
@@ -55,8 +58,17 @@ def find(book, pack, at_ms, lang, zone):
         _problem(book, before, base, at_ms, lang, zone),
         identity,
         _last(own, _changes),
-        _last(before, lambda e: e.body.get("event") == f.E_ORDER),
+        {source: _last(before, _taken(actions)) for source, actions in ACTIONS.items()},
         events,
+    )
+
+
+def _taken(actions):
+    """Test of a record: an order for one of these actions that was taken."""
+    return lambda e: (
+        e.body.get("event") == f.E_ORDER
+        and e.body.get("order_verdict") == IN_FORCE
+        and e.body.get("order_action") in actions
     )
 
 

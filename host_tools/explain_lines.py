@@ -102,7 +102,9 @@ def _facts(found, lang, zone):
         "fault": unknown if fault is None else _fault(lang, fault),
         "quality": texts.word(lang, "q_" + QUALITY[quality]) if quality is not None else unknown,
         "grade": _grade(found.identity, lang),
-        "order": _order(found.order, lang, zone),
+        "lease": _order(found.orders["contract"], lang, zone) if found.orders["contract"] else detail(lang, "settings"),
+        "narrow": _order(found.orders["engineer"], lang, zone),
+        "order": _order(found.orders["order"], lang, zone),
     }
 
 
@@ -122,7 +124,10 @@ def _grade(identity, lang):
 def _order(order, lang, zone):
     if order is None:
         return detail(lang, "no_order")
-    return detail(lang, "by_order") % (order.body.get("order_key", "?"), shown(order.at_ms, zone))
+    b = order.body
+    said = (b.get("order_counter", "?"), b.get("order_key", "?"), shown(order.at_ms, zone))
+    text = detail(lang, "by_order") % said
+    return text + ": " + b["order_reason"] if b.get("order_reason") else text
 
 
 def _table(body, lang, facts):

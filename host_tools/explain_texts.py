@@ -78,11 +78,8 @@ SOURCES = {
     ),
     "maker": (("manufacturer", "type data of the pack"), ("제조사", "팩 형식 자료")),
     "grade": (("test-centre grade", "%(grade)s"), ("시험소 등급", "%(grade)s")),
-    "contract": (
-        ("contract", "settings of the site, or the lease of the operator"),
-        ("계약", "현장 설정 또는 운영자 한시 허가"),
-    ),
-    "engineer": (("engineer", "an order that narrows, %(order)s"), ("엔지니어", "한도 축소 명령, %(order)s")),
+    "contract": (("contract", "%(lease)s"), ("계약", "%(lease)s")),
+    "engineer": (("engineer", "an order that narrows: %(narrow)s"), ("엔지니어", "한도 축소 명령: %(narrow)s")),
     "order": (("order", "%(order)s"), ("명령", "%(order)s")),
     "bms": (("BMS", "as the battery's own controller says"), ("BMS", "BMS 자체 제한값")),
     "cell voltage": (
@@ -114,7 +111,8 @@ DETAIL = {
     "no_grade": ("identity not recorded", "신원 기록 없음"),
     "soc": ("%s ± %s (one sigma)", "%s ± %s (1σ)"),
     "no_order": ("no order is recorded", "명령 기록 없음"),
-    "by_order": ("signed by key %s at %s", "서명 키 %s, %s"),
+    "by_order": ("order %s, signed by key %s, taken at %s", "명령 %s, 서명 키 %s, 접수 %s"),
+    "settings": ("settings of the site", "현장 설정"),
 }
 
 

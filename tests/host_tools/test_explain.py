@@ -161,6 +161,27 @@ def test_the_same_answer_after_a_long_time_without_power(tmp_path):
         assert iso(last_ms)[14:19] in answers[0][0][1]
 
 
+def test_the_order_behind_a_limit_is_named():
+    def entry(seq, cls, **body):
+        return audit_read.Entry("d", 1, seq, 1, seq * 1000, seq * 1000 + 10**12, cls, 0, body, None)
+
+    limits = {"charge_limit": 40000, "charge_why": 5, "discharge_limit": 40000, "discharge_why": 5}
+    order = {"event": f.E_ORDER, "order_action": 1, "order_counter": 12, "order_key": "00aa", "order_hash": "cd" * 32}
+    book = audit_read.Book(
+        "d",
+        [
+            entry(1, "E", order_verdict=1, order_reason="winter tariff", **order),
+            entry(2, "E", order_verdict=9, order_reason="refused", **order),
+            entry(3, "T", sources=[3, 140000, 140000, 5, 40000, 40000, 17, 140000, 140000], mode=1, **limits),
+        ],
+        [],
+    )
+    found = explain.find(book, 0, 10**12 + 4000, "en", zone_of("UTC"))
+    text = "\n".join(explain.lines_of(found, "en", zone_of("UTC")))
+    assert "because of contract (order 12, signed by key 00aa" in text and ": winter tariff" in text
+    assert "says nothing: no order in force" in text and "refused" not in text.split("events")[0]
+
+
 def test_packs_and_wrong_names(site):
     assert ask(site.sources()[0], "trip", "en", "--pack", "1") == ask(site.sources()[0], "trip")
     lines, code = ask(site.sources()[0], "trip", "en", "--pack", "none")
