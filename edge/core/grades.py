@@ -104,14 +104,18 @@ def fits(pack, found):
     return found[0] == pack.get("serial") and found[1]["version"] > (pack["grade"].get("version") or 0)
 
 
-def is_looser(grade, than):
-    """True when grade allows in any limit more than `than` (a dict of limits; what it does not say is no limit)."""
+def is_wider(grade, than):
+    """True when a limit that grade gives allows more than the same limit of `than` does."""
     for key, smaller in BOUNDS:
         if grade.get(key) is not None and than.get(key) is not None and looser(grade[key], than[key], smaller):
             return True
-        if grade.get(key) is None and than.get(key) is not None:
-            return True
     return False
+
+
+def is_looser(grade, before):
+    """True when grade allows more in any limit than the grade before; a limit that it leaves out, too."""
+    left_out = [key for key, _ in BOUNDS if before.get(key) is not None and grade.get(key) is None]
+    return bool(left_out) or is_wider(grade, before)
 
 
 def narrower(grade, other):

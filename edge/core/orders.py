@@ -311,7 +311,7 @@ class Orders:
         grade = grades.grade_of(pack, found[3], utc_s, found[1], found[4])
         if grade is None:
             return V_CERTIFICATE, None
-        if grades.is_looser(grade[1], pack["maker"]):
+        if grades.is_wider(grade[1], pack["maker"]):
             return V_LOOSER, None
         if utc_s is None and grades.is_looser(grade[1], pack["grade"]):
             return V_CLOCK, None

@@ -201,7 +201,11 @@ def test_impossible_fields_are_refused_whole():
         desk = Desk(check=lambda raw, body=body: ("commission", "k", 3, body, "d"))
         assert desk.ask(b"x") == [o.V_FIELD], (action, params)
         assert not desk.bench.site.orders.terms and not desk.bench.site.orders.stopped
-    good = {1: "test", 2: 1, 3: UTC_S, 4: UTC_S + 9, 5: stop, 7: {1: 1}}
+
+
+def test_the_form_of_an_order():
+    nan = float("nan")
+    good = {1: "test", 2: 1, 3: UTC_S, 4: UTC_S + 9, 5: t.STOP, 7: {1: 1}}
     assert t.is_order(good)
     for key, value in (
         (1, 5),
