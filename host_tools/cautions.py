@@ -154,6 +154,8 @@ def pcs_problems(settings, entries, table):
     pcs = settings["pcs"]
     keys = entries["pcs"].entries()
     spot = keys["profile"]
+    if hasattr(table, "TOLD"):
+        return inverter_problems(settings, entries, table)
     if not has_watchdog(table):
         problem = "%s has no watchdog that can be read back" % pcs["profile"]
         return [(spot, problem, "use a PCS that falls to zero by itself", True)]
@@ -178,6 +180,26 @@ def watchdog_range(table):
     rows = [row for block in table.FIELDS if block for row in block[1] if row[0] == _WATCHDOG_SLOT]
     _, mul, div, add, low, high = rows[0][:6]
     return low * mul // div + add, high * mul // div + add
+
+
+def inverter_problems(settings, entries, table):
+    """Remarks on an inverter that takes this controller for its battery: nothing sets or reads back its time-out, so
+    control needs at every pack a path that opens without it (LIMITS 3.6, 3.7)."""
+    profile = settings["pcs"]["profile"]
+    keys = entries["pcs"].entries()
+    problem = "%s does not tell its current: the closed loop sees only the BMS's" % profile
+    found = [(keys["profile"], problem, "a second look at the current needs another PCS", False)]
+    link = settings["links"][settings["pcs"]["link"]]
+    if table.INFO["bitrate"] != link["bitrate"]:
+        problem = "%s speaks at %d bit/s" % (profile, table.INFO["bitrate"])
+        found.append((keys["connection"], problem, "write :%d at its end" % table.INFO["bitrate"], False))
+    for pack, spot in zip(settings["packs"], entries["packs"].items(), strict=True):
+        if pack.get("contactor") or "opening_path" in spot.entries():
+            continue
+        problem = "the time-out of %s cannot be verified" % profile
+        mend = "name the independent opening path of %s: opening_path: fuse and dead-man contactor K1" % pack["id"]
+        found.append((keys["profile"], problem, mend, True))
+    return found
 
 
 def has_watchdog(table):
