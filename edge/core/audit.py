@@ -61,7 +61,11 @@ class Ring:
         if self._count <= SAMPLES:
             return bytes(self._bytes[: self._count * SAMPLE_BYTES])
         at = self._count % SAMPLES * SAMPLE_BYTES
-        return bytes(self._bytes[at:]) + bytes(self._bytes[:at])
+        frozen = bytearray(len(self._bytes))  # one block, no pieces: a board's memory is in splinters
+        whole = memoryview(self._bytes)
+        frozen[: len(frozen) - at] = whole[at:]
+        frozen[len(frozen) - at :] = whole[:at]
+        return frozen
 
 
 def _fit(value, low, high, unknown):

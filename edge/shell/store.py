@@ -135,6 +135,13 @@ def pieces(value):
             yield from pieces(value[key])
             before = ","
         yield "}" if value else "{}"
+    elif isinstance(value, (list, tuple)) and value and isinstance(value[0], dict):
+        before = "["
+        for each in value:
+            yield before
+            yield from pieces(each)
+            before = ","
+        yield "]"
     elif isinstance(value, (list, tuple)) and len(value) > PIECE:
         before = "["
         for at in range(0, len(value), PIECE):
