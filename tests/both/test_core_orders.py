@@ -411,3 +411,14 @@ def test_no_key_no_order():
     assert desk.bench.site.orders is None
     assert desk.ask(order(1, t.STOP, {1: 1})) == []
     assert desk.permit() == FULL
+
+
+def test_a_genuine_document_that_is_no_order():
+    desk = Desk(check=lambda raw: ("commission", "k", 3, {1: "test"}, "d"))
+    assert desk.ask(b"x") == [o.V_FIELD]
+    assert desk.bench.site.orders.counters == {}
+
+
+def test_a_lock_of_a_pack_that_is_gone_is_nobodys():
+    state = {"waiting": [["acknowledge", ["another pack"]]], "grades": {"another pack": ["S", {"version": 3}]}}
+    assert Desk(state={"orders": state}).permit() == FULL
