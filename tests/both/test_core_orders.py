@@ -422,3 +422,13 @@ def test_a_genuine_document_that_is_no_order():
 def test_a_lock_of_a_pack_that_is_gone_is_nobodys():
     state = {"waiting": [["acknowledge", ["another pack"]]], "grades": {"another pack": ["S", {"version": 3}]}}
     assert Desk(state={"orders": state}).permit() == FULL
+
+
+def test_an_order_for_one_pack_leaves_the_other_alone():
+    desk = Desk(packs=[h.pack(), h.pack(id="pack-2", unit=1)])
+    desk.run(60)
+    assert desk.ask(order(1, t.LEASE, {1: [5000, 100, 0]}, PACK=1)) == [o.V_DONE]
+    papers = desk.bench.site.orders.papers()
+    assert papers[0] == ((), ()) and len(papers[1][0]) == 1 and papers[1][1] == ()
+    packs = desk.bench.site.packs
+    assert packs[0].limits.charge_ma == 80000 and packs[1].limits.charge_ma == 5000
