@@ -5,6 +5,7 @@
 # make test [ARGS="-k gate"]    everything, both runtimes; the same as CI
 # make check                    lint, types, tables, conventions (15 s)
 # make soak [CASES=100000]      bad bytes for every profile
+# make mutants [SHARE=100]      does a test notice each small mistake in the safety code?
 # make long                     30 simulated days at 1 s steps, 96 cells
 # make lock                     write requirements/*.txt anew (needs uv)
 # make wheel                    dist/*.whl
@@ -16,6 +17,7 @@ JOBS ?= 4
 DAYS ?= 30
 SEED ?= 1
 CASES ?= 100000
+SHARE ?= 100
 DEMO_SECONDS ?=
 ARGS ?=
 
@@ -24,7 +26,7 @@ DEV = $(PYTHON) bootstrap.py dev --
 LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header --no-annotate --quiet
 
-.PHONY: help demo test check format soak long lock wheel clean
+.PHONY: help demo test check format soak mutants long lock wheel clean
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile
@@ -51,6 +53,9 @@ format:
 soak:
 	@FUZZ_CASES=$(CASES) FUZZ_SEED=$(SEED) $(DEV) -m pytest -q -rP -n $(JOBS) -o faulthandler_timeout=0 \
 		tests/bridge/test_fuzz.py -k bad_bytes
+
+mutants:
+	@$(DEV) -m tests.mutants.run --share $(SHARE) --seed $(SEED)
 
 long:
 	@$(DEMO) -m simulator.year --seed $(SEED) --days $(DAYS) --cells 96

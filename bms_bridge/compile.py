@@ -17,6 +17,8 @@ from bms_bridge.compile_examples import compile_examples
 from bms_bridge.compile_layout import FIELDS, GROUP_NAMES, LISTS, TYPES, Layout
 from bms_bridge.compile_models import extras
 from bms_bridge.compile_serial import compile_serial
+from bms_bridge.compile_told import compile_told
+from bms_bridge.compile_writes import compile_writes
 from bms_bridge.compile_yaml import ProfileError, read_yaml
 from bms_bridge.modbus import data_size
 
@@ -25,7 +27,7 @@ __all__ = ["ProfileError", "compile_file", "load_profile", "main", "write_table"
 _REQUIRED = ("name", "kind", "title", "source", "licence", "blocks", "fields", "examples")
 _OPTIONAL = {
     "bms": ("line", "cells", "temps", "cell_lsb_mv", "protection", "opens_by", "caveats", "alarms"),
-    "pcs": ("line", "caveats", "writes"),
+    "pcs": ("line", "caveats", "writes", "fallback", "ramp"),
     "meter": ("line", "caveats"),
 }
 BUSES = ("modbus", "serial", "can")
@@ -57,7 +59,7 @@ def compile_file(path):
     kind = top.table(("kind",), free=True)["kind"].word(kinds)
     bus = top.value["bus"].word(BUSES) if "bus" in top.value else "modbus"
     if bus == "can":
-        return compile_can(top, _facts)
+        return compile_told(top, _facts) if kind == "pcs" else compile_can(top, _facts)
     if bus == "serial":
         return compile_serial(top, kind, _facts)
     cells = top.table(_REQUIRED, _OPTIONAL[kind] + _SHARED)
@@ -69,7 +71,7 @@ def compile_file(path):
     values = _facts(cells, kind, layout)
     values.update(_rows(layout, bits))
     values.update(extras(layout, cells))
-    values["WRITES"] = layout.writes(cells["writes"]) if "writes" in cells else ()
+    values["WRITES"] = compile_writes(layout, cells["writes"]) if "writes" in cells else ()
     values["INVERSE"] = _inverse(layout, cells)
     examples = compile_examples(layout, Table(values), cells["examples"])
     proofs = []
@@ -103,9 +105,13 @@ def _facts(cells, kind, layout):
             info["baud"] = line["baud"].integer(300, 1000000)
         if "parity" in line:
             info["parity"] = line["parity"].word(("N", "E", "O"))
+    if "fallback" in cells:  # what the document says of the limits after the watchdog has run out
+        info["fallback"] = cells["fallback"].word(("zero", "unproved", "no limit"))
+    if "ramp" in cells:
+        info["ramp"] = cells["ramp"].text()
     values = {"NAME": name, "KIND": kind, "INFO": info}
     for key, slot in (("cells", 7), ("temps", 8)):
-        count, spot = layout.lengths.get(slot, (0, cells["fields"]))
+        count, spot = layout.lengths.get(slot, (0, cells.get("fields", cells["kind"])))
         stated = cells[key].integer(0, 400) if key in cells else 0
         if stated != count:
             reason = f"the fields hold {count} {key}, the profile says {stated}"
@@ -236,7 +242,7 @@ def _text(value, used=0, indent=0):
 def _all_texts():
     """{path: text} of every file that the shipped profiles make."""
     files = {}
-    vectors = {"modbus": [], "serial": [], "can": []}
+    vectors: dict = {"modbus": [], "serial": [], "can": [], "told": []}
     folder = os.path.join(_HERE, "profiles")
     for name in sorted(os.listdir(folder)):
         if name.endswith(".yaml"):
@@ -244,7 +250,7 @@ def _all_texts():
             texts = table_texts(values, "profiles/" + name)
             for prefix, text in zip(("", "_"), texts):
                 files[os.path.join(_HERE, "tables", prefix + values["NAME"] + ".py")] = text
-            bus = values.get("BUS", "modbus")
+            bus = "told" if "TOLD" in values else values.get("BUS", "modbus")
             vectors[bus] += [(values["NAME"], *row[1:]) for row in values["EXAMPLES"]]
     if os.path.isdir(_BOTH):
         files[os.path.join(_BOTH, "bridge_vectors.py")] = _vector_text("profile, block, data", vectors["modbus"])
@@ -252,6 +258,8 @@ def _all_texts():
         files[os.path.join(_BOTH, "serial_vectors.py")] = _vector_text(wire, vectors["serial"])
         heard = "profile, message, data, values given, values"
         files[os.path.join(_BOTH, "can_vectors.py")] = _vector_text(heard, vectors["can"])
+        said = "profile, frame, values, alarms, data"
+        files[os.path.join(_BOTH, "told_vectors.py")] = _vector_text(said, vectors["told"])
     return files
 
 

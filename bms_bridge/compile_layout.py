@@ -5,7 +5,7 @@
 from fractions import Fraction
 
 from bms_bridge.compile_models import block_age, block_model, float_field, note_user, present, scaled_step
-from bms_bridge.compile_words import FIELDS, TYPES, UNITS
+from bms_bridge.compile_words import FIELDS, FLOATS, TYPES, UNITS
 from bms_bridge.decode import PRODUCT, RECORDS, SIGN_OF, list_form
 
 SIGNED = ("current_ma", "dc_ma", "dc_w", "power_w")
@@ -17,10 +17,6 @@ GROUP_NAMES = {
     "meter": ("measure",),
 }
 OPTIONAL = 8  # group number of signals that may be missing without harm to their group
-
-# what a written register means to the gate (edge.core.tx_gate)
-LIMIT = {("charge", "w"): 1, ("discharge", "w"): 2, ("charge", "ma"): 3, ("discharge", "ma"): 4}
-WATCHDOG = 5
 
 
 def parse_unit(spot, suffix):
@@ -158,7 +154,7 @@ class Layout:
         unknown = ()
         if "unknown" in cells:
             unknown = tuple(item.integer(kind[2], kind[3]) for item in cells["unknown"].items())
-        if kind == TYPES["float32"] and cells["type"].value == "float32":
+        if cells["type"].value in FLOATS:
             return kind, step.numerator, step.denominator, 0, 0, kind[3], ()
         low, high = self._range(cells["range"], step, int(add), kind)
         return kind, step.numerator, step.denominator, int(add), low, high, unknown
@@ -202,7 +198,7 @@ class Layout:
         slot = self.slot(name)
         group = self.names[name][1]
         self._own(group, index, slot, ())
-        if cells["type"].value == "float32":
+        if cells["type"].value in FLOATS:
             float_field(self, cells, Fraction(mul, div), index, at, slot, group)
             return
         quality = OPTIONAL if "optional" in cells and cells["optional"].plain() is True else group
@@ -325,34 +321,3 @@ class Layout:
                     mask |= 1 << groups.index(item.word(list(groups)))
                 self.masks[index] |= mask
                 self.checks[index].append((2 * at, "h" if value < 0 else "H", value, mask))
-
-    def writes(self, spot):
-        """The rows of WRITES: ((address, count, ((offset, what, num, den, rated), ...)), ...)."""
-        rows = []
-        for item in spot.items():
-            cells = item.table(("block", "at", "registers"))
-            index = self.block(cells["block"])
-            at = cells["at"].integer(0, 65535)
-            registers = cells["registers"].items()
-            self.registers(index, cells["at"], at, at + len(registers) - 1)
-            fields = tuple(self._write(k, register) for k, register in enumerate(registers))
-            rows.append((self.blocks[index][2] + at, len(registers), fields))
-        return tuple(rows)
-
-    def _write(self, offset, spot):
-        cells = spot.table(optional=("constant", "limit", "unit", "watchdog"))
-        if "constant" in cells:
-            return (offset, 0, cells["constant"].integer(0, 0xFFFF), 1, 0)
-        if "watchdog" in cells:
-            step = parse_unit(cells["watchdog"], "ms")
-            return (offset, WATCHDOG, step.numerator, step.denominator, 0)
-        if "limit" not in cells or "unit" not in cells:
-            raise spot.wrong("the register has no meaning", "constant: N, limit: charge with unit:, or watchdog: 1 s")
-        side = cells["limit"].word(("charge", "discharge"))
-        words = cells["unit"].text().split()
-        if words[-1] == "%":
-            step = parse_unit(cells["unit"], "ppm") / 1000  # ppm of watts are microwatts
-            return (offset, LIMIT[side, "w"], step.numerator, step.denominator, 1)
-        suffix = "ma" if words[-1] in ("A", "mA") else "w"
-        step = parse_unit(cells["unit"], suffix) * (1000 if suffix == "w" else 1)
-        return (offset, LIMIT[side, suffix], step.numerator, step.denominator, 0)

@@ -5,12 +5,13 @@ states, masks of present cells, values as floating point. All optional: a table 
 
 from fractions import Fraction
 
-from bms_bridge.decode import FLOAT, PRESENT
+from bms_bridge.decode import FLOAT, FLOAT_SWAPPED, PRESENT
 from bms_bridge.poll import POLLING
 
 BASES = (40000, 0, 50000)
 REACH = 4000
 NAN = 0x7FC00000
+NAN_SWAPPED = 0x00007FC0
 
 
 def block_age(cells, row):
@@ -82,12 +83,16 @@ def present(layout, cells, index, slot, group):
 
 
 def float_field(layout, cells, step, index, at, slot, group):
-    """Enter a value of type float32: its bits are taken apart in whole numbers, the same on every runtime."""
+    """Enter a value of type float32 or float32_swapped (low word first): its bits are taken apart in whole
+    numbers, the same on every runtime."""
+    swapped = cells["type"].value == "float32_swapped"
     low, high = (item.integer(-(2**40), 2**40) for item in cells["range"].items())
     bits = layout.new_slot()
     decode = (bits, 1, 1, 0, 0, 0xFFFFFFFF, (), group)
-    layout.scalars[index].append((2 * at, "I", decode, (bits, 1, 1, 0, at, 2, NAN, 0, 0xFFFFFFFF), cells["at"]))
-    layout.derived[index].append((FLOAT, slot, bits, group, low, high, step.numerator, step.denominator))
+    blank = NAN_SWAPPED if swapped else NAN
+    layout.scalars[index].append((2 * at, "I", decode, (bits, 1, 1, 0, at, 2, blank, 0, 0xFFFFFFFF), cells["at"]))
+    kind = FLOAT_SWAPPED if swapped else FLOAT
+    layout.derived[index].append((kind, slot, bits, group, low, high, step.numerator, step.denominator))
 
 
 def extras(layout, cells):

@@ -9,11 +9,11 @@ from bms_bridge.compile_bits import _STRAY, _WORDS, _alarm, _rows
 from bms_bridge.compile_layout import GROUP_NAMES, LISTS, OPTIONAL, SIGNED, Layout, parse_unit
 from bms_bridge.compile_serial_examples import compile_examples
 from bms_bridge.decode import PRODUCT
-from bms_bridge.serial_frames import BITS, BYTES, CHOICE, COUNTED, FRAMINGS, OPEN, TAIL, shape_size
+from bms_bridge.serial_frames import BITS, BYTES, CHOICE, COUNTED, FRAMINGS, OPEN, TAIL, shape_size, write_frame
 from edge.core.records import ALARMS, G_ALARMS, G_CELLS, G_TEMPS
 
 _REQUIRED = ("name", "kind", "bus", "title", "source", "licence", "line", "blocks", "fields", "examples")
-_BMS = ("cells", "temps", "cell_lsb_mv", "protection", "opens_by", "caveats", "alarms", "counts", "require")
+_BMS = ("cells", "temps", "cell_lsb_mv", "protection", "opens_by", "caveats", "alarms", "counts", "require", "switch")
 # type -> (format letter, bytes, lowest raw, highest raw)
 TYPES = {
     "uint8": ("B", 1, 0, 0xFF),
@@ -46,6 +46,8 @@ def compile_serial(top, kind, facts):
     _line(values, cells["line"])
     values.update(_table_rows(layout, bits))
     values["WRITES"] = ()
+    if "switch" in cells:
+        values["SWITCH"] = _switch(values["FRAMING"], cells["switch"])
     values["INVERSE"] = back = {
         "CAVEATS": tuple(item.text() for item in cells["caveats"].items()) if "caveats" in cells else (),
         "FIELDS": tuple(tuple(row[3] for row in sorted(rows, key=lambda row: row[0])) for rows in layout.scalars),
@@ -57,6 +59,16 @@ def compile_serial(top, kind, facts):
     values["EXAMPLES"] = examples
     back["TEMPLATES"] = _templates(layout, examples, cells["examples"])
     return values
+
+
+def _switch(framing, spot):
+    """Row of SWITCH: (command, frame that locks, frame that releases, alarm bits that the lock raises)."""
+    if framing != "jbd":
+        raise spot.wrong("no write is known of this framing", "only jbd has one")
+    cells = spot.table(("command", "lock", "release", "raises"))
+    command = cells["command"].integer(0, 255)
+    off, on = (write_frame(framing, command, bytes.fromhex(cells[key].text())) for key in ("lock", "release"))
+    return command, off, on, sum({1 << ALARMS.index(item.word(list(ALARMS))) for item in cells["raises"].items()})
 
 
 def _line(values, spot):

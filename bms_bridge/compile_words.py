@@ -29,7 +29,9 @@ TYPES = {
     "int32": ("i", 2, -0x80000000, 0x7FFFFFFF),
     "uint8": ("B", 1, 0, 0xFF),
     "float32": ("I", 2, 0, 0xFFFFFFFF),
+    "float32_swapped": ("I", 2, 0, 0xFFFFFFFF),  # low word first
 }
+FLOATS = ("float32", "float32_swapped")
 # kind -> {field: (slot, group)}
 FIELDS = {
     "bms": {

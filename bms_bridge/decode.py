@@ -32,6 +32,7 @@ SIGN_OF = 0  # target = a with the sign of b
 PRODUCT = 1  # target = a * b * mul // div
 PRESENT = 2  # (target, mask, group): places of the list target whose bit in mask is 0 are not known
 FLOAT = 3  # (target, bits, group, low, high, mul, div): target = IEEE 754 bits * mul / div
+FLOAT_SWAPPED = 4  # the same, the low word came first
 
 
 def decode_block(table, index, data, slots):
@@ -157,9 +158,12 @@ def _derive(row, slots):
 
 
 def _derive_checked(row, slots, quality):
-    if row[0] == FLOAT:
-        _, target, bits, group, low, high, mul, div = row
-        value = float_value(slots[bits], mul, div)
+    if row[0] >= FLOAT:
+        kind, target, bits, group, low, high, mul, div = row
+        bits = slots[bits]
+        if kind == FLOAT_SWAPPED:
+            bits = (bits & 0xFFFF) << 16 | bits >> 16
+        value = float_value(bits, mul, div)
         if value is None or not low <= value <= high:
             _worse(quality, group, SENTINEL if value is None else IMPLAUSIBLE)
             value = None

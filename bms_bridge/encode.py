@@ -9,7 +9,7 @@ direction needs lies in a second table, tables/_<name>, so that a board does not
 
 from struct import pack, unpack
 
-from bms_bridge.decode import FLOAT, PRESENT, SIGN_OF
+from bms_bridge.decode import FLOAT, FLOAT_SWAPPED, PRESENT, SIGN_OF
 
 
 def inverse(table):
@@ -88,8 +88,9 @@ def _slots(table, index, sample, power_w):
             slots[a] = None
         elif kind == SIGN_OF:
             slots[a] = abs(value)
-        elif kind == FLOAT:
-            slots[a] = unpack(">I", pack(">f", value * div / mul))[0]
+        elif kind >= FLOAT:
+            bits = unpack(">I", pack(">f", value * div / mul))[0]
+            slots[a] = (bits & 0xFFFF) << 16 | bits >> 16 if kind == FLOAT_SWAPPED else bits
         else:
             slots[a] = _nearest(value * div, slots[b] * mul) if slots[b] else 0
     return slots

@@ -5,12 +5,17 @@
 Limits are written when they change and refreshed three times per watchdog period. They live as long as
 the command that brought them: after its valid_until_ms this class writes zero by itself, and when it
 cannot (the line is down, the controller is dead), the PCS's own watchdog brings them to zero.
+
+Nothing above zero is written before the PCS's own registers say that the watchdog is the site's and that every
+fixed register holds what it must, nor while what it says of its limits is looser than what it acknowledged.
 """
 
-from bms_bridge.decode import Assembler
 from bms_bridge.modbus import REFUSED
 from bms_bridge.poll import Request
+from bms_bridge.readback import Readback, get_raw, put_raw
 from bms_bridge.reader import Reader
+from edge.core.records import G_READBACK, SENTINEL
+from edge.core.records import OK as GOOD
 from edge.core.tx_gate import CHARGE_MA, CHARGE_MW, CONTROL, DISCHARGE_MA, DISCHARGE_MW, WATCHDOG_MS
 
 # What apply answers.
@@ -18,10 +23,13 @@ OK = 0
 FAULT_REFUSED = 1  # the gate did not take the command
 FAULT_RATING = 2  # the device's own rating is not (or not yet) the site's: only zero is written
 FAULT_WRITE = 3  # the last write did not succeed
+FAULT_WATCHDOG = 4  # its watchdog is not (or not yet) read back as the site's: only zero is written
+FAULT_APPLIED = 5  # it acknowledged a limit and holds a looser one: only zero is written
 
 MARGIN_PERCENT = 98  # of the permitted power, for the PCS's own inaccuracy
 RAISE_MS = 500  # a limit is raised at most this often; lowering never waits
 RETRY_MS = 200  # before a failed write is repeated; twice as long each time, up to a third of the watchdog
+DIFFERS_READS = 2  # a write must be found missing so often: the first read may have been on its way
 AGAIN_MS = 50  # after the gate refused one (the command expired on the way: zero follows)
 
 _CHARGE = (CHARGE_MW, CHARGE_MA)
@@ -50,7 +58,12 @@ class Pcs:
         if table.RATED is not None:
             slot, step = table.RATED
             rated = (slot, self.power_w, step - 1, 1)
-        self._state = Assembler(table, rated)
+        if getattr(table, "SCALES", None):
+            from bms_bridge.scale import Scaled
+
+            self._state = Readback(Scaled(table), rated, self._was_read)
+        else:
+            self._state = Readback(table, rated, self._was_read)
         self.reader = Reader(table, unit, self._state, settings)
         self.plan = self.reader.plan
         self.last_failure = 0
@@ -63,6 +76,9 @@ class Pcs:
         self._retry_ms = [None] * len(table.WRITES)
         self._pause_ms = [0] * len(table.WRITES)
         self._raised_ms = None
+        self._differs = [0] * len(table.WRITES)  # reads in a row that did not show what was acknowledged
+        self._looser = [False] * len(table.WRITES)
+        self.unapplied = 0  # acknowledged writes that were found not applied
 
     # ---- Device ------------------------------------------------------------------------------
 
@@ -94,6 +110,10 @@ class Pcs:
         self._until_ms = command.valid_until_ms
         if not self._rating_agrees():
             return FAULT_RATING
+        if not self._watchdog_agrees():
+            return FAULT_WATCHDOG
+        if True in self._looser:
+            return FAULT_APPLIED
         return FAULT_WRITE if any([retry_ms is not None for retry_ms in self._retry_ms]) else OK
 
     def zero(self):
@@ -114,8 +134,9 @@ class Pcs:
         """The Request that is due now, or None: writes first, then reads."""
         index = self._next_write(now_ms)
         if index is not None:
-            address, count, _ = self.table.WRITES[index]
-            return Request(self.unit, 16, address, count, self._write_data(now_ms, index), -1 - index)
+            row = self.table.WRITES[index]
+            function = row[3] if len(row) > 3 else 16
+            return Request(self.unit, function, row[0], row[1], self._write_data(now_ms, index), -1 - index)
         return self.reader.next_request(now_ms)
 
     def reply(self, now_ms, request, data):
@@ -126,6 +147,7 @@ class Pcs:
                 self._raised_ms = now_ms
             self._held[index] = request.data
             self._sent_ms[index] = now_ms
+            self._differs[index] = 0
             self._retry_ms[index] = None
             self._pause_ms[index] = 0
             self.writes += 1
@@ -145,15 +167,17 @@ class Pcs:
     def gate_rules(self):
         """What the gate may let out for this device: (reads, writes) as TxGate wants them."""
         writes = []
-        for address, count, fields in self.table.WRITES:
+        for row in self.table.WRITES:
             rules = []
-            for offset, what, num, den, rated in fields:
+            for field in row[2]:
+                offset, what, num, den, rated = field[:5]
                 if what == WATCHDOG_MS:
                     steps = self.watchdog_ms * den // num
                     rules.append((offset, what, steps, steps))
                 else:
-                    rules.append((offset, what, num * self.power_w if rated else num, den))
-            writes.append((self.unit, 16, address, count, tuple(rules)))
+                    rules.append((offset, what, num * self.power_w if rated else num, den) + field[5:])
+            function = row[3] if len(row) > 3 else 16
+            writes.append((self.unit, function, row[0], row[1], tuple(rules)))
         return self.reader.rules(), tuple(writes)
 
     # ---- writes ---------------------------------------------------------------------------------
@@ -174,7 +198,10 @@ class Pcs:
             if self._retry_ms[index] is not None and now_ms < self._retry_ms[index]:
                 continue
             held = self._held[index]
-            if held is None or now_ms - self._sent_ms[index] >= self.watchdog_ms // 3:
+            if held is None:
+                return index
+            row = self.table.WRITES[index]
+            if (len(row) < 5 or not row[4]) and now_ms - self._sent_ms[index] >= self.watchdog_ms // 3:
                 return index
             if self._write_data(now_ms, index) != held:
                 return index
@@ -185,12 +212,35 @@ class Pcs:
         held = self._held[index]
         if held is None:
             return False
-        for offset, what, _, _, _ in self.table.WRITES[index][2]:
-            if what in _LIMITS:
-                place = 2 * offset
-                if data[place : place + 2] > held[place : place + 2]:
-                    return True
-        return False
+        return _looser(self.table.WRITES[index][2], data, held)
+
+    def _was_read(self, now_ms, block, data):
+        """Block number block came (data: bytes): compare what it shows with what was acknowledged before."""
+        _, first, count = self.table.BLOCKS[block][:3]
+        for index, row in enumerate(self.table.WRITES):
+            at = 2 * (row[0] - first)
+            held = self._held[index]
+            if self.table.BLOCKS[block][0] != 3 or at < 0 or at + 2 * row[1] > 2 * count or held is None:
+                continue
+            if now_ms <= self._sent_ms[index]:
+                continue
+            found = data[at : at + 2 * row[1]]
+            if found == held:
+                self._differs[index] = 0
+                self._looser[index] = False
+                continue
+            self._differs[index] += 1
+            if self._differs[index] == DIFFERS_READS:
+                self.unapplied += 1
+                self._looser[index] = _looser(row[2], found, held)
+                self._held[index] = None  # say it again
+
+    def _watchdog_agrees(self):
+        """True when the PCS was read to hold this site's watchdog, and every fixed register what it must."""
+        record = self._state.record()
+        if record is None or record.watchdog_ms != self.watchdog_ms:
+            return False
+        return record.groups[G_READBACK].quality in (GOOD, SENTINEL)
 
     def _rating_agrees(self):
         if self.table.RATED is None:
@@ -205,6 +255,7 @@ class Pcs:
         if self._raised_ms is None or now_ms - self._raised_ms >= RAISE_MS:
             held = None
         live = self._until_ms is not None and now_ms <= self._until_ms and self._rating_agrees()
+        live = live and self._watchdog_agrees() and True not in self._looser
         made_of = (live, held, self._want_mw, self._want_ma)
         if self._made[index] is None or self._made[index][0] != made_of:
             self._made[index] = (made_of, self._encode(index, live, held))
@@ -213,22 +264,31 @@ class Pcs:
     def _encode(self, index, live, held):
         """Register bytes of write index: the wanted limits when live, none above those in held (bytes or None)."""
         data = bytearray(2 * self.table.WRITES[index][1])
-        for offset, what, num, den, rated in self.table.WRITES[index][2]:
+        for field in self.table.WRITES[index][2]:
+            offset, what, num, den, rated = field[:5]
             if what == WATCHDOG_MS:
                 raw = self.watchdog_ms * den // num
             elif what in _LIMITS:
                 want = self._want_mw if what in _POWER else self._want_ma
                 value = want[0 if what in _CHARGE else 1] if live else 0
-                raw = min(value * den // (num * self.power_w if rated else num), 0x7FFF)
+                raw = min(value * den // (num * self.power_w if rated else num), 0x7FFFFF if len(field) > 5 else 0x7FFF)
                 if rated:
                     raw = min(raw, 1000 * den // num)  # 100 % of the rating, in mW
                 if held is not None:
-                    raw = min(raw, held[2 * offset] << 8 | held[2 * offset + 1])
+                    raw = min(raw, get_raw(held, field))
             else:
                 raw = num
-            data[2 * offset] = raw >> 8 & 0xFF
-            data[2 * offset + 1] = raw & 0xFF
+            put_raw(data, field, raw)
         return bytes(data)
+
+
+def _looser(fields, data, held):
+    """True when data (bytes of a write) allows more than held in any limit, or has another fixed register."""
+    for field in fields:
+        found, said = get_raw(data, field), get_raw(held, field)
+        if found is None or (found > said if field[1] in _LIMITS else found != said):
+            return True
+    return False
 
 
 def _magnitude(value):

@@ -43,6 +43,12 @@ def request_frame(framing, unit, command, body=b""):
     return frame + bytes((sum(frame) & 0xFF,))
 
 
+def write_frame(framing, command, body):
+    """The bytes that set something: what a profile names under switch. framing: jbd, DD 5A in place of DD A5."""
+    frame = request_frame(framing, 0, command, body)
+    return frame[:1] + b"\x5a" + frame[2:]
+
+
 def parse_reply(framing, buffer, unit, command, frames=1):
     """The answer to request_frame anywhere in buffer (bytes from a line).
 

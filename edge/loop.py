@@ -6,31 +6,38 @@ A board awaits, a gateway sleeps, the simulator jumps: the same loop runs in all
 no clock of its own, waits for nothing and is never delayed by a broker, a disk or a slow device.
 """
 
-from edge.core.site import Site
+from edge.core.site import LATE_STEPS, Site
 
 SLICE_MS = 70  # what one slice of longer work may take on a slow board
 
 
-def loop(settings, clock, devices, actuators, store, uplink, seen=None):
+class Late(Exception):
+    """Too many late steps in a short time: the process has to start afresh."""
+
+
+def loop(settings, clock, devices, actuators, store, uplink, seen=None, verify=None):
     """Yield the monotonic time (ms) at which the next step is due; step once per resumption.
 
     A slice of the estimators' longer work is done when the next step is more than two slices away.
 
     settings: checked dict with defaults (edge.core.settings). devices: BMSs, PCS, meter, inputs in settings
-    order, each with read(now_ms). actuators: the PCS, each with apply(command) and zero(). store: load()
-    and save(state). uplink: offer(record) and orders(). seen(site, outcome), when given, is called after
-    each step (status line, watchdog, traces).
+    order, each with read(now_ms). actuators: the PCS, each with apply(command) and zero(). store: load(),
+    save(state) and saved, the state["save"] of the newest state known to be durable. uplink: offer(record) and
+    orders(). seen(site, outcome), when given, is called after each step (status line, watchdog, traces).
+    verify(raw): judges the signature of an order, or None when no key is trusted.
 
-    Whatever goes wrong inside, every actuator is told zero before the error leaves; a port that raises
-    does not keep the others from it. State is saved when the loop is closed in peace.
+    Raises Late after the third late step within a minute. Whatever goes wrong inside, every actuator is told
+    zero before the error leaves; a port that raises does not keep the others from it. State is saved when the
+    loop is closed in peace.
     """
     site = None
     try:
-        site = Site(settings, store.load())
+        site = Site(settings, store.load(), verify)
         while True:
             now_ms = clock.now_ms()
             reads = [device.read(now_ms) for device in devices]
             site.ask(now_ms, devices)
+            site.saved = store.saved
             outcome = site.step(now_ms, clock.utc_s(), reads, uplink.orders())
             for index in range(len(actuators)):
                 actuators[index].apply(outcome.commands[index])  # first the battery, then the world
@@ -40,6 +47,8 @@ def loop(settings, clock, devices, actuators, store, uplink, seen=None):
                 store.save(outcome.state)
             if seen is not None:
                 seen(site, outcome)
+            if site.must_restart:
+                raise Late("%d late steps within a minute, the last by %d ms" % (LATE_STEPS, site.late_ms))
             if clock.now_ms() + 2 * SLICE_MS < outcome.wake_ms:
                 site.work()
             yield outcome.wake_ms

@@ -34,7 +34,14 @@ HOST_ONLY = ("gateway", "compile", "profiles")
 # Modules of a bus that a site without such a line does not need.
 BUSES = {
     "rtu": ("bms_bridge.turns", "bms_bridge.transports.board_rtu"),
-    "can": ("bms_bridge.can", "bms_bridge.isotp", "bms_bridge.crc", "bms_bridge.transports.board_can"),
+    "can": (
+        "bms_bridge.can",
+        "bms_bridge.pcs_can",
+        "edge.shell.presented",
+        "bms_bridge.isotp",
+        "bms_bridge.crc",
+        "bms_bridge.transports.board_can",
+    ),
     "serial": ("bms_bridge.serial_", "bms_bridge.transports.board_serial"),
 }
 HEAD = "# SPDX-License-Identifier: Apache-2.0\n# Copyright 2026 The reuse-edge authors\n"

@@ -30,6 +30,8 @@ OLD_GRADE_DAYS = 3 * 365
 # times UNALIGNED_STD). An LFP pack with hysteresis is never aligned.
 STAND_IN_PERCENT = {"nmc": 5, "lfp": 10}
 STAND_IN_MEND = "cell: FILE of reuse-edge fit for this type, or nmc811, nmc532 or lfp where it is that very cell"
+DEAD_MAN_MS = 10000  # a residual time above this needs a contactor that falls by itself (LIMITS 3.6)
+_WATCHDOG_SLOT = PcsSample._fields.index("watchdog_ms")
 
 
 def remarks(settings, entries, tables):
@@ -158,15 +160,58 @@ def line_problems(settings, entries):
 
 def pcs_problems(settings, entries, table):
     """Remarks on the PCS: control needs a watchdog that can be verified (LIMITS 3.6)."""
-    if has_watchdog(table):
-        return []
-    spot = entries["pcs"].entries()["profile"]
-    problem = "%s has no watchdog that can be read back" % settings["pcs"]["profile"]
-    return [(spot, problem, "use a PCS that falls to zero by itself", True)]
+    pcs = settings["pcs"]
+    keys = entries["pcs"].entries()
+    spot = keys["profile"]
+    if hasattr(table, "TOLD"):
+        return inverter_problems(settings, entries, table)
+    if not has_watchdog(table):
+        problem = "%s has no watchdog that can be read back" % pcs["profile"]
+        return [(spot, problem, "use a PCS that falls to zero by itself", True)]
+    found = []
+    if table.INFO.get("fallback") == "no limit":
+        problem = "%s goes on without limits when its watchdog runs out" % pcs["profile"]
+        found.append((spot, problem, "use a PCS that falls to zero by itself", True))
+    low_ms, high_ms = watchdog_range(table)
+    where = keys.get("watchdog_s", spot)
+    if not low_ms <= pcs["watchdog_ms"] <= high_ms:
+        problem = "%s takes a watchdog of %s to %s" % (pcs["profile"], human("_ms", low_ms), human("_ms", high_ms))
+        found.append((where, problem, "set pcs.watchdog_s inside it", True))
+    if pcs["watchdog_ms"] > DEAD_MAN_MS and not [1 for pack in settings["packs"] if pack.get("contactor")]:
+        problem = "a PCS that goes on for %s after us needs a dead-man contactor" % human("_ms", pcs["watchdog_ms"])
+        mend = "shorten pcs.watchdog_s to %s, or give each pack a contactor" % human("_ms", DEAD_MAN_MS)
+        found.append((where, problem, mend, True))
+    return found
+
+
+def watchdog_range(table):
+    """(shortest, longest) watchdog in ms that the PCS reads back as such."""
+    rows = [row for block in table.FIELDS if block for row in block[1] if row[0] == _WATCHDOG_SLOT]
+    _, mul, div, add, low, high = rows[0][:6]
+    return low * mul // div + add, high * mul // div + add
+
+
+def inverter_problems(settings, entries, table):
+    """Remarks on an inverter that takes this controller for its battery: nothing sets or reads back its time-out, so
+    control needs at every pack a path that opens without it (LIMITS 3.6, 3.7)."""
+    profile = settings["pcs"]["profile"]
+    keys = entries["pcs"].entries()
+    problem = "%s does not tell its current: the closed loop sees only the BMS's" % profile
+    found = [(keys["profile"], problem, "a second look at the current needs another PCS", False)]
+    link = settings["links"][settings["pcs"]["link"]]
+    if table.INFO["bitrate"] != link["bitrate"]:
+        problem = "%s speaks at %d bit/s" % (profile, table.INFO["bitrate"])
+        found.append((keys["connection"], problem, "write :%d at its end" % table.INFO["bitrate"], False))
+    for pack, spot in zip(settings["packs"], entries["packs"].items(), strict=True):
+        if pack.get("contactor") or "opening_path" in spot.entries():
+            continue
+        problem = "the time-out of %s cannot be verified" % profile
+        mend = "name the independent opening path of %s: opening_path: fuse and dead-man contactor K1" % pack["id"]
+        found.append((keys["profile"], problem, mend, True))
+    return found
 
 
 def has_watchdog(table):
     """True when the PCS's table both writes its watchdog and reads it back."""
     writes = any(field[1] == WATCHDOG_MS for row in table.WRITES for field in row[2])
-    slot = PcsSample._fields.index("watchdog_ms")
-    return writes and any(field[0] == slot for block in table.FIELDS if block for field in block[1])
+    return writes and any(field[0] == _WATCHDOG_SLOT for block in table.FIELDS if block for field in block[1])

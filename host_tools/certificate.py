@@ -22,7 +22,7 @@ YES, NO = True, False
 # edge.core.settings has too are the same there.
 FIELDS = (
     (1, "serial", "text", 1, 40, YES, "serial on the label of the pack"),
-    (2, "chemistry", ("lfp", "nmc"), 0, 0, YES, "chemistry of the cells"),
+    (2, "chemistry", ("lfp", "nmc", "lmo"), 0, 0, YES, "chemistry of the cells"),
     (3, "grade", "text", 1, 10, YES, "grade that the test centre gives"),
     (4, "body", "text", 1, 40, YES, "test centre"),
     (5, "number", "text", 1, 40, YES, "number of the certificate at the test centre"),

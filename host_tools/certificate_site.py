@@ -10,6 +10,9 @@ import datetime
 import hashlib
 import os
 
+import yaml
+
+from edge.core.settings import TRUST_ROLES
 from host_tools import certificate, documents
 from host_tools.places import Spot, parse
 from host_tools.units import human, human_key
@@ -45,16 +48,29 @@ class Inside(Spot):
 
 
 def trusted(entry, base):
-    """[Key] of the section trust (a Spot or None): paths of public keys, taken from the folder base."""
-    keys = []
-    for spot in entry.items() if entry is not None else ():
-        keys.append(_opened(spot, base, documents.load_public))
-    return keys
+    """settings["trust"] of the section trust (a Spot or None): a list of key files of test centres, or a map
+    from a role to such a list. Paths are taken from the folder base."""
+    if entry is None:
+        return []
+    sections = {"": entry}
+    if isinstance(entry.node, yaml.MappingNode):
+        sections = entry.entries()
+    rows = []
+    for role, section in sections.items():
+        if role and role not in TRUST_ROLES:
+            raise section.wrong("'%s' is no role" % role, "use one of: %s" % ", ".join(TRUST_ROLES))
+        for spot in section.items():
+            rows.append(_opened(spot, base, lambda path, role=role: documents.trust_row(role, path)))
+    return rows
 
 
-def trust_settings(keys):
-    """settings["trust"]: what a device needs to verify the documents again."""
-    return [{"name": key.name[:40], "id": key.id, "key": key.raw.hex()} for key in keys]
+def certifiers(rows):
+    """[Key] of the rows of trusted() that speak for test centres."""
+    return [
+        documents.Key(row["name"], row["id"], bytes.fromhex(row["key"]))
+        for row in rows
+        if "role" not in row and "kind" not in row
+    ]
 
 
 def _opened(spot, base, read):

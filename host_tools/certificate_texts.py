@@ -53,6 +53,10 @@ PROBLEMS = {
         ("%s is a private key", "name the public one (.pub), and keep this file off every site"),
         ("%s 은(는) 개인 키", "공개 키(.pub)를 지정하고 이 파일은 현장에 두지 마십시오"),
     ),
+    "role": (
+        ("'%s' is no role (there are: %s)", "name one of these"),
+        ("'%s': 없는 역할 (%s)", "이 중 하나를 쓰십시오"),
+    ),
     "field": (
         ("%s: %s", "ask the test centre for a corrected certificate: it is refused whole"),
         ("%s: %s", "시험기관에 정정된 성적서를 요청하십시오: 전체가 거부됩니다"),

@@ -191,10 +191,20 @@ def show(options):
 
 
 def new_key(options):
-    """Make a key pair; returns the exit code."""
-    key = documents.new_key(options.name)
-    say("%s.key  the private key: who has it signs in your name; keep it off every site and in a safe" % options.name)
-    say("%s.pub  the public key: give it to the sites (trust: [%s.pub])" % (options.name, key.name))
+    """Make a key pair, or the secret that a board and its people share; returns the exit code."""
+    line = "[%s.%s]" % (os.path.basename(options.name), "mac" if options.device else "pub")
+    line = line if options.role == core.TRUST_ROLES[0] else "{%s: %s}" % (options.role, line)
+    if options.device:
+        key = documents.new_device_key(options.name)
+        say("%s.mac  a secret of one device: sign with it, and keep it off every other site" % options.name)
+        say("site.yaml of that device:  trust: %s" % line)
+    else:
+        key = documents.new_key(options.name)
+        say(
+            "%s.key  the private key: who has it signs in your name; keep it off every site and in a safe"
+            % options.name
+        )
+        say("%s.pub  the public key: give it to the sites (trust: %s)" % (options.name, line))
     print(key.id)
     return 0
 
@@ -233,10 +243,12 @@ def main(argv):
 
 def key_main(argv):
     """`reuse-edge key new NAME`. Returns 0."""
-    top = argparse.ArgumentParser("reuse-edge key", description="keys that sign certificates")
+    top = argparse.ArgumentParser("reuse-edge key", description="keys that sign certificates and orders")
     verbs = top.add_subparsers(dest="verb", required=True)
     verb = verbs.add_parser("new", help="make a key pair: NAME.key (mode 0600) and NAME.pub")
     verb.add_argument("name", help="name of the key, or its path without the ending")
+    verb.add_argument("--role", choices=core.TRUST_ROLES, default="grade", help="what it will be trusted for")
+    verb.add_argument("--device", action="store_true", help="NAME.mac instead: the secret of one board (HMAC)")
     options = top.parse_args(argv)
     del verb
     return new_key(options)

@@ -28,7 +28,8 @@ VERBS = {
     "sniff": ("host_tools.sniff", "main", "what a CAN bus says, live or from a log; which profile fits", None),
     "fit": ("host_tools.fit", "main", "identify a cell from its test data: the cell file of the estimators", "host"),
     "certificate": ("host_tools.certificate_verbs", "main", "new, sign, show: what a test centre says of a pack", None),
-    "key": ("host_tools.certificate_verbs", "key_main", "new: a key pair that signs certificates", None),
+    "key": ("host_tools.certificate_verbs", "key_main", "new: a key that signs certificates or orders", None),
+    "order": ("host_tools.order", "main", "new, sign, show, send: what is asked of a controller, signed", None),
     "replay": ("host_tools.replay", "main", "run a recorded log through the estimators, with plots", "host"),
     "receive": (
         "host_tools.receiver",
@@ -36,6 +37,8 @@ VERBS = {
         "take records from the broker into a database, then acknowledge",
         None,
     ),
+    "explain": ("host_tools.explain", "main", "why so much could flow at a moment, and who said so", None),
+    "audit": ("host_tools.audit", "main", "verify, export: is the chain of kept records whole", None),
     "sim year": ("simulator.year", "main", "months of operation with faults, from one seed", "sim"),
     "sim serve": ("simulator.serve", "main", "serve a simulated site, or one device of any profile", "sim"),
     "flash": ("host_tools.flash", "main", "put the controller onto a board", "host"),

@@ -12,7 +12,9 @@ import hashlib
 import os
 from collections import namedtuple
 
+from edge.core.settings import TRUST_ROLES
 from edge.shell import cbor
+from edge.shell.signed import envelope, hmac_sha256
 from host_tools import certificate_texts as texts
 
 PREFIX = b"reuse-edge signed document\n"
@@ -131,7 +133,9 @@ def load(path):
 
 
 def public_of(private, name=""):
-    """The Key that belongs to a private key."""
+    """The Key that belongs to a private key; of a DeviceKey it holds the secret itself."""
+    if isinstance(private, DeviceKey):
+        return Key(name, id_of(private.raw), private.raw)
     from cryptography.hazmat.primitives import serialization as form
 
     raw = private.public_key().public_bytes(form.Encoding.Raw, form.PublicFormat.Raw)
@@ -152,6 +156,65 @@ def new_key(stem):
     write_new(stem + ".key", secret, 0o600)
     write_new(stem + ".pub", public)
     return public_of(private, os.path.basename(stem))
+
+
+class DeviceKey:
+    """A key that one board and the people who may give it orders share: HMAC-SHA256 in the place of Ed25519."""
+
+    MARK = b"reuse-edge device key "
+
+    def __init__(self, raw):
+        self.raw = raw
+
+    def sign(self, message):
+        """HMAC of message, 32 bytes."""
+        return hmac_sha256(self.raw, message)
+
+
+def new_device_key(stem):
+    """Write STEM.mac (secret, mode 0600); returns the Key. Raises DocumentError when it exists."""
+    raw = os.urandom(32)
+    write_new(stem + ".mac", DeviceKey.MARK + raw.hex().encode() + b"\n", 0o600)
+    return Key(os.path.basename(stem), id_of(raw), raw)
+
+
+def device_key(data):
+    """The DeviceKey of the bytes of a .mac file, or None when they are none."""
+    text = data[len(DeviceKey.MARK) :].strip()
+    if not data.startswith(DeviceKey.MARK) or len(text) != 64:
+        return None
+    try:
+        return DeviceKey(bytes.fromhex(text.decode("ascii")))
+    except ValueError:
+        return None
+
+
+def load_signing(path, ask=None):
+    """What signs: the DeviceKey of a .mac file, else load_private()."""
+    return device_key(load(path)) or load_private(path, ask)
+
+
+def trust_row(role, path):
+    """One row of settings["trust"] for the key file at path; role: of TRUST_ROLES, "" for a test centre."""
+    if role and role not in TRUST_ROLES:
+        raise DocumentError("role", role, ", ".join(TRUST_ROLES))
+    found = device_key(load(path))
+    name = os.path.splitext(os.path.basename(path))[0][:40]
+    if found is None:
+        key = load_public(path)
+        row = {"name": name, "id": key.id, "key": key.raw.hex()}
+    else:
+        row = {"name": name, "id": id_of(found.raw), "key": found.raw.hex(), "kind": "hmac"}
+    if role and role != TRUST_ROLES[0]:
+        row["role"] = role
+    return row
+
+
+def parse_any(data):
+    """Raise DocumentError unless data has the form of a signed document, whatever kind of key signed it."""
+    parts = envelope(data)
+    if isinstance(parts, str):
+        raise DocumentError("damaged", parts)
 
 
 def write_new(path, data, mode=0o644):

@@ -33,6 +33,20 @@ TALK_S = 5.0  # between two lines of progress
 COUNTS = ("received", "stored", "duplicates", "conflicts", "bad", "refused", "gaps", "commits", "db_errors")
 
 
+def publish(host, port, topic, data, wait_s=10.0):
+    """Give one message (QoS 1, never retained) to a broker; True when it has taken it. Raises OSError."""
+    client = paho.Client(paho.CallbackAPIVersion.VERSION2, clean_session=True)
+    client.connect(host, port, 20)
+    client.loop_start()
+    try:
+        told = client.publish(topic, data, qos=1, retain=False)
+        told.wait_for_publish(wait_s)
+        return told.is_published()
+    finally:
+        client.disconnect()
+        client.loop_stop()
+
+
 class Receiver:
     """Subscribes to bess/v1/<org>/+/+/rec and stores what comes. Two threads: paho's and the database's.
 

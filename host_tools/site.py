@@ -265,9 +265,10 @@ def read_site(path):
     spot = parse(path)
     base = os.path.dirname(os.path.abspath(path))
     settings, entries = read_section(spot, "", ("packs", "pcs", "meter", "uplink", "trust"))
-    keys = certificate_site.trusted(entries.get("trust"), base)
-    if keys:
-        settings["trust"] = certificate_site.trust_settings(keys)
+    trust = certificate_site.trusted(entries.get("trust"), base)
+    keys = certificate_site.certifiers(trust)
+    if trust:
+        settings["trust"] = trust
     links = connections.Links()
     settings["version"] = core.VERSION
     for name in ("packs", "pcs"):

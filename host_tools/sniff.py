@@ -38,7 +38,7 @@ def can_tables():
     from bms_bridge.tables import load
 
     names = sorted(name[:-3] for name in os.listdir(PROFILES) if name.endswith(".py") and name[0] != "_")
-    return [table for table in map(load, names) if getattr(table, "BUS", "modbus") == "can"]
+    return [table for table in map(load, names) if getattr(table, "BUS", "modbus") == "can" and table.KIND == "bms"]
 
 
 def table_of(name):

@@ -182,6 +182,10 @@ SOURCES = {
     "guard": ("guard", "보호"),
     "other pack": ("other pack", "다른 팩"),
     "late step": ("late step", "제어 지연"),
+    "SoH": ("SoH", "SoH"),
+    "imbalance": ("imbalance", "셀 불균형"),
+    "engineer": ("engineer", "엔지니어"),
+    "order": ("order", "명령"),
 }
 
 

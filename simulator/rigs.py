@@ -11,7 +11,7 @@ from zlib import crc32
 
 from edge.core.records import Est
 from edge.core.settings import with_defaults
-from edge.shell.pipe import Rig
+from simulator.can_rig import rig_of
 
 NTP = 3
 
@@ -43,7 +43,7 @@ class Local:
 
     def __init__(self, world, settings, state=None, keep=200):
         self.world = world
-        self.rig = Rig(with_defaults(settings), state, world, keep)
+        self.rig = rig_of(settings)(with_defaults(settings), state, world, keep)
         self.packs = len(settings["packs"])
         self.digest = 0
 

@@ -28,6 +28,10 @@ class SerialWire(Troubles):
         now = sample()
         twin = SerialBms(table, unit, {"id": "twin", "cells": len(now.cell_mv), "temps": len(now.temp_mc)})
         self._questions = {bytes(question): index for index, question in enumerate(twin.gate_rules()[0])}
+        self.closed = True  # its switches carry current
+        self._switch = getattr(table, "SWITCH", None)
+        if self._switch is not None:
+            self._questions.update({self._switch[1]: -1, self._switch[2]: -2})
 
     def stop(self, name):
         """Switch mishap `name` off; a frozen page thaws, an answer held back is gone."""
@@ -53,7 +57,11 @@ class SerialWire(Troubles):
         if "dead_unit" in self.active:  # there is one unit on such a line
             return back
         index = self._questions[question]
-        reply = answer_frame(self.table, index, self._unit, encode_all(self.table, self._page())[index])
+        if index < 0:
+            self.closed = index == -2
+            reply = bytes((0xDD, self._switch[0], 0, 0, 0, 0, 0x77))
+        else:
+            reply = answer_frame(self.table, index, self._unit, encode_all(self.table, self._page())[index])
         if self.strikes("crc_bad"):
             place = self.random.randrange(len(reply))
             reply = reply[:place] + bytes((reply[place] ^ 1 << self.random.randrange(8),)) + reply[place + 1 :]
@@ -66,6 +74,8 @@ class SerialWire(Troubles):
     def _page(self):
         """What the device says, or said when its page froze."""
         sample = self._sample()
+        if not self.closed:
+            sample = sample._replace(current_ma=0, alarms=(sample.alarms or 0) | self._switch[3])
         rest = self.active.get("frozen_at_rest")
         resting = rest is not None and sample.current_ma is not None and abs(sample.current_ma) < rest["ma"]
         if self._frozen is None and ("page_frozen" in self.active or resting):

@@ -116,6 +116,13 @@ def settings(kind="lfp16", packs=1, mode="control", period_ms=1000):
     }
 
 
+def with_inverter(site, profile="pylontech_pcs"):
+    """site (settings) with an inverter on a CAN bus that takes it for its battery."""
+    line = {"kind": "can", "interface": "virtual", "channel": "inverter", "bitrate": 500000}
+    pcs = dict(site["pcs"], profile=profile, link=len(site["links"]), unit=0, facts=_periods(load(profile)))
+    return dict(site, pcs=pcs, links=site["links"] + [line])
+
+
 # How the truth behind a site is: keyword arguments of World beside settings and seed. The demo's world
 # begins at ten in the morning, so that after whole days the sun shines and current flows.
 DEMO_TRUTH = {

@@ -23,6 +23,7 @@ from bms_bridge.tables import load
 from simulator.bms import GOOD
 from simulator.can_serve import SlcanLine, run_bus, run_slcan
 from simulator.can_wire import CanWire
+from simulator.inverter import InverterWire
 from simulator.mishaps import BY_NAME as WORLD_MISHAPS
 from simulator.serial_wire import SerialWire
 from simulator.sites import DEMO_TRUTH, settings
@@ -268,7 +269,9 @@ class Bench:
         def sample():
             return self.world.samples[device]
 
-        if self.kind == "can":
+        if hasattr(table, "TOLD"):
+            self.wire = InverterWire(any(row[4] for row in table.TOLD), seed=options.seed)
+        elif self.kind == "can":
             self.wire = CanWire(table, sample, options.seed, self.unit)
         elif self.kind == "serial":
             self.wire = SerialWire(table, self.unit, sample, options.seed)

@@ -56,7 +56,7 @@ class World:
             SimBms(pack, plant, self.mishaps, seed, k, vices)
             for k, (pack, plant) in enumerate(zip(settings["packs"], self.plants))
         ]
-        self.pcs = SimPcs(settings["pcs"], self.mishaps)
+        self.pcs = _pcs_of(settings["pcs"], self.mishaps)
         self.meter = SimMeter() if settings.get("meter") else None
         energy_wh = sum(float(plant.cell_v.sum()) * plant.usable()[1] for plant in self.plants)
         self.day = FactoryDay(seed, min(0.24 * energy_wh, 0.9 * settings["pcs"]["power_w"]), sunny)
@@ -195,9 +195,26 @@ class World:
         """An FC16 write of data (bytes) at address; True when the device takes it. Only the PCS does."""
         return device == len(self.bms) and self.pcs.write(self.now_ms, address, data)
 
+    def frames(self, device):
+        """CAN frames that device sends by itself now: [(can_id, extended, data), ...]."""
+        return self.pcs.wire.due(self.now_ms) if self.status(device) == ANSWERS else []
+
+    def hear(self, device, frame):
+        """A CAN frame (can_id, extended, data) reaches device."""
+        self.pcs.wire.take(*frame)
+
     def truth(self, pack=0):
         """The Truth of one pack now."""
         return self.plants[pack].truth()
+
+
+def _pcs_of(pcs, mishaps):
+    """The simulated PCS of a site: with registers, or an inverter on a CAN bus."""
+    if not hasattr(load(pcs["profile"]), "TOLD"):
+        return SimPcs(pcs, mishaps)
+    from simulator.inverter import CanPcs  # its wire knows this module
+
+    return CanPcs(pcs, mishaps)
 
 
 def _first(part):

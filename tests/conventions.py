@@ -36,7 +36,7 @@ ROOMS = (
     (
         "gateway",
         ("bms_bridge/transports/gateway_*.py", "edge/shell/gateway*.py"),
-        ("stdlib", "pymodbus", "can", "paho", "systemd", "serial", "edge", "bms_bridge"),
+        ("stdlib", "pymodbus", "can", "paho", "cryptography", "systemd", "serial", "edge", "bms_bridge"),
     ),
     (
         "bridge",

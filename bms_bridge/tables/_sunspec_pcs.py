@@ -6,6 +6,7 @@ CAVEATS = (
     "The base is 40000 and the models follow in the order 1 (L 66), 103, 124.",
     "DCA has no sign: it takes the sign of DCW, which is positive from battery to grid (discharge).",
     "OutWRte and InWRte are percent of WChaMax, which must be the site's power_w (within 10 W).",
+    "The scale factors of its measurements and of WChaMax are read with every poll; that of the limits must be -2 (0.01 %), else none is written.",
     "What the inverter does when RvrtTms runs out (zero, or no limit) is not in the model: commissioning proves it.",
 )
 

@@ -24,7 +24,7 @@ CELL_LSB_MV = 1
 
 PROTECTION = "self_opening"
 
-OPENS_BY = "none"
+OPENS_BY = "command"
 
 BUS = "serial"
 
@@ -136,3 +136,5 @@ RATED = None
 PERIODS_MS = (1000, 1000, None, 1000, 1000, 1000, None, 1000)
 
 WRITES = ()
+
+SWITCH = (225, b"\xdd\x5a\xe1\x02\x00\x03\xff\x1a\x77", b"\xdd\x5a\xe1\x02\x00\x00\xff\x1d\x77", 1048576)

@@ -121,6 +121,9 @@ class PymodbusLine:
             return await client.read_holding_registers(request.address, **where)
         if request.function == 4:
             return await client.read_input_registers(request.address, **where)
+        if request.function == 6:
+            value = request.data[0] << 8 | request.data[1]
+            return await client.write_register(request.address, value, device_id=request.unit & 0xFF)
         values = [request.data[i] << 8 | request.data[i + 1] for i in range(0, len(request.data), 2)]
         return await client.write_registers(request.address, values, device_id=request.unit & 0xFF)
 
@@ -133,6 +136,9 @@ def _data(request, answer):
         if answer.address != request.address or answer.count != request.count:
             return None, BAD_REPLY
         return b"", 0
+    if request.function == 6:
+        sent = request.data[0] << 8 | request.data[1]
+        return (b"", 0) if answer.address == request.address and answer.registers == [sent] else (None, BAD_REPLY)
     if request.function <= 2:
         data = bytearray((len(answer.bits) + 7) // 8)
         for place, bit in enumerate(answer.bits):

@@ -7,7 +7,7 @@ from edge.core import limits as lim
 from edge.core.estimator import DAMAGED, Estimator
 from edge.core.faults import Faults
 from edge.core.guard import guard, stale_limits
-from edge.core.limits import Ramp, combine
+from edge.core.limits import Held, Ramp, combine, readings
 from edge.core.metering import FIELDS, Metering
 from edge.core.records import G_CURRENT, OK, UNKNOWN, Command, Est, Estimates, Limits
 from edge.core.validate import Validator, stale_after_ms
@@ -36,6 +36,7 @@ class Controller:
         self.soc = self.estimator.soc
         self.faults = _faults(state)
         self.ramp = Ramp(pack["maker"])
+        self.held = Held(pack)
         self.guard_ms = stale_limits(pack, period_ms)
         self.mode = f.LOCKED if self.faults.level() == f.LOCK else f.STARTING
         self.believed = None
@@ -88,7 +89,11 @@ class Controller:
         if before == f.OPEN and self.faults.level() < f.TRIP:
             self.mode = f.MODES[before][f.RESTART]
         caps = self._caps(site)
-        self.limits = combine(self.pack, self.believed, self.soc.soc(), caps, self.ramp.allowed(now_ms))
+        soc = self.soc.soc()
+        papers = site.papers[self.index]
+        held = self.held.step(readings(self.pack, self.believed, soc, self.soc.capacity()))
+        ramp = self.ramp.allowed(now_ms)
+        self.limits = combine(now_ms, self.pack, self.believed, held, soc, caps, ramp, papers)
         wanted = Command(
             self.index,
             self.limits.charge_ma,
@@ -100,7 +105,7 @@ class Controller:
             now_ms + site.lease_ms,
             None,
         )
-        command, self.reason = guard(now_ms, self.pack, self.guard_ms, sample, wanted, site.decision)
+        command, self.reason = guard(now_ms, self.pack, self.guard_ms, sample, wanted, site.decision, papers)
         self.limits = _enforced(self.limits, command)
         self._permitted(now_ms, command)
         self.ramp.took(now_ms, command.charge_ma, command.discharge_ma)
@@ -211,6 +216,11 @@ class Controller:
         while len(permits) > 1 and permits[1][0] <= now_ms - self.obey_ms:
             permits.pop(0)
         return max([p[1] for p in permits]), max([p[2] for p in permits])
+
+    def acknowledge(self):
+        """A person lifted the locks, and that is durable."""
+        self.faults.acknowledge()
+        self.mode = f.MODES[self.mode][f.ACKNOWLEDGE]
 
     # ---- what others see ------------------------------------------------------------------------
 

@@ -123,10 +123,31 @@ EVENTS = (
     "anomaly",
     "anomaly over",
     "advice",
+    "limits",
+    "freeze-frame",
+    "order",
+    "journal",
+    "power request",
 )
-(E_NONE, E_MODE, E_RAISED, E_CLEARED, E_QUALITY, E_CLOCK, E_LATE, E_RESTARTED, E_GAP, E_ANOMALY, E_OVER, E_ADVICE) = (
-    range(len(EVENTS))
-)
+(
+    E_NONE,
+    E_MODE,
+    E_RAISED,
+    E_CLEARED,
+    E_QUALITY,
+    E_CLOCK,
+    E_LATE,
+    E_RESTARTED,
+    E_GAP,
+    E_ANOMALY,
+    E_OVER,
+    E_ADVICE,
+    E_LIMITS,
+    E_FRAME,
+    E_ORDER,
+    E_JOURNAL,
+    E_REQUEST,
+) = range(len(EVENTS))
 
 RESTARTS = 3
 SILENT_RESTARTS = 10

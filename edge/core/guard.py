@@ -70,11 +70,16 @@ def _range_reason(pack, sample):
     return G_PASSED
 
 
-def _lowest(pack, key, bms_ma):
-    """Smallest of the documents and the BMS's own limit for key ("charge_ma" or "discharge_ma")."""
+def _lowest(now_ms, pack, key, bms_ma, papers):
+    """Smallest of the documents, of the orders in force and of the BMS's own limit for key ("charge_ma" or
+    "discharge_ma"). papers: ((source, value, until_ms or None, value afterwards or None), ...)."""
     limit = min(pack["maker"][key], pack["grade"][key], bms_ma)
     if pack.get("contract"):
         limit = min(limit, pack["contract"][key])
+    for _, before, until_ms, after in papers:
+        now = before if until_ms is None or now_ms < until_ms else after
+        if now is not None and now < limit:
+            limit = now
     return limit if limit > 0 else 0
 
 
@@ -90,16 +95,16 @@ def _least(pack, key):
     return pack["maker"][key] if grade is None or grade < pack["maker"][key] else grade
 
 
-def _bounds(pack, sample):
-    """(charge_ma, discharge_ma) that raw cells, temperatures, documents and the BMS allow."""
+def _bounds(now_ms, pack, sample, papers):
+    """(charge_ma, discharge_ma) that raw cells, temperatures, documents, orders and the BMS allow."""
     cells = sample.cell_mv[: pack["cells"]]
     temps = sample.temp_mc[: pack["temps"]]
     high = max(cells)
     low = min(cells)
     hot = max(temps)
     cold = min(temps)
-    charge = _lowest(pack, "charge_ma", sample.bms_charge_ma)
-    discharge = _lowest(pack, "discharge_ma", sample.bms_discharge_ma)
+    charge = _lowest(now_ms, pack, "charge_ma", sample.bms_charge_ma, papers[0])
+    discharge = _lowest(now_ms, pack, "discharge_ma", sample.bms_discharge_ma, papers[1])
     hottest = _highest(pack, "temp_max_mc")
     if high >= _highest(pack, "cell_max_mv") or hot >= hottest or cold <= _least(pack, "temp_min_charge_mc"):
         charge = 0
@@ -108,11 +113,12 @@ def _bounds(pack, sample):
     return charge, discharge
 
 
-def guard(now_ms, pack, limits_ms, sample, wanted, decision):
+def guard(now_ms, pack, limits_ms, sample, wanted, decision, papers=((), ())):
     """Return (Command, reason): wanted, lowered to what the raw sample of pack allows now.
 
     pack: its settings. limits_ms: stale_limits(pack, ...). sample: Sample or None. wanted: Command with
-    magnitudes in mA, None counts as 0. decision: number of this decision, one more than the last.
+    magnitudes in mA, None counts as 0. decision: number of this decision, one more than the last. papers:
+    for charging and for discharging, the raw values of leases, narrowings and stops with their times.
     The result's limits are never above wanted's; its voltage is the raw one or None.
     """
     charge = wanted.charge_ma or 0
@@ -125,7 +131,7 @@ def guard(now_ms, pack, limits_ms, sample, wanted, decision):
             reason = _range_reason(pack, sample)
     if reason == G_PASSED:
         pack_mv = sample.pack_mv
-        charge_bound, discharge_bound = _bounds(pack, sample)
+        charge_bound, discharge_bound = _bounds(now_ms, pack, sample, papers)
         if charge > charge_bound or discharge > discharge_bound:
             reason = G_DOCUMENT
         charge = min(charge, charge_bound)

@@ -2,15 +2,18 @@
 # Copyright 2026 The reuse-edge authors
 """What may flow, and who says so: the minimum over named sources, made afresh in every step.
 
-0 is a legal limit. A required input that is missing gives 0; SoC only narrows, and an unknown SoC caps
-at a constant. Every division rounds toward zero current. Only the up-ramp remembers anything.
+0 is a legal limit. A required input that is missing gives 0; SoC, SoH and imbalance only narrow, and what
+is not known of them caps at a constant of the chemistry. Every division rounds toward zero current. Only two
+things remember anything, and both can only narrow: the up-ramp, and Held (hysteresis).
 """
+
+from collections import namedtuple
 
 from edge.core.bounds import bound
 from edge.core.curve import inside
 from edge.core.records import Limits
 
-# Sources in the order of authority; the code is the index.
+# Codes of the sources are the index and go upstream: append only. sources() lists them in order of authority.
 SOURCES = (
     "none",
     "mode",
@@ -27,6 +30,10 @@ SOURCES = (
     "guard",
     "other pack",
     "late step",
+    "SoH",
+    "imbalance",
+    "engineer",
+    "order",
 )
 (
     S_NONE,
@@ -44,147 +51,234 @@ SOURCES = (
     S_GUARD,
     S_OTHER_PACK,
     S_LATE,
+    S_SOH,
+    S_IMBALANCE,
+    S_ENGINEER,
+    S_ORDER,
 ) = range(len(SOURCES))
 
 PPM = 1000000
+SIDES = ("charge_ma", "discharge_ma")  # keys of the documents: charging first, everywhere
 
+# Curves per chemistry. Every curve gives a share (ppm) of the maker's current and 0 outside its domain.
 # Charge over the highest cell: mV relative to cell_max_mv of the maker, or of the test centre where that is
-# narrower; discharge over the lowest cell: mV above cell_min_mv, the same way; share of the maker's current in
-# ppm. Own choice for reused cells: earlier and softer than the curves of public BMS integrations (LFP: full
-# current to 0.25 V, nothing at the maximum), because the strongest cell of a reused pack arrives early and alone.
+# narrower; discharge over the lowest cell: mV above cell_min_mv, the same way. Own choice for reused cells:
+# earlier and softer than the curves of public BMS integrations (LFP: full current to 0.25 V, nothing at the
+# maximum), because the strongest cell of a reused pack arrives early and alone. LMO (spinel, in the first Leaf
+# packs blended with a layered oxide) has the window of NMC and a shorter knee at the bottom: NMC's upper curve,
+# and full discharge current from 0.6 V above the minimum.
 CHARGE_BY_VOLTAGE = {
     "lfp": ((-4000, PPM), (-250, PPM), (-150, 400000), (-80, 100000), (-20, 20000), (0, 0)),
     "nmc": ((-4000, PPM), (-120, PPM), (-60, 300000), (-20, 50000), (0, 0)),
+    "lmo": ((-4000, PPM), (-120, PPM), (-60, 300000), (-20, 50000), (0, 0)),
 }
 DISCHARGE_BY_VOLTAGE = {
     "lfp": ((0, 0), (50, 50000), (200, 300000), (400, PPM), (4000, PPM)),
     "nmc": ((0, 0), (50, 50000), (200, 300000), (500, PPM), (4000, PPM)),
+    "lmo": ((0, 0), (50, 50000), (250, 300000), (600, PPM), (4000, PPM)),
 }
-# Charge and discharge over temperature in milli-°C; 0 outside. LFP and NMC charge at low temperature
-# plates lithium: shape as vendors publish for LFP packs (0, 5, 10, 40, 45, 50, 55 °C).
+# Over temperature in milli-°C. Charging at low temperature plates lithium: shape as vendors publish it for LFP
+# packs (0, 5, 10, 40, 45, 50, 55 °C; dbus-serialbattery) and inside the 0 to 45 °C and -20 to 45 °C that
+# open BMS firmware (Libre Solar) sets for LFP and NMC. LMO loses manganese when it is hot: it goes down from 35 °C.
 CHARGE_BY_TEMPERATURE = {
     "lfp": ((0, 0), (5000, 200000), (12000, PPM), (40000, PPM), (45000, 500000), (55000, 0)),
     "nmc": ((0, 0), (5000, 150000), (15000, PPM), (40000, PPM), (45000, 500000), (55000, 0)),
+    "lmo": ((0, 0), (5000, 150000), (15000, PPM), (35000, PPM), (45000, 300000), (50000, 0)),
 }
 DISCHARGE_BY_TEMPERATURE = {
     "lfp": ((-20000, 0), (-10000, 300000), (5000, PPM), (45000, PPM), (55000, 0)),
     "nmc": ((-20000, 0), (-10000, 300000), (5000, PPM), (45000, PPM), (55000, 0)),
+    "lmo": ((-20000, 0), (-10000, 300000), (5000, PPM), (40000, PPM), (50000, 0)),
 }
 CHARGE_BY_SOC = ((0, PPM), (950000, PPM), (1000000, 200000))
 DISCHARGE_BY_SOC = ((0, 50000), (50000, PPM), (1000000, PPM))
-
-# An LFP pack on its plateau must be able to move to learn its SoC: 0.2 C while the SoC is unknown.
-UNKNOWN_SOC_PPM = 200000
+# Over SoH, present capacity as a share of the nameplate: the maker's current as C-rate of what is left, from
+# 70 % (where second life begins for most makers) down; nothing below 30 %. Own choice.
+BY_SOH = ((300000, 0), (500000, 400000), (700000, PPM), (1500000, PPM))
+# Over the spread of the cell voltages in mV: a spread that resistance and normal imbalance do not explain is a
+# cell that is leaving. foxBMS, for comparison, warns at 300 mV from the mean. Own choice.
+BY_SPREAD = {
+    "lfp": ((0, PPM), (200, PPM), (500, 200000), (1000, 0)),
+    "nmc": ((0, PPM), (150, PPM), (400, 200000), (800, 0)),
+    "lmo": ((0, PPM), (150, PPM), (400, 200000), (800, 0)),
+}
+# What is not known caps at this C-rate: an LFP pack on its plateau must be able to move to learn its SoC.
+UNKNOWN_PPM = {"lfp": 200000, "nmc": 200000, "lmo": 200000}
 UNKNOWN_STD_PPM = 200000  # an SoC less certain than +-20 % counts as unknown
+
 # Up-ramp per second, share of the maker's current; down is at once.
 RAMP_PPM_PER_S = 20000
 
+# Hysteresis: a reading that recedes counts only when it has receded by more than this.
+HELD_MV = 20  # or two LSB of the cell voltage, where that is more
+HELD_MC = 2000
+HELD_PPM = 20000
+TEMP_LSB_MC = 1000  # resolution of temperatures where a profile does not say it (facts["temp_lsb_mc"])
 
-def _least(sources):
-    """(ma, source) of the smallest; None counts as 0; the first of equals binds."""
-    least = None
-    why = S_NONE
-    for source, ma in sources:
-        if ma is None:
-            ma = 0
-        if ma < 0:
-            ma = 0
-        if least is None or ma < least:
-            least = ma
-            why = source
-    return (0, S_NONE) if least is None else (least, why)
+# What the derating looks at, each on its dangerous side by one LSB and held by the hysteresis; None = not known.
+# full_ppm, empty_ppm: the SoC as charging and discharging see it. *_mv: cells. *_mc: temperatures.
+View = namedtuple("View", ("high_mv", "low_mv", "hot_mc", "cold_mc", "full_ppm", "empty_ppm", "soh_ppm", "spread_mv"))
+_WORSE = (1, -1, 1, -1, 1, -1, -1, 1)  # direction in which each of View is dangerous
 
 
-def _share(reference_ma, ppm):
-    return None if ppm is None else reference_ma * ppm // PPM
-
-
-def _by_temperature(curve, believed, low_mc, high_mc, reference_ma):
-    """Limit in mA by the hottest and the coldest sensor; None when the temperature is not known."""
+def readings(pack, believed, soc, capacity):
+    """View of this step, without hysteresis. soc: Est in ppm, capacity: Est in mAh."""
+    facts = pack["facts"]
+    lsb_mv = facts.get("cell_lsb_mv") or 1
+    lsb_mc = facts.get("temp_lsb_mc") or TEMP_LSB_MC
+    high, low = believed.cell_max_mv, believed.cell_min_mv
     hot, cold = believed.temp_max_mc, believed.temp_min_mc
+    mah = capacity.value
+    return View(
+        None if high is None else high + lsb_mv,
+        None if low is None else low - lsb_mv,
+        None if hot is None else hot + lsb_mc,
+        None if cold is None else cold - lsb_mc,
+        soc.value,
+        soc.value,
+        None if mah is None else mah * PPM // pack["capacity_mah"],
+        None if high is None or low is None else high - low + 2 * lsb_mv,
+    )
+
+
+class Held:
+    """Hysteresis of one pack: every reading with a play, which follows at once to the dangerous side.
+
+    What step() returns is never less dangerous than what it got, so it can only narrow. A reading that moves by
+    less than its play changes nothing: a threshold crossed to and fro gives one transition.
+    """
+
+    def __init__(self, pack):
+        play_mv = max(HELD_MV, 2 * (pack["facts"].get("cell_lsb_mv") or 1))
+        self._play = (play_mv, play_mv, HELD_MC, HELD_MC, HELD_PPM, HELD_PPM, HELD_PPM, play_mv)
+        self._last = [None] * len(_WORSE)
+
+    def step(self, view):
+        """The View that counts. What is not known now is not known; what was held stays for its return."""
+        held = []
+        for i in range(len(_WORSE)):
+            value = view[i]
+            if value is not None:
+                value *= _WORSE[i]
+                if self._last[i] is not None:
+                    value = max(value, min(self._last[i], value + self._play[i]))
+                self._last[i] = value
+                value *= _WORSE[i]
+            held.append(value)
+        return View(*held)
+
+
+def in_force(now_ms, papers, source, ma):
+    """The smallest of ma and what the papers of source say now.
+
+    papers: ((source, value, until_ms or None, value afterwards or None), ...): None as a time = for ever, None
+    as a value = says nothing.
+    """
+    for whose, value, until_ms, after in papers:
+        if until_ms is not None and now_ms >= until_ms:
+            value = after
+        if whose == source and value is not None:
+            ma = min(ma, value)
+    return ma
+
+
+def _share(full_ma, ppm):
+    return None if ppm is None else full_ma * ppm // PPM
+
+
+def _by_temperature(curve, view, low_mc, high_mc, full_ma):
+    """Limit in mA by the hottest and the coldest sensor; None when the temperature is not known."""
+    hot, cold = view.hot_mc, view.cold_mc
     if hot is None or cold is None:
         return None
     if hot >= high_mc or cold <= low_mc:
         return 0
-    return _share(reference_ma, min(inside(curve, hot), inside(curve, cold)))
+    return _share(full_ma, min(inside(curve, hot), inside(curve, cold)))
 
 
-def _by_soc(pack, curve, soc, reference_ma):
-    """SoC only narrows: unknown gives the constant cap, never zero and never no limit."""
-    if soc.value is None or soc.std > UNKNOWN_STD_PPM:
-        return min(reference_ma, pack["capacity_mah"] * UNKNOWN_SOC_PPM // PPM)
-    return _share(reference_ma, inside(curve, soc.value))
+def _narrowing(curve, x, known, full_ma, cap_ma):
+    """Limit in mA by a curve that only narrows: unknown gives the cap, hardly known the smaller of both."""
+    if x is None:
+        return cap_ma
+    ma = _share(full_ma, inside(curve, x))
+    return ma if known else min(ma, cap_ma)
 
 
-def charge_sources(pack, believed, soc):
-    """((source, mA or None), ...) for charging; None = a required input is missing."""
-    maker, grade, contract = pack["maker"], pack["grade"], pack.get("contract")
-    full = maker["charge_ma"]
+def _derated(pack, view, soc_known, full):
+    """Rows of the local derating: ((source, charge_ma or None, discharge_ma or None), ...)."""
     kind = pack["chemistry"]
-    lsb = pack["facts"].get("cell_lsb_mv") or 1
-    high = believed.cell_max_mv
-    volts = None if high is None else inside(CHARGE_BY_VOLTAGE[kind], high + lsb - bound(pack, "cell_max_mv"))
-    return (
-        (S_MAKER, full),
-        (S_GRADE, grade["charge_ma"]),
-        (S_CONTRACT, contract["charge_ma"] if contract else full),
-        (S_BMS, believed.bms_charge_ma),
-        (S_VOLTAGE, _share(full, volts)),
+    unknown_ma = pack["capacity_mah"] * UNKNOWN_PPM[kind] // PPM
+    caps = (min(full[0], unknown_ma), min(full[1], unknown_ma))
+    high, low = view.high_mv, view.low_mv
+    high_ppm = None if high is None else inside(CHARGE_BY_VOLTAGE[kind], high - bound(pack, "cell_max_mv"))
+    low_ppm = None if low is None else inside(DISCHARGE_BY_VOLTAGE[kind], low - bound(pack, "cell_min_mv"))
+    hottest = bound(pack, "temp_max_mc")
+    coldest = (bound(pack, "temp_min_charge_mc"), bound(pack, "temp_min_mc"))
+    rows = [
+        (S_VOLTAGE, _share(full[0], high_ppm), _share(full[1], low_ppm)),
         (
             S_TEMPERATURE,
-            _by_temperature(
-                CHARGE_BY_TEMPERATURE[kind],
-                believed,
-                bound(pack, "temp_min_charge_mc"),
-                bound(pack, "temp_max_mc"),
-                full,
-            ),
+            _by_temperature(CHARGE_BY_TEMPERATURE[kind], view, coldest[0], hottest, full[0]),
+            _by_temperature(DISCHARGE_BY_TEMPERATURE[kind], view, coldest[1], hottest, full[1]),
         ),
-        (S_SOC, _by_soc(pack, CHARGE_BY_SOC, soc, full)),
-    )
-
-
-def discharge_sources(pack, believed, soc):
-    """((source, mA or None), ...) for discharging; None = a required input is missing."""
-    maker, grade, contract = pack["maker"], pack["grade"], pack.get("contract")
-    full = maker["discharge_ma"]
-    kind = pack["chemistry"]
-    lsb = pack["facts"].get("cell_lsb_mv") or 1
-    low = believed.cell_min_mv
-    volts = None if low is None else inside(DISCHARGE_BY_VOLTAGE[kind], low - lsb - bound(pack, "cell_min_mv"))
-    return (
-        (S_MAKER, full),
-        (S_GRADE, grade["discharge_ma"]),
-        (S_CONTRACT, contract["discharge_ma"] if contract else full),
-        (S_BMS, believed.bms_discharge_ma),
-        (S_VOLTAGE, _share(full, volts)),
         (
-            S_TEMPERATURE,
-            _by_temperature(
-                DISCHARGE_BY_TEMPERATURE[kind], believed, bound(pack, "temp_min_mc"), bound(pack, "temp_max_mc"), full
-            ),
+            S_SOC,
+            _narrowing(CHARGE_BY_SOC, view.full_ppm, soc_known, full[0], caps[0]),
+            _narrowing(DISCHARGE_BY_SOC, view.empty_ppm, soc_known, full[1], caps[1]),
         ),
-        (S_SOC, _by_soc(pack, DISCHARGE_BY_SOC, soc, full)),
-    )
+    ]
+    for source, curve, x in ((S_SOH, BY_SOH, view.soh_ppm), (S_IMBALANCE, BY_SPREAD[kind], view.spread_mv)):
+        both = [_narrowing(curve, x, True, full[i], caps[i]) for i in (0, 1)]
+        rows.append((source, both[0], both[1]))
+    return rows
 
 
-def combine(pack, believed, soc, caps, ramp):
+def sources(now_ms, pack, believed, view, soc_known, papers):
+    """[(source, charge_ma or None, discharge_ma or None), ...] in order of authority; None = a required input
+    is missing. papers: (for charging, for discharging), see in_force()."""
+    full = [pack["maker"][key] for key in SIDES]
+    contract = pack.get("contract") or pack["maker"]
+    rows = []
+    if believed.pack_mv is None or believed.current_ma is None:
+        rows.append((S_INPUT, None, None))
+    rows.append((S_MAKER, full[0], full[1]))
+    rows.append((S_GRADE, pack["grade"]["charge_ma"], pack["grade"]["discharge_ma"]))
+    rows.append((S_BMS, believed.bms_charge_ma, believed.bms_discharge_ma))
+    rows.extend(_derated(pack, view, soc_known, full))
+    for source, least in ((S_CONTRACT, contract), (S_ENGINEER, pack["maker"]), (S_ORDER, pack["maker"])):
+        said = [in_force(now_ms, papers[i], source, least[SIDES[i]]) for i in (0, 1)]
+        rows.append((source, said[0], said[1]))
+    return rows
+
+
+def least(rows, column):
+    """(ma, source) of the smallest of rows[..][column]; None counts as 0, and so does what is below; the first
+    of equals binds."""
+    ma, why = None, S_NONE
+    for row in rows:
+        value = max(row[column] or 0, 0)
+        if ma is None or value < ma:
+            ma, why = value, row[0]
+    return ma or 0, why
+
+
+def combine(now_ms, pack, believed, view, soc, caps, ramp, papers):
     """Limits of one pack now.
 
-    soc: Est in ppm. caps: (charge, discharge), each None (no cap) or (source, 0): mode, input, fault or
-    lateness force that direction to zero. ramp: (charge_ma, discharge_ma) that the up-ramp allows.
+    view: of Held. soc: Est in ppm. caps: (charge, discharge), each None (no cap) or (source, 0): mode, input,
+    fault or lateness force that direction to zero. ramp: (charge_ma, discharge_ma) that the up-ramp allows.
+    papers: of the orders in force, see sources().
     """
-    charge = charge_sources(pack, believed, soc)
-    discharge = discharge_sources(pack, believed, soc)
-    both = tuple([(charge[i][0], charge[i][1], discharge[i][1]) for i in range(len(charge))])
-    # what forces zero comes first: of equal zeros the reader wants the cause, not the consequence
-    if caps[0] is not None:
-        charge = (caps[0],) + charge
-    if caps[1] is not None:
-        discharge = (caps[1],) + discharge
-    charge_ma, charge_why = _least(charge + ((S_RAMP, ramp[0]),))
-    discharge_ma, discharge_why = _least(discharge + ((S_RAMP, ramp[1]),))
-    return Limits(charge_ma, charge_why, discharge_ma, discharge_why, believed.bms_charge_mv, both)
+    soc_known = soc.std is not None and soc.std <= UNKNOWN_STD_PPM
+    rows = sources(now_ms, pack, believed, view, soc_known, papers)
+    found = []
+    for side in (0, 1):
+        # what forces zero comes first: of equal zeros the reader wants the cause, not the consequence
+        ordered = [] if caps[side] is None else [(caps[side][0], 0, 0)]
+        ordered.extend(rows)
+        ordered.append((S_RAMP, ramp[0], ramp[1]))
+        found.extend(least(ordered, side + 1))
+    return Limits(found[0], found[1], found[2], found[3], believed.bms_charge_mv, tuple(rows))
 
 
 class Ramp:

@@ -7,6 +7,7 @@ Only integers and short texts leave; keys come from the metric registry, in grow
 
 from edge.core import faults as f
 from edge.core.anomalies import BMS_CAPACITY, BMS_SOC, BMS_SOH
+from edge.core.audit import Audit, flat
 from edge.core.power import CHARGE, DISCHARGE
 from edge.core.records import Record
 from edge.core.registry import KEYS
@@ -45,6 +46,7 @@ class Reporter:
         self._burst_ms = None
         self._anomalies = [{} for _ in settings["packs"]]
         self._advice = [0 for _ in settings["packs"]]
+        self.audits = [Audit(pack) for pack in settings["packs"]]
         self.recent = []  # newest events for the view: (now_ms, pack, event, fault, detail)
         dropped = state.get("dropped") if isinstance(state, dict) else 0
         self.dropped_events = dropped if isinstance(dropped, int) else 0
@@ -56,6 +58,9 @@ class Reporter:
         for pack, event, fault in events:
             self._event(records, stamp, site, pack, event, fault)
         for i in range(len(site.packs)):
+            news = [(event, fault) for pack, event, fault in events if pack == i]
+            for cls, values in self.audits[i].step(now_ms, site.packs[i], news):
+                records.append(Record(cls, i, stamp[0], stamp[1], stamp[2], body(values)))
             self._watch_quality(records, stamp, site, i)
             self._watch_anomalies(records, stamp, site, i)
             self._watch_advice(records, stamp, site, i)
@@ -210,6 +215,8 @@ def _telemetry(site, i, _):
         ("charge_why", pack.limits.charge_why),
         ("discharge_limit", pack.limits.discharge_ma),
         ("discharge_why", pack.limits.discharge_why),
+        ("sources", flat(pack.limits.sources)),
+        ("active", pack.faults.names()),
         ("mode", pack.mode),
         ("late", site.late_ms),
         ("late_max", site.late_max_ms),
@@ -276,6 +283,11 @@ def _identity(site, i, _):
             ("grade", "%s %s %s" % (grade["grade"], grade["body"], grade["date"])),
             ("serial", pack.get("serial")),
             ("cells", pack["cells"]),
+            ("grade_number", grade.get("number")),
+            ("grade_version", grade.get("version")),
+            ("grade_signer", grade.get("signer")),
+            ("grade_hash", grade.get("hash")),
+            ("grade_until", grade.get("valid_until")),
         )
     )
 

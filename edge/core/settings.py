@@ -24,7 +24,10 @@ SETTINGS = (
     ("", "mode", ("observe", "control"), 0, 0, REQUIRED, "observe writes nothing; control is a decision of a person"),
     ("", "period_ms", "int", 100, 10000, 1000, "control period; commands live three of them"),
     ("", "late_ms", "int", 50, 5000, 300, "a later step gives zero permit: 300 gateway, 500 board, 1000 with PSRAM"),
+    ("", "journal_kb", "int", 16, 1048576, OPTIONAL, "room for the journal on disk; absent: gateway 65536, board none"),
     ("", "lease_ms", "int", 1000, 3000, 2000, "life of a command, three periods at most: 2 s gateway, 3 s board"),
+    ("", "sunspec_port", "int", 0, 65535, 0, "SunSpec server on the gateway for an energy manager on site; 0: none"),
+    ("", "sunspec_host", "str", 1, 100, "127.0.0.1", "address the SunSpec server listens on: anybody there may read"),
     ("pack", "id", "str", 1, 40, REQUIRED, "name of the pack in every record"),
     ("pack", "serial", "str", 1, 40, OPTIONAL, "serial on the label; another serial starts estimation afresh"),
     ("pack", "profile", "str", 1, 60, REQUIRED, "profile of the BMS"),
@@ -32,9 +35,10 @@ SETTINGS = (
     ("pack", "unit", "int", 0, 247, REQUIRED, "unit id on that line"),
     ("pack", "string", "int", 1, 64, OPTIONAL, "which string of a SunSpec bank; 1 when absent"),
     ("pack", "max_registers", "int", 2, 125, OPTIONAL, "most registers per request, below what its profile says"),
+    ("pack", "bms_switch", "int", 0, 1, OPTIONAL, "1: in control its BMS is told to lock its switches while it is open"),
     ("pack", "cells", "int", 1, 400, REQUIRED, "cells in series, fixed at commissioning; a change is a fault"),
     ("pack", "temps", "int", 1, 64, REQUIRED, "temperature sensors in use"),
-    ("pack", "chemistry", ("lfp", "nmc"), 0, 0, REQUIRED, "chooses OCV table and derating curves"),
+    ("pack", "chemistry", ("lfp", "nmc", "lmo"), 0, 0, REQUIRED, "chooses OCV table and derating curves"),
     ("pack", "capacity_mah", "int", 100, 5000000, REQUIRED, "nameplate capacity, when new"),
     ("pack.maker", "charge_ma", "int", 0, 2000000, REQUIRED, "manufacturer's absolute charge current"),
     ("pack.maker", "discharge_ma", "int", 0, 2000000, REQUIRED, "manufacturer's absolute discharge current"),
@@ -83,6 +87,9 @@ SETTINGS = (
 
 # Pairs (narrower, wider) that must not be looser: the smallest source wins, a looser one is refused.
 NARROWER = (("grade", "maker"), ("contract", "maker"))
+
+# Whose a trusted key is; what each may ask for stands in edge.core.orders.ROLES.
+TRUST_ROLES = ("grade", "operator", "engineer", "commission")
 
 _LINK_KINDS = ("tcp", "rtu", "serial", "can")
 
@@ -145,6 +152,8 @@ def _check_pack(place, pack, links):
     _check_section(place, "pack", pack, ("maker", "grade", "contract", "facts", "cell"))
     if pack.get("cell") is not None:
         check_cell(place + "cell", pack["cell"])
+    elif pack["chemistry"] == "lmo":
+        raise SettingsError(place + "cell", "there is no built-in cell for lmo", "make its file with reuse-edge fit")
     _check_section(place + "maker.", "pack.maker", pack.get("maker"), ())
     _check_section(place + "grade.", "pack.grade", pack.get("grade"), ())
     if pack.get("contract") is not None:
@@ -226,6 +235,8 @@ def check(settings):
     for index, key in enumerate(settings.get("trust") or ()):
         if not isinstance(key, dict) or len(key.get("key") or "") != 64 or len(key.get("id") or "") != 16:
             raise SettingsError("trust[%d]" % index, "is no public key", "make the settings from site.yaml again")
+        if (key.get("role") or TRUST_ROLES[0]) not in TRUST_ROLES:
+            raise SettingsError("trust[%d]" % index, "has an unknown role", "use one of: " + ", ".join(TRUST_ROLES))
     for name in ("meter", "uplink"):
         if settings.get(name) is not None:
             _check_section(name + ".", name, settings[name], ("facts",))

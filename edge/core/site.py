@@ -7,6 +7,7 @@ from collections import namedtuple
 from edge.core import faults as f
 from edge.core import limits as lim
 from edge.core.controller import Controller
+from edge.core.durable import Durable
 from edge.core.records import G_CURRENT, G_MEASURE, OK, Command, Inputs, Outcome
 from edge.core.report import Reporter
 from edge.core.second import LOOK_MS, Energy
@@ -24,9 +25,12 @@ SHARE_MARGIN_PPM = 50000
 SHARE_FLOW_PPM = 50000
 SHARE_READS = 60  # one look may catch packs at different moments: this many before the worst case ends
 
+BY_ORDER = 1  # edge.core.requests.S_ORDER
+
 # What concerns every pack in one step. shares: each pack's current by the PCS or None. late: the step
 # came too late. controls: this site writes. started_ms: first step. pcs_count: fresh reads of the PCS.
-# inputs: Inputs or None when there are none; inputs_missing: there are, but nothing recent came.
+# inputs: Inputs or None when there are none; inputs_missing: there are, but nothing recent came. papers: per
+# pack what the orders in force allow (edge.core.limits.in_force), for charging and for discharging.
 SiteView = namedtuple(
     "SiteView",
     (
@@ -41,14 +45,20 @@ SiteView = namedtuple(
         "shares",
         "inputs",
         "inputs_missing",
+        "papers",
     ),
 )
+NO_PAPERS = ((), ())
+LATE_STEPS, LATE_WINDOW_MS = 3, 60000  # so many late steps in so short a time: start afresh
 
 
 class Site:
-    """Controller of one site. settings: checked dict with defaults; state: dict of the store or None."""
+    """Controller of one site. settings: checked dict with defaults; state: dict of the store or None.
 
-    def __init__(self, settings, state=None):
+    verify(raw): judges the signature of an order (edge.core.orders), or None when no key is trusted.
+    """
+
+    def __init__(self, settings, state=None, verify=None):
         self.settings = settings
         period_ms = settings["period_ms"]
         packs = settings["packs"]
@@ -56,11 +66,17 @@ class Site:
         saved = state.get("packs")
         if not isinstance(saved, list) or len(saved) != len(packs):
             saved = [None] * len(packs)
+        number = state.get("save")
+        self.durable = Durable(number if isinstance(number, int) else 0)
+        self.saved = self.durable.saved  # the loop keeps it: number of the newest durable state
+        self.orders = self._orders(state.get("orders"), verify)
         obey_ms = settings["pcs"]["obey_ms"]
         self.packs = [Controller(i, packs[i], period_ms, obey_ms, saved[i]) for i in range(len(packs))]
         self.lease_ms = max(1000, min(LEASE_PERIODS * period_ms, settings["lease_ms"]))
         if self.lease_ms < period_ms + 1000:
             self.lease_ms = period_ms + 1000  # a command must reach the next step
+        self._late = []  # times of the last late steps
+        self.must_restart = False  # the loop leaves with Late after this step
         boot = state.get("boot")
         self.boot = boot + 1 if isinstance(boot, int) else 1
         self.decision = 0
@@ -72,6 +88,7 @@ class Site:
         self.share_reads = 0
         pcs_periods = [p for p in settings["pcs"]["facts"]["periods_ms"] if p is not None]
         self.pcs_stale_ms = stale_after_ms(max(max(pcs_periods), period_ms))
+        self.requests = None
         self.pcs = None
         self.meter = None
         self.energy = self._energy(state.get("energy"))
@@ -118,12 +135,12 @@ class Site:
         """One control step.
 
         now_ms: monotonic. utc: (seconds or None, clock quality). reads: newest record or None of every
-        device in settings order (packs, PCS, meter if any, inputs if any). orders: raw bytes received;
-        this version acts on none. Returns Outcome; its commands are one per
-        actuator (the PCS), complete in every step.
+        device in settings order (packs, PCS, meter if any, inputs if any). orders: raw bytes received. Returns
+        Outcome; its commands are one per actuator (the PCS), complete in every step.
         """
         self._time(now_ms)
         self._clock(utc)
+        verdicts = self._ordered(now_ms, utc, orders)
         count = len(self.packs)
         self.pcs = reads[count]
         rest = list(reads[count + 1 :])
@@ -148,6 +165,7 @@ class Site:
             shares,
             inputs,
             inputs_missing,
+            (NO_PAPERS,) * count if self.orders is None else self.orders.papers(),
         )
         guarded = []
         events = []
@@ -156,10 +174,20 @@ class Site:
             guarded.append(command)
             events.extend([(i, event, fault) for event, fault in news])
         command = self._together(now_ms, guarded, shares)
-        records = self.reporter.step(now_ms, utc, self, view, events)
+        records = verdicts + self.reporter.step(now_ms, utc, self, view, events)
+        if self.requests is not None:
+            records = records + self.requests.step(now_ms, utc, command, self.pcs if pcs_here else None)
         state = self._state(now_ms, events)
         self.wake_ms = self._next(now_ms)
         return Outcome((command,), records, state, self.wake_ms, self.decision, self._trace(now_ms, command))
+
+    def request(self, now_ms, power_w, valid_until_ms, source):
+        """Take a request for power (edge.core.requests): in force from the next step on. True when it was taken."""
+        if self.requests is None:
+            from edge.core.requests import Requests
+
+            self.requests = Requests()
+        return self.requests.ask(now_ms, power_w, valid_until_ms, source)
 
     def pcs_was_seen(self, now_ms):
         """True when a silent PCS is a fault: it was seen before, or 10 s have passed since the start."""
@@ -173,6 +201,28 @@ class Site:
         self.late_ms = max(0, now_ms - self.wake_ms)
         if self.late_ms > self.late_max_ms:
             self.late_max_ms = self.late_ms
+        if self.late_ms > self.settings["late_ms"]:
+            self._late = [at_ms for at_ms in self._late if now_ms - at_ms < LATE_WINDOW_MS] + [now_ms]
+            self.must_restart = len(self._late) >= LATE_STEPS
+
+    def _orders(self, saved, verify):
+        """The orders of this site; None (and not imported) when nobody can give any and none is in force."""
+        if verify is None and not saved:
+            return None
+        from edge.core.orders import Orders
+
+        return Orders(self.settings, self.durable, saved, verify)
+
+    def _ordered(self, now_ms, utc, orders):
+        """Take the orders that arrived, and let in force what is durable now; the records about them."""
+        self.durable.saved = self.saved
+        if self.orders is None:
+            return []
+        records = self.orders.step(now_ms, utc, orders, self)
+        asked, self.orders.asked = self.orders.asked, None
+        if asked is not None:
+            self.request(now_ms, asked[0], asked[1], BY_ORDER)
+        return records
 
     def _next(self, now_ms):
         """The next point of the grid of periods that lies in the future."""
@@ -296,7 +346,9 @@ class Site:
                 self._unsaved = True
             if event == f.E_RAISED and f.FAULTS[fault][1] == f.LOCK:
                 locking = True
-        if self._saved_ms is not None and not locking:
+        if self.durable.is_waiting():
+            self._unsaved = True
+        if self._saved_ms is not None and not locking and not self.durable.is_wanted():
             wait_ms = SAVE_EVENT_MS if self._unsaved else SAVE_EVERY_MS
             if now_ms - self._saved_ms < wait_ms:
                 return None
@@ -315,11 +367,13 @@ class Site:
         """Everything that must survive a restart, as a dict of integers, strings, lists and None."""
         return {
             "version": 1,
+            "save": self.durable.next(),
             "boot": self.boot,
             "utc_s": self._utc[0] if self._utc[1] >= TRUSTED_CLOCK else None,
             "packs": [pack.state() for pack in self.packs],
             "report": self.reporter.state(),
             "energy": self.energy and self.energy.state(),
+            "orders": None if self.orders is None else self.orders.state(),
         }
 
     def _trace(self, now_ms, command):

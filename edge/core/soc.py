@@ -31,19 +31,20 @@ LOST_SHARE = 0.003
 MAX_GAP_V = 0.005  # half the distance of the branches
 OFF_STD = 0.15  # SoC after a restart, against the one saved, when nobody knows how long it lasted
 STD_GAIN = 0.01  # gain of the current sensor: not observable from current and voltage, part of every capacity
-STD_CURVE_V = {"nmc": 0.015, "lfp": 0.012}  # OCV table of the type against this pack's, before an alignment
+# OCV table of the type against this pack's, before an alignment. LMO has no built-in cell: it runs on its own file.
+STD_CURVE_V = {"nmc": 0.015, "lfp": 0.012, "lmo": 0.015}
 ALIGNED_CURVE_V = 0.005  # and after it
 ALIGNED_CURVE_Z = 0.003
 STRANGE = 3.0  # a built-in cell stands for a chemistry, not for this type: its curves are that much worse
 # A flat table and a voltage reading that is a few mV off: while the steepest place visited lately is s V per
 # unit of SoC, the reading's constant error (and on LFP what is not known of the hysteresis) shifts the SoC by
 # FLAT_V / s.
-FLAT_V = {"nmc": 0.004, "lfp": 0.015}
-UNALIGNED_STD = {"nmc": 0.02, "lfp": 0.04}
+FLAT_V = {"nmc": 0.004, "lfp": 0.015, "lmo": 0.008}
+UNALIGNED_STD = {"nmc": 0.02, "lfp": 0.04, "lmo": 0.04}
 # And the curve of an aged NMC cell is another one: the new cell's table read at perfect rest is wrong by 4.5 % rms at
 # 80 % SoH and by 8.2 % at 65 % (simulated porous-electrode cells): this share of what the certificate says is lost.
 # On LFP the steps of graphite move up by their place (a third, two thirds) times the share of lithium that is lost.
-AGED_STD = {"nmc": 0.23, "lfp": 0.3}
+AGED_STD = {"nmc": 0.23, "lfp": 0.3, "lmo": 0.23}
 STEEP_KEEPS_H = 36.0
 FLOOR_SHARE = 0.7  # of the alignment's own variance: part of it is in the filter's already
 HIDDEN_STD_PPM = 80000

@@ -30,6 +30,13 @@ DISCHARGE_MW = 2
 CHARGE_MA = 3
 DISCHARGE_MA = 4
 WATCHDOG_MS = 5  # raw must lie in num..den
+CHARGE_ON = 6  # of a CAN frame: the bits num of the raw value may be set only while the permit is above zero
+DISCHARGE_ON = 7
+BETWEEN = 8  # of a CAN frame: raw must lie in num..den
+
+# How a written value of two registers is told.
+FLOAT = 1  # float32, high word first
+FLOAT_SWAPPED = 2  # float32, low word first
 
 # Rate: at most this many frames in any one window. A line at 115 200 baud carries fewer; a fault in
 # our own scheduling must not flood a bus that others share. Writes have their own count: however wrong
@@ -61,16 +68,19 @@ class TxGate:
 
     rules: (reads, writes). reads: ((unit, function, first, end, max_count), ...), end exclusive; a sixth
     number is how many addresses one register takes (JK: 2, an address is a byte offset).
-    writes: ((unit, 16, address, count, fields), ...) with fields ((offset, what, num, den), ...); every
-    register of a write must be named by a field. Kind "serial": reads are whole questions, byte for byte,
-    nothing else passes, whatever the mode; there are no writes.
+    writes: ((unit, 16 or 6, address, count, fields), ...) with fields ((offset, what, num, den), ...); every
+    register of a write must be named by a field. A fifth number in a field: the value is a float32 of two
+    registers, FLOAT or FLOAT_SWAPPED. Kind "serial": reads are whole questions, byte for byte; writes:
+    ((whole frame, on), ...), byte for byte, in CONTROL; one with on set only while the permit is above zero.
 
     Kind "can": a frame is its identifier in four bytes (highest bit: 29 bits), its length in one, and its
     data. reads: ((identifier, start), ...): a diagnostic question (length, 21 or 22, what) or a flow control
     (30, two bytes); behind start only filling bytes, all the same. A third element is the byte that stands in
     front of all that (extended addressing). start None: a frame that asks by its identifier alone, eight
     zeroes. Whatever the rules say, no other service passes. writes: ((identifier, data, mask), ...): frames
-    sent in cycles, the same in every bit of mask; only in CONTROL.
+    sent in cycles, the same in every bit of mask; only in CONTROL. A fourth element holds the fields of a frame
+    that carries limits: ((first byte, end, what, num, den), ...), lowest byte first. Such a frame is judged once
+    per permit; the same bytes pass again until that permit ends.
     """
 
     def __init__(self, kind, mode, rules):
@@ -87,6 +97,7 @@ class TxGate:
         self._discharge_ma = 0
         self._pack_mv = 0
         self._until_ms = None
+        self._cycles = {}  # data of the frames with limits that this permit let out, by identifier
         self._window_ms = None
         self._window_frames = 0
         self._window_writes = 0
@@ -113,6 +124,8 @@ class TxGate:
         self._discharge_ma = max(command.discharge_ma or 0, 0) if known else 0
         self._pack_mv = command.pack_mv if known else 0
         self._until_ms = command.valid_until_ms
+        if self._cycles:
+            self._cycles = {}
         return True
 
     def send(self, now_ms, frame, write):
@@ -138,7 +151,7 @@ class TxGate:
         if self.kind == "can":
             return self._judge_can(now_ms, frame)
         if self.kind == "serial":
-            return self._rate(now_ms, False) if bytes(frame) in self.reads else REFUSED_ADDRESS
+            return self._judge_serial(now_ms, bytes(frame))
         start = self._pdu_start(frame)
         if start is None:
             return REFUSED_FRAME
@@ -147,13 +160,27 @@ class TxGate:
         function = frame[start]
         if function in _READ_FUNCTIONS:
             verdict = self._judge_read(unit, function, frame, start, end)
-        elif function == 16:
+        elif function in (6, 16):
             verdict = self._judge_write(now_ms, unit, frame, start, end)
         else:
             verdict = REFUSED_ADDRESS
         if verdict != SENT:
             return verdict
-        return self._rate(now_ms, function == 16)
+        return self._rate(now_ms, function in (6, 16))
+
+    def _judge_serial(self, now_ms, frame):
+        """A question of the whitelist; in CONTROL a write of it, one that switches on inside a live permit."""
+        if frame in self.reads:
+            return self._rate(now_ms, False)
+        for want, on in self.writes:
+            if frame != want:
+                continue
+            if self.mode != CONTROL:
+                return REFUSED_MODE
+            if on and not self._allowed(now_ms, CHARGE_MA) and not self._allowed(now_ms, DISCHARGE_MA):
+                return REFUSED_VALUE
+            return self._rate(now_ms, True)
+        return REFUSED_ADDRESS
 
     def _judge_can(self, now_ms, frame):
         if len(frame) < 6 or len(frame) != 5 + frame[4] or frame[4] > 64:
@@ -165,10 +192,45 @@ class TxGate:
         for rule in self.reads:
             if key == rule[0] and _is_question(data, rule[1], rule[2] if len(rule) > 2 else b""):
                 return self._rate(now_ms, False)
-        for rule_key, want, mask in self.writes:
-            if key == rule_key and _is_same(data, want, mask):
-                return self._rate_cycles(now_ms) if self.mode == CONTROL else REFUSED_MODE
-        return REFUSED_ADDRESS
+        verdict = self._judge_cycle(now_ms, key, data)
+        return self._rate_cycles(now_ms) if verdict == SENT else verdict
+
+    def _judge_cycle(self, now_ms, key, data):
+        """A frame that is sent in cycles: known, and inside the permit if it carries limits."""
+        verdict = REFUSED_ADDRESS
+        for rule in self.writes:
+            if key != rule[0] or not _is_same(data, rule[1], rule[2]):
+                continue
+            if self.mode != CONTROL:
+                return REFUSED_MODE
+            if len(rule) < 4:
+                return SENT
+            live = self._until_ms is not None and now_ms <= self._until_ms
+            if live and self._cycles.get(key) == data:
+                return SENT
+            if self._fits(now_ms, data, rule[3]):
+                if live:
+                    self._cycles[key] = data
+                return SENT
+            verdict = REFUSED_VALUE
+        return verdict
+
+    def _fits(self, now_ms, data, fields):
+        """True when every field of data (bytes of a CAN frame) stays inside the permit or its bounds."""
+        for first, end, what, num, den in fields:
+            raw = 0
+            for at in range(first, end):
+                raw |= data[at] << 8 * (at - first)
+            if what == BETWEEN:
+                good = num <= raw <= den
+            elif what in (CHARGE_ON, DISCHARGE_ON):
+                good = not raw & num or self._allowed(now_ms, CHARGE_MA if what == CHARGE_ON else DISCHARGE_MA) > 0
+            else:
+                sign = 1 << 8 * (end - first) - 1
+                good = raw < sign and -(-raw * num // den) <= self._allowed(now_ms, what)
+            if not good:
+                return False
+        return True
 
     def _pdu_start(self, frame):
         """Index of the function code, or None when the frame is not well formed."""
@@ -194,28 +256,46 @@ class TxGate:
     def _judge_write(self, now_ms, unit, frame, start, end):
         if self.mode != CONTROL:
             return REFUSED_MODE
-        if end - start < 6:
-            return REFUSED_FRAME
-        address, count, size = unpack_from(">HHB", frame, start + 1)
-        if size != 2 * count or end - start != 6 + size:
-            return REFUSED_FRAME
-        for rule_unit, _, rule_address, rule_count, fields in self.writes:
-            if unit == rule_unit and address == rule_address and count == rule_count:
-                return self._judge_fields(now_ms, frame, start + 6, count, fields)
+        function = frame[start]
+        if function == 6:
+            if end - start != 5:
+                return REFUSED_FRAME
+            address = unpack_from(">H", frame, start + 1)[0]
+            count, data = 1, start + 3
+        else:
+            if end - start < 6:
+                return REFUSED_FRAME
+            address, count, size = unpack_from(">HHB", frame, start + 1)
+            if size != 2 * count or end - start != 6 + size:
+                return REFUSED_FRAME
+            data = start + 6
+        for rule in self.writes:
+            if (unit, function, address, count) == rule[:4]:
+                return self._judge_fields(now_ms, frame, data, count, rule[4])
         return REFUSED_ADDRESS
 
     def _judge_fields(self, now_ms, frame, data, count, fields):
         named = 0
-        for offset, what, num, den in fields:
-            raw = unpack_from(">H", frame, data + 2 * offset)[0]
-            named += 1
-            if what == CONSTANT:
+        for field in fields:
+            offset, what, num, den = field[:4]
+            if len(field) > 4:
+                words = unpack_from(">HH", frame, data + 2 * offset)
+                raw = whole_float(words[0] << 16 | words[1] if field[4] == FLOAT else words[1] << 16 | words[0])
+                named += 2
+            else:
+                raw = unpack_from(">H", frame, data + 2 * offset)[0]
+                if what not in (CONSTANT, WATCHDOG_MS) and raw >= 0x8000:
+                    raw = None
+                named += 1
+            if raw is None:
+                good = False
+            elif what == CONSTANT:
                 good = raw == num
             elif what == WATCHDOG_MS:
                 good = num <= raw <= den
             else:
                 # ceiling: a limit is compared with the largest current that the register can mean
-                good = raw < 0x8000 and -(-raw * num // den) <= self._allowed(now_ms, what)
+                good = -(-raw * num // den) <= self._allowed(now_ms, what)
             if not good:
                 return REFUSED_VALUE
         return SENT if named == count else REFUSED_ADDRESS
@@ -279,6 +359,18 @@ def _is_same(data, want, mask):
         if (byte ^ wanted) & bits:
             return False
     return True
+
+
+def whole_float(bits):
+    """The whole number that the IEEE 754 single precision bits stand for; None for everything that is not a
+    whole number from 0 to 2^23 - 1: a sign (minus zero too), a fraction, infinite, not a number."""
+    if bits == 0:
+        return 0
+    shift = 150 - (bits >> 23)
+    if not 0 < shift < 24:
+        return None
+    mantissa = bits & 0x7FFFFF | 0x800000
+    return None if mantissa & (1 << shift) - 1 else mantissa >> shift
 
 
 def approved_sum(total, frame):

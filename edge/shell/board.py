@@ -16,7 +16,7 @@ import time
 
 from bms_bridge.tables import load
 from edge.core.cell import BUILT_IN
-from edge.loop import loop
+from edge.loop import Late, loop
 from edge.shell.board_uplink import BoardUplink
 from edge.shell.control import Guarded, control
 from edge.shell.status import serve, status_line
@@ -26,6 +26,7 @@ from edge.shell.wiring import Silent, Wiring
 CONSOLE_S = 2
 GC_BYTES = 24 * 1024  # collect after so many: waiting for a full heap leaves it in splinters
 WATCHDOG_MS = 8000
+JOURNAL_HOLD_BYTES = 4096  # RAM of records that wait for the flash; more than this is never written at once
 # Clocks of boards count from 2000 or from 1970; before this (2026-01-01) the RTC was never set.
 OLDEST_UTC_S = 1767225600
 EPOCH_2000_S = 946684800
@@ -61,6 +62,22 @@ def sync(file):
     file.flush()
 
 
+def journaled(settings, folder, clock, epoch, boot, uplink, feed):
+    """(uplink, feed) that also keep the journal in folder/journal; imported only when the settings give it room."""
+    from edge.shell.journal import Journal
+    from edge.shell.journal_ports import Folder, Journaled
+
+    disk = Folder(folder + "/journal", sync)
+    journal = Journal(disk, settings["device"], epoch, boot, 1024 * settings["journal_kb"], JOURNAL_HOLD_BYTES)
+
+    def after_step():
+        journal.after_step(clock.now_ms())
+        if feed is not None:
+            feed()
+
+    return Journaled(uplink, journal), after_step
+
+
 async def console(guarded, clock, uplink):
     """Print the status line for ever."""
     while True:
@@ -91,12 +108,15 @@ async def run(settings, folder, clock, feed, talk, trace):
     wiring = Wiring(settings, load, clock)
     store = FileStore(folder, sync)
     boot = ((store.look() or {}).get("boot") or 0) + 1
+    epoch = int.from_bytes(os.urandom(7), "big")
     uplink = Silent()
     if settings["uplink"]:
-        mqtt = BoardUplink(settings, int.from_bytes(os.urandom(7), "big"), boot)
+        mqtt = BoardUplink(settings, epoch, boot)
         asyncio.create_task(mqtt.run(clock))
         uplink = mqtt
-    guarded = Guarded("micropython", feed, trace)
+    if settings.get("journal_kb"):
+        uplink, feed = journaled(settings, folder, clock, epoch, boot, uplink, feed)
+    guarded = Guarded("micropython", feed, trace, wiring.told)
     for link, devices, gate in wiring.lines:
         asyncio.create_task(serve_line(link)(link, devices, clock, gate))
     if settings["uplink"] and settings["uplink"]["status_port"]:
@@ -104,12 +124,22 @@ async def run(settings, folder, clock, feed, talk, trace):
     if talk:
         asyncio.create_task(console(guarded, clock, uplink))
     asyncio.create_task(tidy())
-    steps = loop(settings, clock, wiring.devices, wiring.actuators, store, uplink, guarded.seen)
+    steps = loop(settings, clock, wiring.devices, wiring.actuators, store, uplink, guarded.seen, verify_of(settings))
     try:
         await control(steps, clock)
     finally:
         steps.close()
         await asyncio.sleep(0.5)  # the last zero still has to reach the wire
+
+
+def verify_of(settings):
+    """verify(raw) for the HMAC keys of settings, or None when there is none."""
+    for row in settings.get("trust") or ():
+        if row.get("kind") == "hmac":
+            from edge.shell.signed import by_hmac, verifier
+
+            return verifier(settings["trust"], by_hmac)
+    return None
 
 
 def read_settings(path):
@@ -144,4 +174,8 @@ def main():
 
     settings = read_settings("/settings.json")
     watchdog = machine.WDT(timeout=WATCHDOG_MS)
-    asyncio.run(run(settings, "", TickClock(), watchdog.feed, True, None))
+    try:
+        asyncio.run(run(settings, "", TickClock(), watchdog.feed, True, None))
+    except Late as error:
+        print(error)
+        machine.reset()

@@ -12,15 +12,17 @@ FIRST_STEP_S = 0.4
 class Guarded:
     """Called after each step: checks that the guard really ran, feeds what must be fed, notes the trace.
 
-    runtime: name for the status. feed(): watchdog, or None. trace: file for one line per step, or None.
+    runtime: name for the status. feed(): watchdog, or None. trace: file for one line per step, or None. told: ports
+    that want to know what the site knows after a step (Wiring.told).
     """
 
-    def __init__(self, runtime, feed=None, trace=None):
+    def __init__(self, runtime, feed=None, trace=None, told=()):
         self.runtime = runtime
         self.site = None
         self.outcome = None
         self.feed = feed
         self.trace = trace
+        self.told = told
         self._decision = 0
 
     def seen(self, site, outcome):
@@ -31,6 +33,8 @@ class Guarded:
         self._decision = command.decision
         self.site = site
         self.outcome = outcome
+        for told in self.told:
+            told(site, outcome)
         if self.trace is not None:
             self.trace.write("%s\n" % " ".join([str(value) for value in outcome.trace]))
         if self.feed is not None:

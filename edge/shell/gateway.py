@@ -12,8 +12,11 @@ import threading
 import time
 
 from edge.loop import loop, zero_all
+from edge.shell import gateway_journal
 from edge.shell.control import Guarded, control
+from edge.shell.gateway_signed import verify_of
 from edge.shell.gateway_uplink import GatewayUplink
+from edge.shell.journal_ports import Journaled
 from edge.shell.status import serve
 from edge.shell.store import FileStore
 from edge.shell.wiring import Silent, Wiring
@@ -45,6 +48,11 @@ class LateStore:
         self._queue = queue.Queue(1)
         self._thread = threading.Thread(target=self._write, name="store", daemon=True)
         self._thread.start()
+
+    @property
+    def saved(self):
+        """state["save"] of the newest state that is durable: written, synced and closed."""
+        return self.store.saved
 
     def load(self):
         """The newest whole state or None."""
@@ -85,6 +93,25 @@ def serve_line(link):
     return run_link
 
 
+async def serve_sunspec(settings, guarded, clock, said=None):
+    """Start the SunSpec server that settings ask for; the server, or None. A port that cannot be had is said
+    and costs nothing but the server: control goes on."""
+    if not settings["sunspec_port"]:
+        return None
+    from edge.shell.gateway_sunspec import SunSpecServer
+
+    server = SunSpecServer(guarded, clock, settings)
+    try:
+        port = await server.start(settings["sunspec_host"], settings["sunspec_port"])
+    except OSError as error:
+        if said:
+            said("SunSpec server does not listen: %s" % error)
+        return None
+    if said:
+        said("SunSpec server on %s:%d" % (settings["sunspec_host"], port))
+    return server
+
+
 async def run(settings, folder, load, trace=None, said=None):
     """Run the site of settings until SIGINT or SIGTERM; returns 0, or 1 when the loop failed.
 
@@ -96,20 +123,24 @@ async def run(settings, folder, load, trace=None, said=None):
     wiring = Wiring(settings, load, clock)
     store = LateStore(FileStore(folder, sync))
     boot = (store.load() or {}).get("boot") or 0
+    epoch = int.from_bytes(os.urandom(7), "big")
     uplink = Silent()
     if settings["uplink"]:
-        link = GatewayUplink(settings, int.from_bytes(os.urandom(7), "big"), boot + 1, clock)
+        link = GatewayUplink(settings, epoch, boot + 1, clock)
         link.start()
         uplink = link
-    guarded = Guarded("cpython", None, trace)
+    journal = gateway_journal.start(settings, folder, epoch, boot + 1, sync)
+    uplink = Journaled(uplink, journal)
+    guarded = Guarded("cpython", None, trace, wiring.told)
     server = await serve(guarded, clock, uplink, settings["uplink"]["status_port"] if settings["uplink"] else 0)
     port = server.sockets[0].getsockname()[1]
     with open(os.path.join(folder, "status.port"), "w", encoding="utf-8") as file:
         file.write("%d\n" % port)
+    sunspec = await serve_sunspec(settings, guarded, clock, said)
     if said:
         said("control loop runs; live view: reuse-edge top %d" % port)
     lines = [asyncio.create_task(serve_line(link)(link, devices, clock, gate)) for link, devices, gate in wiring.lines]
-    steps = loop(settings, clock, wiring.devices, wiring.actuators, store, uplink, guarded.seen)
+    steps = loop(settings, clock, wiring.devices, wiring.actuators, store, uplink, guarded.seen, verify_of(settings))
     gc.collect()
     gc.freeze()  # code, tables and settings stay for ever: the collection after each step leaves them alone
     task = asyncio.create_task(control(steps, clock))
@@ -131,6 +162,9 @@ async def run(settings, folder, load, trace=None, said=None):
         line.cancel()
     await asyncio.gather(*lines, return_exceptions=True)
     server.close()
+    if sunspec is not None:
+        sunspec.close()
     uplink.stop()
+    journal.close()
     store.close()
     return code

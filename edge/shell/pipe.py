@@ -20,6 +20,7 @@ from bms_bridge import modbus
 from bms_bridge.tables import load
 from edge.core.tx_gate import SENT
 from edge.loop import loop
+from edge.shell.store import number_in
 from edge.shell.wiring import Wiring
 
 SILENT = 0
@@ -86,6 +87,7 @@ class DictStore:
     def __init__(self, state=None):
         self.text = None if state is None else json.dumps(state)
         self.saves = 0
+        self.saved = number_in(state)
 
     def load(self):
         """The saved state as a dict, or None."""
@@ -95,6 +97,7 @@ class DictStore:
         """Keep state."""
         self.text = json.dumps(state)
         self.saves += 1
+        self.saved = number_in(state)
 
 
 class Rig:

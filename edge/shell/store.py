@@ -28,6 +28,7 @@ class FileStore:
         self.folder = folder
         self.sync = sync
         self.number = 0
+        self.saved = 0  # state["save"] of the newest state that is durable
         self.problem = None
         self.failed_saves = 0
         self._seen = None
@@ -50,6 +51,7 @@ class FileStore:
             state = self._parsed(number)
             if state is not None:
                 self.number = number
+                self.saved = number_in(state)
                 self.problem = None
                 return state
         self.problem = None if numbers == [None, None] else "both state slots are unreadable"
@@ -100,7 +102,14 @@ class FileStore:
             self.problem = "state not saved: %s" % error
             return
         self.number = number
+        self.saved = number_in(state)
         self.problem = None
+
+
+def number_in(state):
+    """The number that the site gave to state; 0 when it has none."""
+    number = state.get("save") if isinstance(state, dict) else None
+    return number if isinstance(number, int) else 0
 
 
 def write(file, number, state):
@@ -126,6 +135,13 @@ def pieces(value):
             yield from pieces(value[key])
             before = ","
         yield "}" if value else "{}"
+    elif isinstance(value, (list, tuple)) and value and isinstance(value[0], dict):
+        before = "["
+        for each in value:
+            yield before
+            yield from pieces(each)
+            before = ","
+        yield "]"
     elif isinstance(value, (list, tuple)) and len(value) > PIECE:
         before = "["
         for at in range(0, len(value), PIECE):

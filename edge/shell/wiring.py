@@ -2,13 +2,13 @@
 # Copyright 2026 The reuse-edge authors
 """From settings to ports: devices, actuators, and one gated line per connection."""
 
-from bms_bridge.pcs import Pcs
 from edge.core.tx_gate import CONTROL, READ, TxGate
 
 
 class Wiring:
     """devices: in the order that edge.loop wants (packs, PCS, meter). actuators: (PCS,). lines: list of
-    (link settings, devices on it, gate). settings: checked; load(name): gives the table of a profile;
+    (link settings, devices on it, gate). told: told(site, outcome) of every port that wants to know what the site knows
+    after a step. settings: checked; load(name): gives the table of a profile;
     clock: Clock port.
     """
 
@@ -19,7 +19,8 @@ class Wiring:
         for pack in settings["packs"]:
             self._add(per_line, reader(load(pack["profile"]), pack, control), pack)
         pcs = settings["pcs"]
-        self.pcs = Pcs(load(pcs["profile"]), pcs["unit"], pcs, clock)
+        self.told = []
+        self.pcs = self._power_port(load(pcs["profile"]), settings, clock)
         self._add(per_line, self.pcs, pcs)
         meter = settings.get("meter")
         if meter:
@@ -36,6 +37,31 @@ class Wiring:
             if self.pcs in per_line[index]:
                 self.pcs.gate = gate
             self.lines.append((link, per_line[index], gate))
+        self._switches(settings, clock)
+
+    def _switches(self, settings, clock):
+        """Wire the BMSs whose switches are ours to their gates and to what each step decides."""
+        switched = [(i, self.devices[i]) for i, pack in enumerate(settings["packs"]) if pack.get("bms_switch")]
+        for index, device in switched:
+            device.gate = self.lines[settings["packs"][index]["link"]][2]
+        if switched:
+            from edge.shell.switching import Switching
+
+            self.told.append(Switching(tuple(switched), clock).told)
+
+    def _power_port(self, table, settings, clock):
+        """The Device and Actuator port of the PCS by table, whatever its bus."""
+        pcs = settings["pcs"]
+        if getattr(table, "BUS", "modbus") == "can":
+            from bms_bridge.pcs_can import PcsCan
+            from edge.shell.presented import Teller, volts_of
+
+            port = PcsCan(table, pcs, volts_of(settings), clock)
+            self.told.append(Teller(port).told)
+            return port
+        from bms_bridge.pcs import Pcs
+
+        return Pcs(table, pcs["unit"], pcs, clock)
 
     def _add(self, per_line, device, settings):
         self.devices.append(device)
@@ -56,6 +82,10 @@ def reader(table, settings, control):
         device.sending = control
         return device
     if bus == "serial":
+        if settings.get("bms_switch"):
+            from bms_bridge.serial_switch import SwitchedBms
+
+            return SwitchedBms(table, settings["unit"], settings)
         from bms_bridge.serial_bms import SerialBms
 
         return SerialBms(table, settings["unit"], settings)

@@ -2,8 +2,9 @@
 # Copyright 2026 The reuse-edge authors
 """Settings, samples and a bench for the tests of the core. A plain healthy 16-cell LFP pack, 280 Ah."""
 
+from edge.core import limits as lim
 from edge.core import settings as settings_table
-from edge.core.records import NEVER, OK, Group, Inputs, MeterSample, Outcome, PcsSample, Sample
+from edge.core.records import NEVER, OK, Est, Group, Inputs, MeterSample, Outcome, PcsSample, Sample
 from edge.core.site import Site
 
 SAMPLE_KEYS = (
@@ -14,7 +15,10 @@ __all__ = ("NEVER", "Inputs", "Outcome")
 BOUNDS = {
     "lfp": {"cell_max_mv": 3650, "cell_min_mv": 2500},
     "nmc": {"cell_max_mv": 4200, "cell_min_mv": 2700},
+    "lmo": {"cell_max_mv": 4200, "cell_min_mv": 2700},
 }
+FREE = (10**9, 10**9)
+NO_PAPERS = ((), ())
 
 
 def pack(**changes):
@@ -153,6 +157,15 @@ def meter_sample(at_ms=0, count=1):
 def quiet_inputs(at_ms=0, contactor=True):
     """Digital inputs with nothing active."""
     return Inputs(at_ms, False, False, False, False, contactor)
+
+
+def combined(pack, believed, soc=500000, caps=(None, None), ramp=FREE, papers=NO_PAPERS, **more):
+    """Limits of one pack at one moment. more: std and capacity of the estimates, held (a Held), now_ms."""
+    est = Est(soc, more.get("std", 1000), 0, 2)
+    view = lim.readings(pack, believed, est, Est(more.get("capacity", 238000), 5000, 0, 2))
+    if "held" in more:
+        view = more["held"].step(view)
+    return lim.combine(more.get("now_ms", 0), pack, believed, view, est, caps, ramp, papers)
 
 
 class Bench:

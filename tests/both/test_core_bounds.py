@@ -3,7 +3,6 @@
 """Bounds of the test centre: narrower than the maker's they bind in limits and guard, looser ones nowhere."""
 
 from edge.core import guard as g
-from edge.core import limits as lim
 from edge.core import records as r
 from edge.core import settings as s
 from edge.core.validate import Validator
@@ -24,8 +23,7 @@ def enforced(pack, changes):
     """(limits, guard's command) of one pack at one sample."""
     sample = h.sample(1000, **changes)
     believed = Validator(pack, 1000).step(1000, sample, None)
-    free = (10**9, 10**9)
-    limits = lim.combine(pack, believed, r.Est(500000, 1000, 0, 2), (None, None), free)
+    limits = h.combined(pack, believed)
     wanted = r.Command(0, 200000, 200000, 56000, None, None, 1, 4000, None)
     return limits, g.guard(1000, pack, g.stale_limits(pack, 1000), sample, wanted, 7)[0]
 

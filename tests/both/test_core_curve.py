@@ -43,10 +43,11 @@ def all_deratings():
         limits.DISCHARGE_BY_VOLTAGE,
         limits.CHARGE_BY_TEMPERATURE,
         limits.DISCHARGE_BY_TEMPERATURE,
+        limits.BY_SPREAD,
     )
-    found = [limits.CHARGE_BY_SOC, limits.DISCHARGE_BY_SOC]
+    found = [limits.CHARGE_BY_SOC, limits.DISCHARGE_BY_SOC, limits.BY_SOH]
     for table in tables:
-        for kind in ("lfp", "nmc"):
+        for kind in limits.UNKNOWN_PPM:
             found.append(table[kind])
     return found
 

@@ -99,3 +99,19 @@ def test_each_bound_stops_its_direction():
 def test_dead_positions_beyond_the_commissioned_ones_do_not_matter():
     cells = (3300,) * 16 + (None, 0)
     assert ask(h.sample(1000, cell_mv=cells, pack_mv=52800))[0] == 80000
+
+
+def test_orders_bind_the_guard_by_their_own_times():
+    """The guard reads the raw terms: nobody has to tell it that one has ended."""
+    lease = ((5, 50000, 2000, 7000), (17, 60000, 1500, None), (18, None, None, None))
+
+    def at(now_ms, charge=lease, discharge=()):
+        made, _ = g.guard(now_ms, PACK, LIMITS_MS, h.sample(now_ms), wanted(), 7, (charge, discharge))
+        return made.charge_ma, made.discharge_ma
+
+    assert at(1000) == at(1999) == (50000, 80000)
+    assert at(2000) == at(9000) == (7000, 80000)
+    assert at(1499, (), lease[1:]) == (80000, 60000)
+    assert at(1500, (), lease[1:]) == (80000, 80000)
+    assert at(1000, ((18, 0, None, None),), ((5, 3, None, 9),)) == (0, 3)
+    assert at(1000, ((5, -7, None, None),)) == (0, 80000)

@@ -4,10 +4,10 @@
 
 from edge.core import limits as lim
 from edge.core.records import Est
-from edge.core.validate import Validator
+from edge.core.validate import Believed, Validator
 from tests.both import core_help as h
 
-FREE = (10**9, 10**9)
+FREE = h.FREE
 
 
 def believed(pack=None, **changes):
@@ -15,9 +15,9 @@ def believed(pack=None, **changes):
     return Validator(pack, 1000).step(0, h.sample(0, **changes), None)
 
 
-def combine(pack=None, soc=500000, caps=(None, None), ramp=FREE, **changes):
+def combine(pack=None, soc=500000, caps=(None, None), ramp=FREE, papers=h.NO_PAPERS, **changes):
     pack = pack or h.pack()
-    return lim.combine(pack, believed(pack, **changes), Est(soc, 1000, 0, 2), caps, ramp)
+    return h.combined(pack, believed(pack, **changes), soc, caps, ramp, papers)
 
 
 def test_the_smallest_source_binds_and_is_named():
@@ -30,7 +30,7 @@ def test_the_smallest_source_binds_and_is_named():
         ({}, {"bms_charge_ma": 0, "bms_discharge_ma": 7}, 0, lim.S_BMS, 7, lim.S_BMS),
         ({}, {"mv": 3600}, 8213, lim.S_VOLTAGE, 80000, lim.S_CONTRACT),
         ({}, {"mv": 2600}, 80000, lim.S_CONTRACT, 18433, lim.S_VOLTAGE),
-        ({}, {"temp_mc": (2000,) * 4}, 11200, lim.S_TEMPERATURE, 80000, lim.S_CONTRACT),
+        ({}, {"temp_mc": (2000,) * 4}, 5600, lim.S_TEMPERATURE, 80000, lim.S_CONTRACT),
     )
     for packs, changes, charge, charge_why, discharge, discharge_why in rows:
         got = combine(h.pack(**packs), **changes)
@@ -89,11 +89,15 @@ def test_sources_are_listed_for_the_reader():
     assert [row[0] for row in got.sources] == [
         lim.S_MAKER,
         lim.S_GRADE,
-        lim.S_CONTRACT,
         lim.S_BMS,
         lim.S_VOLTAGE,
         lim.S_TEMPERATURE,
         lim.S_SOC,
+        lim.S_SOH,
+        lim.S_IMBALANCE,
+        lim.S_CONTRACT,
+        lim.S_ENGINEER,
+        lim.S_ORDER,
     ]
     assert got.sources[1] == (lim.S_GRADE, 90000, 100000)
 
@@ -101,5 +105,117 @@ def test_sources_are_listed_for_the_reader():
 def test_soc_that_is_hardly_known_counts_as_unknown():
     pack = h.pack()
     for std, expected in ((200000, 140000), (200001, 56000)):
-        sources = lim.charge_sources(pack, believed(), Est(500000, std, 0, 1))
-        assert dict(sources)[lim.S_SOC] == expected
+        got = h.combined(pack, believed(), 500000, std=std)
+        assert [row[1] for row in got.sources if row[0] == lim.S_SOC] == [expected]
+    hardly = h.combined(pack, believed(), 1000000, std=300000)
+    assert hardly.charge_ma == 28000  # and never allows more than a known one
+
+
+def test_pack_voltage_and_current_are_required():
+    for place in (0, 1):
+        values = list(believed())
+        values[place] = None
+        got = h.combined(h.pack(), Believed(*values))
+        assert got[:4] == (0, lim.S_INPUT, 0, lim.S_INPUT)
+
+
+def test_soh_and_imbalance_only_narrow_and_unknown_is_a_cap():
+    pack = h.pack(contract=None, grade={"charge_ma": 140000, "discharge_ma": 140000})
+    rows = (
+        (280000, 120000),  # 100 %: the BMS binds
+        (196000, 120000),  # 70 %
+        (168000, 98000),  # 60 %: 0.7
+        (84000, 0),  # 30 %
+        (83000, 0),
+        (None, 56000),
+    )
+    for capacity, expected in rows:
+        got = h.combined(pack, believed(pack), capacity=capacity)
+        assert (got.charge_ma, got.discharge_ma) == (expected, expected), capacity
+        assert expected in (0, 120000) or got.charge_why == got.discharge_why == lim.S_SOH
+    for low, expected in ((3102, 140000), (3002, 102666), (2402, 5600), (2302, 0)):
+        cells = (3300,) * 15 + (low,)
+        got = h.combined(pack, believed(pack, cell_mv=cells))
+        found = [row for row in got.sources if row[0] == lim.S_IMBALANCE][0]
+        assert found == (lim.S_IMBALANCE, expected, expected), (low, found)
+    none = h.combined(pack, believed(pack, cell_mv=(None,) * 16))
+    assert [row for row in none.sources if row[0] == lim.S_IMBALANCE] == [(lim.S_IMBALANCE, 56000, 56000)]
+
+
+def test_the_coarse_temperature_counts_on_the_dangerous_side():
+    fine = h.pack(facts={"temp_lsb_mc": 100})
+    for mc, charge, side in ((54900, True, 0), (100, True, 0), (-19900, True, 1)):
+        assert combine(fine, temp_mc=(mc,) * 4)[2 * side] == 0, mc
+    assert combine(fine, temp_mc=(54899,) * 4).charge_ma > 0
+    assert combine(temp_mc=(54000,) * 4).charge_ma == combine(temp_mc=(1000,) * 4).charge_ma == 0
+    assert combine(temp_mc=(53000,) * 4).charge_ma > 0 and combine(temp_mc=(2000,) * 4).charge_ma > 0
+
+
+def test_papers_hold_until_their_time_and_then_what_they_declare():
+    papers = (
+        ((lim.S_CONTRACT, 50000, 100, 7000), (lim.S_ENGINEER, 60000, 200, None), (lim.S_CONTRACT, 70000, None, None)),
+        ((lim.S_ORDER, 0, None, None),),
+    )
+    for now_ms, charge, why in ((0, 50000, lim.S_CONTRACT), (99, 50000, lim.S_CONTRACT), (100, 7000, lim.S_CONTRACT)):
+        got = h.combined(h.pack(), believed(), papers=papers, now_ms=now_ms)
+        assert got[:4] == (charge, why, 0, lim.S_ORDER)
+    engineer = ((lim.S_ENGINEER, 60000, 200, None),)
+    assert h.combined(h.pack(), believed(), papers=(engineer, engineer), now_ms=199)[:2] == (60000, lim.S_ENGINEER)
+    assert h.combined(h.pack(), believed(), papers=(engineer, engineer), now_ms=200)[:2] == (80000, lim.S_CONTRACT)
+    assert lim.in_force(0, ((lim.S_ORDER, None, None, None),), lim.S_ORDER, 5) == 5
+
+
+def test_least_of_nothing_is_nothing():
+    assert lim.least((), 1) == (0, lim.S_NONE)
+    assert lim.least(((3, 5), (4, 5)), 1) == (5, 3)
+    assert lim.least(((3, 5), (4, -5), (5, None)), 1) == (0, 4)
+
+
+def test_a_reading_that_recedes_counts_after_its_play():
+    held = lim.Held(h.pack())
+    rows = (
+        # cells, held high, held low
+        (3300, 3301, 3299),
+        (3320, 3321, 3319 - 20),
+        (3310, 3321, 3299),
+        (3301, 3321, 3299),
+        (3300, 3321, 3299),
+        (3279, 3300, 3278),
+        (None, None, None),
+        (3290, 3300, 3278),
+    )
+    for mv, high, low in rows:
+        cells = (mv,) * 16
+        est = Est(500000, 1000, 0, 2)
+        view = held.step(lim.readings(h.pack(), believed(cell_mv=cells), est, Est(238000, 1, 0, 2)))
+        assert (view.high_mv, view.low_mv) == (high, low), mv
+    coarse = lim.Held(h.pack(facts={"cell_lsb_mv": 15}))
+    assert coarse._play[0] == 30 and coarse._play[2] == 2000 and coarse._play[4] == 20000
+
+
+def test_a_reading_that_swings_around_a_threshold_changes_little_in_an_hour():
+    rows = []
+    for mv in (3400, 3500, 3569, 3570, 3629, 3630, 3648, 3649, 3650, 2549, 2700, 2899, 2900, 2501, 2500):
+        rows.append([{"mv": mv - 1}, {"mv": mv}, {"mv": mv + 1}])
+    for mc in (-20000, -10000, 0, 5000, 12000, 40000, 45000, 54000, 55000):
+        rows.append([{"temp_mc": (mc - 1000,) * 4}, {"temp_mc": (mc,) * 4}, {"temp_mc": (mc + 1000,) * 4}])
+    for swing in rows:
+        held = lim.Held(h.pack())
+        seen = []
+        readings = [believed(**change) for change in swing]
+        for second in range(3600):
+            limits = h.combined(h.pack(), readings[(0, 1, 2, 1)[second % 4]], held=held)
+            got = (limits.charge_ma, limits.discharge_ma)
+            if not seen or seen[-1] != got:
+                seen.append(got)
+        assert len(seen) <= 3, (swing, seen)
+    for soc in (0, 50000, 950000, 1000000):
+        held = lim.Held(h.pack())
+        seen = []
+        for second in range(3600):
+            ppm = max(0, min(1000000, soc + (second % 3 - 1) * 5000))
+            limits = h.combined(h.pack(), believed(), ppm, held=held)
+            got = (limits.charge_ma, limits.discharge_ma)
+            if not seen or seen[-1] != got:
+                seen.append(got)
+        assert len(seen) <= 3, (soc, seen)

@@ -21,7 +21,8 @@ class World:
         self.ms = self.start_ms = start_ms
         self.utc = utc or (lambda now_ms: (None, 0))
         self.actuators = [Actuator(self, index) for index in range(actuators)]
-        self.saved = []
+        self.saves = []
+        self.saved = 0
         self.walls = []
         self.silent_ms = None
         self.frozen_ms = None
@@ -67,7 +68,7 @@ class World:
 
     def save(self, state):
         self.call("save")
-        self.saved.append(state["version"])
+        self.saves.append(state["version"])
 
     def make(self):
         """The loop of this world."""
@@ -185,7 +186,7 @@ def test_a_peaceful_end_is_zero_and_saved():
     world = World()
     world.run(40)
     assert world.actuators[0].charge_ma == 0
-    assert len(world.saved) >= 2 and world.saved[-1] == 1
+    assert len(world.saves) >= 2 and world.saves[-1] == 1
 
 
 def test_before_the_first_frame_everything_is_unknown_and_nothing_may_flow():

@@ -22,7 +22,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 PROFILES = HERE.parent.parent / "bms_bridge" / "profiles"
 # Every CAN profile: one without a DBC of its own fails.
 TABLES = sorted(path.stem for path in (PROFILES.parent / "tables").glob("[!_]*.py"))
-NAMES = tuple(name for name in TABLES if getattr(load(name), "BUS", "") == "can")
+NAMES = tuple(name for name in TABLES if getattr(load(name), "BUS", "") == "can" and load(name).KIND == "bms")
 FRAMES = 1200
 SCALE = {"mv": 1000, "ma": 1000, "mc": 1000, "ppm": 10000, "w": 1000, "mah": 1000, "wh": 1, "ohm": 1000}
 SLOTS = {

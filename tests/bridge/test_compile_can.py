@@ -43,7 +43,7 @@ examples:
 # (text that is replaced, by what, key, part of the reason, part of the mend)
 MISTAKES = (
     ("bus: can", "bus: cam", "bus", "'cam' is not known here", "did you mean can?"),
-    ("kind: bms", "kind: pcs", "kind", "'pcs' is not known here", "one of: bms"),
+    ("kind: bms", "kind: meter", "kind", "'meter' is not known here", "one of: bms"),
     ("order: little\n", "", "fields.pack_mv.at", "byte order is not known", "little or big"),
     ("id: 0x100", "id: 0x800", "blocks.main.id", "2048 is outside 0 to 2047", "correct"),
     ("length: 8, period_ms: 10,", "length: [8, 6], period_ms: 10,", "blocks.main.length", "two ends", "[6, 8]"),

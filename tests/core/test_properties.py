@@ -15,8 +15,8 @@ from edge.core.validate import Validator
 from tests.both import core_help as h
 from tests.both.test_core_gate import RULES, command, open_gate, read, rtu, tcp, write
 
-FREE = (10**9, 10**9)
-CHEMISTRIES = st.sampled_from(("lfp", "nmc"))
+FREE = h.FREE
+CHEMISTRIES = st.sampled_from(("lfp", "nmc", "lmo"))
 MA = st.integers(0, 200000)
 MV = st.integers(1500, 4700)
 MC = st.integers(-45000, 105000)
@@ -26,7 +26,7 @@ quick = settings(max_examples=120, deadline=None, derandomize=True)
 def limits_of(pack, sample, soc_ppm=500000, caps=(None, None), ramp=FREE):
     """Limits of pack for one sample that has just arrived."""
     believed = Validator(pack, 1000).step(0, sample, None)
-    return lim.combine(pack, believed, Est(soc_ppm, 1000, 0, 2), caps, ramp)
+    return h.combined(pack, believed, soc_ppm, caps, ramp)
 
 
 def permits(pack, sample, **more):
@@ -77,11 +77,11 @@ def test_never_above_any_document_or_the_bms(maker, grade, bms, discharge, ramp,
 @quick
 @given(st.lists(st.tuples(st.integers(1, 14), st.one_of(st.none(), st.integers(-10, 99))), min_size=1), st.randoms())
 def test_the_order_of_sources_does_not_matter_and_one_more_never_loosens(sources, shuffler):
-    least = lim._least(sources)[0]
+    least = lim.least(sources, 1)[0]
     shuffled = list(sources)
     shuffler.shuffle(shuffled)
-    assert lim._least(shuffled)[0] == least
-    assert lim._least(sources[:-1])[0] >= least or len(sources) == 1
+    assert lim.least(shuffled, 1)[0] == least
+    assert lim.least(sources[:-1], 1)[0] >= least or len(sources) == 1
     assert least == 0 or None not in [ma for _, ma in sources]
 
 
@@ -93,6 +93,83 @@ def test_soc_only_narrows(soc_ppm):
     assert 0 < asked.charge_ma <= free.charge_ma and 0 < asked.discharge_ma <= free.discharge_ma
 
 
+TERM = st.tuples(
+    st.sampled_from((lim.S_CONTRACT, lim.S_ENGINEER, lim.S_ORDER)),
+    st.one_of(st.none(), st.integers(0, 150000)),
+    st.one_of(st.none(), st.integers(0, 200)),
+    st.one_of(st.none(), st.integers(0, 150000)),
+)
+PAPERS = st.lists(TERM, max_size=5)
+
+
+@quick
+@given(PAPERS, PAPERS, TERM, st.integers(0, 250), MV, MC, st.randoms())
+def test_a_paper_more_never_loosens_and_the_guard_keeps_to_all(charge, discharge, extra, now_ms, mv, mc, shuffler):
+    pack = h.pack()
+    sample = h.sample(mv=mv, temp_mc=(mc,) * 4)
+    believed = Validator(pack, 1000).step(0, sample, None)
+    found = []
+    for more in ([], [extra]):
+        papers = (tuple(charge + more), tuple(discharge + more))
+        limits = h.combined(pack, believed, papers=papers, now_ms=now_ms)
+        wanted = Command(0, limits.charge_ma, limits.discharge_ma, None, None, None, None, 3000, None)
+        made, _ = guard(now_ms, pack, stale_limits(pack, 1000), sample, wanted, 1, papers)
+        assert made.charge_ma <= limits.charge_ma and made.discharge_ma <= limits.discharge_ma
+        shuffled = [list(part) for part in papers]
+        for part in shuffled:
+            shuffler.shuffle(part)
+        assert h.combined(pack, believed, papers=shuffled, now_ms=now_ms)[:3:2] == limits[:3:2]
+        free = Command(0, 10**9, 10**9, None, None, None, None, 3000, None)
+        alone, _ = guard(now_ms, pack, stale_limits(pack, 1000), sample, free, 1, papers)
+        bound = [min([ma for _, ma in said(part, now_ms)] + [10**9]) for part in papers]
+        assert alone.charge_ma <= bound[0] and alone.discharge_ma <= bound[1]
+        found.append((limits.charge_ma, limits.discharge_ma, alone.charge_ma, alone.discharge_ma))
+    assert all(more <= less for less, more in zip(found[0], found[1]))
+
+
+def said(papers, now_ms):
+    """[(source, ma)] of the papers that say something now."""
+    for source, ma, until_ms, after in papers:
+        value = ma if until_ms is None or now_ms < until_ms else after
+        if value is not None:
+            yield source, value
+
+
+@quick
+@given(CHEMISTRIES, st.lists(st.tuples(MV, MC, st.integers(0, 1000000)), min_size=1, max_size=30))
+def test_hysteresis_only_narrows_and_twice_is_once(chemistry, readings):
+    pack = h.pack(chemistry=chemistry)
+    held = lim.Held(pack)
+    for mv, mc, soc in readings:
+        believed = Validator(pack, 1000).step(0, h.sample(mv=mv, temp_mc=(mc,) * 4), None)
+        plain = h.combined(pack, believed, soc)
+        once = h.combined(pack, believed, soc, held=held)
+        twice = h.combined(pack, believed, soc, held=held)
+        assert once == twice
+        assert once.charge_ma <= plain.charge_ma and once.discharge_ma <= plain.discharge_ma
+
+
+@quick
+@given(CHEMISTRIES, st.integers(0, 400000), st.integers(0, 100000), st.integers(0, 900), st.integers(0, 200))
+def test_less_capacity_less_certainty_or_more_spread_never_allows_more(chemistry, mah, step, spread, wider):
+    pack = h.pack(chemistry=chemistry)
+    believed = Validator(pack, 1000).step(0, h.sample(mv=3700), None)
+    better = h.combined(pack, believed, capacity=min(mah + step, 420000))
+    worse = h.combined(pack, believed, capacity=min(mah, 420000 - 1))
+    assert worse.charge_ma <= better.charge_ma and worse.discharge_ma <= better.discharge_ma
+    sure, unsure = (
+        h.combined(pack, believed, 1000 * spread, std=step),
+        h.combined(pack, believed, 1000 * spread, std=400000),
+    )
+    assert unsure.charge_ma <= sure.charge_ma and unsure.discharge_ma <= sure.discharge_ma
+    cells = [(3300,) * 15 + (3300 + each,) for each in (spread, spread + wider)]
+    made = [lim.readings(pack, Validator(pack, 1000).step(0, h.sample(cell_mv=row), None), *ESTS) for row in cells]
+    rows = [lim.sources(0, pack, believed, view, True, h.NO_PAPERS) for view in made]
+    found = [next(row[1:] for row in each if row[0] == lim.S_IMBALANCE) for each in rows]
+    assert found[1][0] <= found[0][0] and found[1][1] <= found[0][1]
+
+
+ESTS = (Est(500000, 1000, 0, 2), Est(238000, 5000, 0, 2))
 SOMETHING = st.one_of(st.none(), st.integers(-70000, 70000))
 
 

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from bms_bridge.tables import load
 from edge.core import settings as core
 from edge.core.soc import Soc
 from host_tools import cautions, check, site
@@ -330,6 +331,30 @@ def test_control_is_refused_and_observe_warned(facts, part, tmp_path, monkeypatc
     (warning,) = check.examine(write(tmp_path, TEXT))["warnings"]
     assert part in warning["problem"]
     with pytest.raises(SiteError, match="mode control is refused"):
+        check.examine(write(tmp_path, CONTROL))
+
+
+@pytest.mark.parametrize(
+    ("profile", "watchdog_s", "problem"),
+    [
+        ("kostal_g3", 10, "takes a watchdog of 30"),
+        ("kostal_g3", 30, "needs a dead-man contactor"),
+        ("sunspec_pcs", 20, "needs a dead-man contactor"),
+    ],
+)
+def test_control_needs_a_watchdog_that_the_pcs_takes(tmp_path, profile, watchdog_s, problem):
+    text = changed("profile: sunspec_pcs", "profile: " + profile)
+    text = changed("watchdog_s: 5", "watchdog_s: %d" % watchdog_s, text)
+    with pytest.raises(SiteError, match=problem):
+        check.examine(write(tmp_path, changed("mode: observe", "mode: control", text)))
+    found = check.examine(write(tmp_path, text))["warnings"]
+    assert [row for row in found if problem in row["problem"]]
+
+
+def test_a_pcs_that_goes_on_without_limits_may_not_be_controlled(tmp_path, monkeypatch):
+    table = load("sunspec_pcs")
+    monkeypatch.setitem(table.INFO, "fallback", "no limit")
+    with pytest.raises(SiteError, match="goes on without limits"):
         check.examine(write(tmp_path, CONTROL))
 
 

@@ -28,7 +28,7 @@ from simulator.wire_serve import SerialServer, ServeError, can_link, profiles, w
 from tests.simulator.wire_rig import REPLY_MS, Clock
 
 BUS_OF = {name: getattr(load(name), "BUS", "modbus") for name in profiles()}
-CAN = [name for name, bus in BUS_OF.items() if bus == "can"]
+CAN = [name for name, bus in BUS_OF.items() if bus == "can" and load(name).KIND == "bms"]
 SERIAL = [name for name, bus in BUS_OF.items() if bus == "serial"]
 MODBUS = [name for name, bus in BUS_OF.items() if bus == "modbus" and load(name).KIND != "pcs"]
 DEADLINE_S = 20

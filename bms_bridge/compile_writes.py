@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""What a profile of a PCS lets be written, as rows of WRITES (host only): docs/PROFILES.md."""
+
+from bms_bridge.compile_layout import parse_unit
+from edge.core.tx_gate import CHARGE_MA, CHARGE_MW, DISCHARGE_MA, DISCHARGE_MW, FLOAT, FLOAT_SWAPPED, WATCHDOG_MS
+
+LIMIT = {
+    ("charge", "w"): CHARGE_MW,
+    ("discharge", "w"): DISCHARGE_MW,
+    ("charge", "ma"): CHARGE_MA,
+    ("discharge", "ma"): DISCHARGE_MA,
+}
+FORMS = {"high word first": FLOAT, "low word first": FLOAT_SWAPPED}
+
+
+def compile_writes(layout, spot):
+    """The rows of WRITES: ((address, count, ((offset, what, num, den, rated[, form]), ...)[, function, once]), ...).
+
+    function 16 and once 0 are left out. once 1: set at the start and again when it is found changed, not kept alive.
+    """
+    rows = []
+    for item in spot.items():
+        cells = item.table(("block", "at", "registers"), ("function", "once"))
+        index = layout.block(cells["block"])
+        at = cells["at"].integer(0, 65535)
+        function = cells["function"].integer(6, 16) if "function" in cells else 16
+        fields = []
+        count = 0
+        for register in cells["registers"].items():
+            field = _field(count, register)
+            fields.append(field)
+            count += 2 if len(field) > 5 else 1
+        layout.registers(index, cells["at"], at, at + count - 1)
+        if function not in (6, 16) or (function == 6 and count != 1):
+            raise item.wrong("no such write", "function 6 writes one register, 16 any number")
+        row = (layout.blocks[index][2] + at, count, tuple(fields))
+        once = "once" in cells and cells["once"].plain() is True
+        rows.append(row + (function, int(once)) if function != 16 or once else row)
+    return tuple(rows)
+
+
+def _field(offset, spot):
+    cells = spot.table(optional=("constant", "limit", "unit", "watchdog", "float"))
+    form = (FORMS[cells["float"].word(list(FORMS))],) if "float" in cells else ()
+    if "constant" in cells:
+        return (offset, 0, cells["constant"].integer(0, 0xFFFF), 1, 0, *form)
+    if "watchdog" in cells:
+        step = parse_unit(cells["watchdog"], "ms")
+        return (offset, WATCHDOG_MS, step.numerator, step.denominator, 0)
+    if "limit" not in cells or "unit" not in cells:
+        raise spot.wrong("the register has no meaning", "constant: N, limit: charge with unit:, or watchdog: 1 s")
+    side = cells["limit"].word(("charge", "discharge"))
+    words = cells["unit"].text().split()
+    if words[-1] == "%":
+        step = parse_unit(cells["unit"], "ppm") / 1000  # ppm of watts are microwatts
+        return (offset, LIMIT[side, "w"], step.numerator, step.denominator, 1, *form)
+    suffix = "ma" if words[-1] in ("A", "mA") else "w"
+    step = parse_unit(cells["unit"], suffix) * (1000 if suffix == "w" else 1)
+    return (offset, LIMIT[side, suffix], step.numerator, step.denominator, 0, *form)

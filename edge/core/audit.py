@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""The audit: every change of what may flow with its reason, and the samples before every trip.
+
+A limits record is made when the source that binds a direction changes, or a permit has moved by more than 5 % of the
+maker's current, or to or from zero, since the last one. It holds all sources. A freeze-frame record holds the last 60
+validated samples, and what was permitted before and after the step. Both at most five times a minute and pack, then
+they are counted.
+"""
+
+from struct import pack_into, unpack_from
+
+from edge.core import faults as f
+from edge.core import limits as lim
+
+MOVED_PPM = 50000
+PER_MINUTE = 5
+MINUTE_MS = 60000
+SAMPLES = 60
+# Of one sample: milliseconds modulo 2^32, current, voltage, highest and lowest cell, hottest and coldest sensor in
+# hundredths of a °C, quality, mode. What is not known is the value beside it.
+_FORM = ">IiIHHhhBB"
+SAMPLE_BYTES = 22
+_NO_MA, _NO_MV, _NO_CELL, _NO_TEMP = -0x80000000, 0xFFFFFFFF, 0xFFFF, -0x8000
+
+
+class Ring:
+    """The last SAMPLES validated samples of one pack, as packed integers."""
+
+    def __init__(self):
+        self._bytes = bytearray(SAMPLES * SAMPLE_BYTES)
+        self._count = 0
+        self.at_ms = None
+        self._fresh = None
+
+    def take(self, now_ms, believed, mode):
+        """Take what is believed now, once per fresh reading."""
+        if believed.fresh == self._fresh:
+            return
+        self._fresh = believed.fresh
+        b = believed
+        pack_into(
+            _FORM,
+            self._bytes,
+            self._count % SAMPLES * SAMPLE_BYTES,
+            now_ms & 0xFFFFFFFF,
+            _fit(b.current_ma, -0x7FFFFFFF, 0x7FFFFFFF, _NO_MA),
+            _fit(b.pack_mv, 0, 0xFFFFFFFE, _NO_MV),
+            _fit(b.cell_max_mv, 0, 0xFFFE, _NO_CELL),
+            _fit(b.cell_min_mv, 0, 0xFFFE, _NO_CELL),
+            _NO_TEMP if b.temp_max_mc is None else _fit(b.temp_max_mc // 10, -0x7FFF, 0x7FFF, _NO_TEMP),
+            _NO_TEMP if b.temp_min_mc is None else _fit(b.temp_min_mc // 10, -0x7FFF, 0x7FFF, _NO_TEMP),
+            b.worst,
+            mode,
+        )
+        self._count += 1
+        self.at_ms = now_ms
+
+    def frozen(self):
+        """The samples as bytes, oldest first."""
+        if self._count <= SAMPLES:
+            return bytes(self._bytes[: self._count * SAMPLE_BYTES])
+        at = self._count % SAMPLES * SAMPLE_BYTES
+        frozen = bytearray(len(self._bytes))  # one block, no pieces: a board's memory is in splinters
+        whole = memoryview(self._bytes)
+        frozen[: len(frozen) - at] = whole[at:]
+        frozen[len(frozen) - at :] = whole[:at]
+        return frozen
+
+
+def _fit(value, low, high, unknown):
+    return unknown if value is None else min(max(value, low), high)
+
+
+def unpacked(data):
+    """The samples of a freeze-frame: [(ms modulo 2^32, mA, pack mV, highest mV, lowest mV, hottest m°C, coldest m°C,
+    quality, mode), ...], None where not known."""
+    rows = []
+    for at in range(0, len(data) - SAMPLE_BYTES + 1, SAMPLE_BYTES):
+        v = unpack_from(_FORM, data, at)
+        rows.append(
+            (
+                v[0],
+                None if v[1] == _NO_MA else v[1],
+                None if v[2] == _NO_MV else v[2],
+                None if v[3] == _NO_CELL else v[3],
+                None if v[4] == _NO_CELL else v[4],
+                None if v[5] == _NO_TEMP else v[5] * 10,
+                None if v[6] == _NO_TEMP else v[6] * 10,
+                v[7],
+                v[8],
+            )
+        )
+    return rows
+
+
+class Audit:
+    """The audit of one pack (edge.core.controller.Controller)."""
+
+    def __init__(self, pack):
+        self.ring = Ring()
+        self._moved_ma = [pack["maker"][key] * MOVED_PPM // lim.PPM for key in ("charge_ma", "discharge_ma")]
+        self._told = None  # (charge_ma, why, discharge_ma, why, active faults) of the last limits record
+        self._before = None  # the same of the step before, with the mode
+        self._suppressed = 0
+        self._minute_ms = None
+        self._count = [0, 0]  # limits records and freeze-frames of this minute
+
+    def step(self, now_ms, pack, events):
+        """[(class, ((name, value), ...)), ...] of this step. events: [(event, fault), ...] of this pack."""
+        if self._minute_ms is None or now_ms - self._minute_ms >= MINUTE_MS:
+            self._minute_ms = now_ms
+            self._count = [0, 0]
+        self.ring.take(now_ms, pack.believed, pack.mode)
+        limits = pack.limits
+        now = (limits.charge_ma, limits.charge_why, limits.discharge_ma, limits.discharge_why, pack.faults.names())
+        made = []
+        cause = self._cause(events)
+        if cause and self._allowed(1):
+            made.append(("X", self._frame(pack, now, cause)))
+        if self._told is None or self._moved(now):
+            if self._allowed(0):
+                made.append(("E", self._limits(pack, now)))
+                self._told = now
+                self._suppressed = 0
+        self._before = (now, pack.mode)
+        return made
+
+    def _allowed(self, which):
+        if self._count[which] >= PER_MINUTE:
+            self._suppressed += 1
+            return False
+        self._count[which] += 1
+        return True
+
+    def _moved(self, now):
+        """True when a reader must hear of `now`: another source or fault, to or from zero, or more than 5 %."""
+        told = self._told
+        if now[1] != told[1] or now[3] != told[3] or now[4] != told[4]:
+            return True
+        for side in (0, 1):
+            old, new = told[2 * side], now[2 * side]
+            if (old == 0) != (new == 0) or abs(new - old) > self._moved_ma[side]:
+                return True
+        return False
+
+    def _cause(self, events):
+        """The gravest TRIP or LOCK that was raised in this step, or F_NONE."""
+        cause = f.F_NONE
+        for event, fault in events:
+            if event == f.E_RAISED and f.FAULTS[fault][1] >= max(f.TRIP, f.FAULTS[cause][1] + (cause > 0)):
+                cause = fault
+        return cause
+
+    def _limits(self, pack, now):
+        before = self._told or (None, None, None, None)
+        b = pack.believed
+        soc = pack.soc.soc()
+        return (
+            ("soc", soc.value),
+            ("soc_std", soc.std),
+            ("current", b.current_ma),
+            ("cell_max", b.cell_max_mv),
+            ("cell_min", b.cell_min_mv),
+            ("temp_max", b.temp_max_mc),
+            ("temp_min", b.temp_min_mc),
+            ("quality", b.worst),
+            ("age", b.age_ms),
+            ("event", f.E_LIMITS),
+            ("charge_limit", now[0]),
+            ("charge_why", now[1]),
+            ("discharge_limit", now[2]),
+            ("discharge_why", now[3]),
+            ("charge_before", before[0]),
+            ("charge_why_before", before[1]),
+            ("discharge_before", before[2]),
+            ("discharge_why_before", before[3]),
+            ("charge_document", document(pack.pack, now[1])),
+            ("discharge_document", document(pack.pack, now[3])),
+            ("sources", flat(pack.limits.sources)),
+            ("active", now[4]),
+            ("mode", pack.mode),
+            ("suppressed", self._suppressed or None),
+        )
+
+    def _frame(self, pack, now, cause):
+        before, mode = self._before or ((None, None, None, None), None)
+        return (
+            ("event", f.E_FRAME),
+            ("fault", cause),
+            ("active", now[4]),
+            ("mode", pack.mode),
+            ("mode_before", mode),
+            ("charge_limit", now[0]),
+            ("charge_why", now[1]),
+            ("discharge_limit", now[2]),
+            ("discharge_why", now[3]),
+            ("charge_before", before[0]),
+            ("charge_why_before", before[1]),
+            ("discharge_before", before[2]),
+            ("discharge_why_before", before[3]),
+            ("age", pack.believed.age_ms),
+            ("alarms", pack.believed.alarms),
+            ("frame_at", self.ring.at_ms),
+            ("frame", self.ring.frozen()),
+        )
+
+
+def flat(sources):
+    """[code, charge_ma or None, discharge_ma or None, code, ...] of Limits.sources."""
+    out = []
+    for row in sources:
+        out.extend(row)
+    return out
+
+
+def document(pack, source):
+    """SHA-256 (hex text) of the signed document behind a source; None when there is none."""
+    return pack["grade"].get("hash") if source == lim.S_GRADE else None

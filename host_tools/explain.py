@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""`reuse-edge explain --at TIME SOURCE`: why so much could flow at that moment, and who said so.
+
+The answer comes from the records alone, so a journal, a board's backup and a receiver's database give the same one.
+"""
+
+import argparse
+import sys
+from collections import namedtuple
+
+from edge.core import faults as f
+from edge.core import terms
+from host_tools import audit_read, texts
+from host_tools.explain_lines import lines_of
+from host_tools.explain_texts import word
+from host_tools.explain_time import moment, shown, span, start_of, zone_of
+
+SILENT_MS = 30000  # telemetry comes every 10 s: a longer silence means something
+TELEMETRY_MS = 10500
+IN_FORCE = 1  # edge.core.orders.VERDICTS
+ACTIONS = {"contract": (terms.LEASE,), "engineer": (terms.NARROW,), "order": (terms.POWER, terms.STOP)}
+
+# What is known of one pack at a moment. base: the record with all sources on which the answer rests, or None. problem:
+# text why it is not (fully) known, or None. identity, change: newest I record and change of limits up to the
+# moment, or None. orders: {source: newest order in force behind it, or None}. events: entries within a minute.
+Found = namedtuple("Found", ("pack", "at_ms", "base", "problem", "identity", "change", "orders", "events"))
+
+
+def packs_of(book):
+    """{pack index: name} of all packs that the records know."""
+    names = {}
+    for entry in book.entries:
+        if entry.pack >= 0:
+            names.setdefault(entry.pack, "pack %d" % (entry.pack + 1))
+            if entry.cls == "I":
+                names[entry.pack] = entry.body.get("pack_id", names[entry.pack])
+    return dict(sorted(names.items()))
+
+
+def find(book, pack, at_ms, lang, zone):
+    """The Found of pack index `pack` at that moment."""
+    before = [e for e in book.entries if e.at_ms is not None and e.at_ms <= at_ms]
+    own = [e for e in before if e.pack == pack]
+    base = _last(own, lambda e: "sources" in e.body)
+    identity = _last(own, lambda e: e.cls == "I")
+    if identity is None:
+        identity = next((e for e in book.entries if e.pack == pack and e.cls == "I"), None)
+    events = [
+        e
+        for e in book.entries
+        if e.at_ms is not None and abs(e.at_ms - at_ms) <= 60000 and e.pack in (pack, -1) and e.cls in "EX"
+    ]
+    return Found(
+        pack,
+        at_ms,
+        base,
+        _problem(book, before, base, at_ms, lang, zone),
+        identity,
+        _last(own, _changes),
+        {source: _last(before, _taken(actions)) for source, actions in ACTIONS.items()},
+        events,
+    )
+
+
+def _taken(actions):
+    """Test of a record: an order for one of these actions that was taken."""
+    return lambda e: (
+        e.body.get("event") == f.E_ORDER
+        and e.body.get("order_verdict") == IN_FORCE
+        and e.body.get("order_action") in actions
+    )
+
+
+def _changes(entry):
+    """True for a limits record in which what may flow, or its reason, changed (not only the list of faults)."""
+    b = entry.body
+    if b.get("event") != f.E_LIMITS:
+        return False
+    return any(b[name] != b.get(name + "_before") for name in ("charge_why", "discharge_why")) or any(
+        b[side + "_limit"] != b.get(side + "_before") for side in ("charge", "discharge")
+    )
+
+
+def _last(entries, wanted):
+    return next((e for e in reversed(entries) if wanted(e)), None)
+
+
+def _problem(book, before, base, at_ms, lang, zone):
+    """Why the moment is not known, as a text; None when it is."""
+    gap = _dropped(book, base, at_ms)
+    if gap is not None:
+        kinds = word(lang, "kept" if gap.cls not in "TM" else "plain")
+        since, until = [word(lang, "unknown") if t is None else shown(t, zone) for t in (gap.since_ms, gap.until_ms)]
+        return word(lang, "dropped") % (word(lang, "r%d" % gap.reason), kinds, gap.count, since, until)
+    if base is None:
+        oldest = min((e.at_ms for e in book.entries if e.at_ms is not None), default=None)
+        return word(lang, "before") % (book.device, shown(oldest, zone))
+    last = before[-1]
+    if at_ms - last.at_ms <= SILENT_MS:
+        return None
+    following = next((e for e in book.entries if e.at_ms is not None and e.at_ms > at_ms), None)
+    if following is None:
+        return word(lang, "after") % (shown(last.at_ms, zone), span(lang, at_ms - last.at_ms))
+    ends = (shown(last.at_ms, zone), shown(following.at_ms, zone))
+    if following.boot != last.boot:
+        return word(lang, "off") % (ends[0], ends[1], last.boot, following.boot)
+    return word(lang, "silent") % ends
+
+
+def _dropped(book, base, at_ms):
+    """What was dropped between the record that we have and the moment, all of one class together; or None."""
+    if base is not None and at_ms - base.at_ms <= TELEMETRY_MS:
+        return None
+    hit = None
+    for gap in book.gaps:
+        since_ms, until_ms = gap.since_ms, gap.until_ms
+        if since_ms is None or until_ms is None:
+            continue
+        if since_ms <= at_ms and (base is None or until_ms > base.at_ms) and at_ms <= until_ms + TELEMETRY_MS:
+            hit = gap
+    if hit is None:
+        return None
+    same = [g for g in book.gaps if (g.cls, g.reason) == (hit.cls, hit.reason) and g.since_ms is not None]
+    return hit._replace(
+        since_ms=min(g.since_ms for g in same),
+        until_ms=max(g.until_ms for g in same),
+        count=sum(g.count for g in same),
+    )
+
+
+def _arguments(argv):
+    parser = argparse.ArgumentParser(
+        prog="reuse-edge explain",
+        description="Why so much could flow at a moment: every source, its value, which one bound, who said so.",
+        epilog="exit codes: 0 explained, 1 not (fully) known and why, 2 wrong use",
+    )
+    parser.add_argument("source", metavar="SOURCE", help="journal folder, board backup, export, or receiver's database")
+    parser.add_argument(
+        "--at",
+        required=True,
+        metavar="TIME",
+        help="2026-03-02T14:03 (local), ...Z (UTC), 14:03 (the last one), 5min (before the newest record), last, "
+        "trip (the last trip), or START+SECONDS without a wall clock",
+    )
+    parser.add_argument("--pack", help="name or number of one pack; all when absent")
+    parser.add_argument("--lang", choices=texts.LANGUAGES)
+    parser.add_argument("--tz", metavar="ZONE", help="for example Asia/Seoul; this machine's own when absent")
+    parser.add_argument("--device", help="when a database holds several")
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if "--at" in argv[:-1]:  # -5min is a time, not an option
+        at = argv.index("--at")
+        argv[at : at + 2] = ["--at=" + argv[at + 1]]
+    return parser.parse_args(argv)
+
+
+def _resolved(options, lang, zone):
+    """(Book, moment in ms), or a text why there is none."""
+    start = start_of(options.at)
+    book = audit_read.read(options.source, options.device, None if start else audit_read.NEWEST)
+    if start is not None:
+        boots = [e._replace(at_ms=e.mono_ms) for e in book.entries if e.boot == start[0]]
+        book.entries, book.gaps = boots, []
+        return (book, start[1]) if boots else word(lang, "no_time") % start[0]
+    newest_ms = book.newest_ms()
+    if newest_ms is None:
+        return word(lang, "no_time") % max((e.boot for e in book.entries), default=1)
+    if options.at == "trip":
+        trip = _last(book.entries, lambda e: e.body.get("event") == f.E_FRAME and e.at_ms is not None)
+        if trip is None:
+            return word(lang, "no_trip")
+        at_ms = trip.at_ms
+    else:
+        at_ms = moment(options.at, newest_ms, zone)
+    return audit_read.read(options.source, options.device, at_ms), at_ms
+
+
+def answer(options):
+    """(lines, exit code) for parsed options."""
+    lang = texts.language(options.lang)
+    zone = zone_of(options.tz)
+    found = _resolved(options, lang, zone)
+    if isinstance(found, str):
+        return [found], 1
+    book, at_ms = found
+    by_start = start_of(options.at) is not None
+    names = packs_of(book)
+    chosen = [i for i in names if options.pack in (None, names[i], str(i + 1))]
+    if not chosen and options.pack is not None:
+        return [word(lang, "no_pack") % (options.pack, ", ".join(names.values()))], 2
+    lines, code = [], 0
+    for pack in chosen:
+        one = find(book, pack, at_ms, lang, zone)
+        code = max(code, int(one.problem is not None))
+        when = word(lang, "start") % (book.entries[0].boot, span(lang, at_ms)) if by_start else shown(at_ms, zone)
+        lines += [word(lang, "head") % (book.device, names[pack], when)]
+        lines += lines_of(one, lang, zone) + [""]
+    return lines[:-1], code
+
+
+def main(argv=None):
+    """`reuse-edge explain ...`; returns the exit code: see --help."""
+    lines, code = answer(_arguments(argv))
+    print("\n".join(lines))
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

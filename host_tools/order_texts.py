@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""What people read about orders, in English and Korean (see texts.py)."""
+
+from host_tools.texts import LANGUAGES
+
+WORDS = {
+    "verified": ("VERIFIED: signed by key %s (%s), role %s", "검증됨: 키 %s (%s) 서명, 역할 %s"),
+    "not_verified": ("NOT VERIFIED: %s", "검증되지 않음: %s"),
+    "may_not": (
+        "this role may not give this order: the device will refuse it",
+        "이 역할은 이 명령을 내릴 수 없음: 기기가 거부함",
+    ),
+    "expired": ("expired at %s", "%s 만료됨"),
+    "signed": ("signed by key %s (%s), %d bytes, SHA-256 %s", "키 %s (%s) 서명, %d 바이트, SHA-256 %s"),
+    "sent": (
+        "the broker has taken it for %s; what became of it arrives as an event record (reuse-edge receive)",
+        "브로커가 접수함: %s; 처리 결과는 이벤트 기록으로 도착함 (reuse-edge receive)",
+    ),
+    "says": ("What it asks for:", "내용:"),
+}
+FIELDS = {
+    "action": ("action", "명령"),
+    "device": ("device", "기기"),
+    "counter": ("counter", "순번"),
+    "not_before": ("not before", "유효 시작"),
+    "expires": ("expires", "유효 기한"),
+    "pack": ("pack (index)", "팩 (번호)"),
+    "reason": ("reason", "사유"),
+    "charge_ma": ("charge, at most", "충전 전류 상한"),
+    "charge_lease_s": ("  for", "  기간"),
+    "charge_after_ma": ("  afterwards", "  이후"),
+    "discharge_ma": ("discharge, at most", "방전 전류 상한"),
+    "discharge_lease_s": ("  for", "  기간"),
+    "discharge_after_ma": ("  afterwards", "  이후"),
+    "for_s": ("for", "기간"),
+    "mode": ("mode", "운전 상태"),
+    "power_w": ("power (+ charges)", "전력 (+ 충전)"),
+    "valid_s": ("for", "기간"),
+    "stop": ("stop (1) or release (0)", "정지(1) / 해제(0)"),
+    "certificate": ("certificate (SHA-256)", "성적서 (SHA-256)"),
+}
+
+
+def word(lang, key, *detail):
+    """The words for key, filled with detail."""
+    return WORDS[key][LANGUAGES.index(lang)] % detail
+
+
+def field(lang, name):
+    """What a reader calls a field of an order."""
+    return FIELDS[name][LANGUAGES.index(lang)]

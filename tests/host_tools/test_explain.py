@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""`reuse-edge explain`: the same answer from a journal, a board's backup and the receiver, or why there is none."""
+
+import datetime
+import shutil
+
+import pytest
+
+from edge.core import faults as f
+from host_tools import audit, audit_read, explain
+from host_tools.explain_time import TimeError, moment, start_of, zone_of
+from tests.host_tools.audit_site import eventful
+
+KST = ["--tz", "Asia/Seoul"]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    return eventful(tmp_path_factory.mktemp("explain"))
+
+
+def ask(source, at, lang="en", *more):
+    return explain.answer(explain._arguments(["--at", at, "--lang", lang, *KST, *more, str(source)]))
+
+
+def iso(at_ms):
+    return datetime.datetime.fromtimestamp(at_ms / 1000, datetime.UTC).isoformat()
+
+
+def times(site):
+    """Moments of all kinds over the two starts."""
+    entries = audit_read.read(site.sources()[2]).entries
+    first_ms, last_ms = entries[0].at_ms, entries[-1].at_ms
+    return [first_ms - 60000] + list(range(first_ms, last_ms + 60000, 17000))
+
+
+def test_the_same_answer_from_all_three(site):
+    codes = set()
+    for at_ms in times(site):
+        for lang in ("en", "ko"):
+            answers = [ask(source, iso(at_ms), lang) for source in site.sources()]
+            assert answers[0] == answers[1] == answers[2]
+            codes.add(answers[0][1])
+    assert codes == {0, 1}
+
+
+def test_the_export_answers_too(site, tmp_path):
+    out = tmp_path / "chain.audit"
+    assert audit.main(["export", "--all", site.sources()[0], str(out)]) == 0
+    assert ask(out, "trip") == ask(site.sources()[2], "trip")
+
+
+def test_a_trip_by_heat_is_explained(site):
+    book = audit_read.read(site.sources()[2])
+    trip = next(e for e in book.entries if e.body.get("event") == f.E_FRAME and e.body["fault"] == f.F_TEMP_OVER)
+    lines, code = ask(site.sources()[0], iso(trip.at_ms))
+    text = "\n".join(lines)
+    assert code == 0
+    assert "may charge 0.0 A" in text and "too hot" in text
+    assert "60 samples kept before" in text
+    for name in (
+        "manufacturer",
+        "test-centre grade",
+        "contract",
+        "BMS",
+        "cell voltage",
+        "temperature",
+        "state of charge",
+    ):
+        assert "\n  " + name in text, name
+    assert "certificate KTR-26-0417 version 2, signed by key 9f3a5d0c11e2b470" in text
+    assert "rests on the record" in text
+
+
+def test_the_values_are_those_that_were_enforced(site):
+    book = audit_read.read(site.sources()[2])
+    for entry in book.entries:
+        if entry.cls == "T":
+            text = "\n".join(ask(site.sources()[1], iso(entry.at_ms))[0])
+            assert "may charge %.1f A" % (entry.body["charge_limit"] / 1000) in text
+            assert "may discharge %.1f A" % (entry.body["discharge_limit"] / 1000) in text
+
+
+def test_without_power_before_the_first_and_after_the_last(site):
+    entries = audit_read.read(site.sources()[0]).entries
+    first_ms, last_ms = entries[0].at_ms, entries[-1].at_ms
+    off_ms = next(e.at_ms for e in reversed(entries) if e.boot == 1) + 120000
+    for at_ms, said in (
+        (first_ms - 1000, "before the first record"),
+        (off_ms, "had no power"),
+        (last_ms + 3600000, "after the last record"),
+    ):
+        lines, code = ask(site.sources()[0], iso(at_ms))
+        assert code == 1 and said in lines[1], lines
+
+
+def test_what_the_budget_dropped_is_named(tmp_path):
+    site = eventful(tmp_path, gateway_kb=16, board_kb=16)
+    assert list((tmp_path / "gateway").glob("t*"))
+    book = audit_read.read(tmp_path / "gateway")
+    gap = next(gap for gap in book.gaps if gap.cls == "M")
+    at_ms = gap.since_ms + 95000
+    full, _ = ask(site.sources()[2], iso(at_ms))
+    for source in site.sources()[:2]:
+        lines, code = ask(source, iso(at_ms))
+        assert code == 1
+        assert "was dropped (budget of the storage used): telemetry and minutes (T, M)" in lines[1]
+        assert "what was kept still says" in lines[2]
+        assert may(lines) == may(full)
+    korean, _ = ask(site.sources()[0], iso(at_ms), "ko")
+    assert "삭제됨" in korean[1]
+
+
+def may(lines):
+    """The two lines that say what may flow, without the reason."""
+    return [line.split(",")[0] for line in lines if line.startswith("  may ")]
+
+
+def test_times_as_people_write_them():
+    zone = zone_of("Asia/Seoul")
+    newest_ms = round(datetime.datetime(2026, 3, 2, 14, 30, tzinfo=zone).timestamp() * 1000)
+    day_ms = 86400000
+    for text, minutes in (
+        ("last", 0),
+        ("5min", -5),
+        ("-5min", -5),
+        ("90 s ago", -1.5),
+        ("2시간 전", -120),
+        ("14:03", -27),
+        ("14:03:30", -26.5),
+        ("15:00", 30 - 1440),
+        ("2026-03-02T14:00", -30),
+        ("2026-03-02 05:00Z", -30),
+        ("2026-03-02T14:00:00+09:00", -30),
+    ):
+        assert moment(text, newest_ms, zone) == newest_ms + minutes * 60000, text
+    assert moment("1d", newest_ms, zone) == newest_ms - day_ms
+    for text in ("yesterday", "25:00", "2026-03-02", "", "14:99"):
+        with pytest.raises(TimeError):
+            moment(text, newest_ms, zone)
+    with pytest.raises(TimeError):
+        zone_of("Mars/Base")
+    assert start_of("3+120") == (3, 120000)
+
+
+def test_by_start_and_seconds_without_a_clock(site):
+    entry = next(e for e in audit_read.read(site.sources()[2]).entries if e.cls == "T")
+    at = "%d+%d" % (entry.boot, entry.mono_ms // 1000)
+    answers = [ask(source, at) for source in site.sources()]
+    assert answers[0][1] == 0 and answers[0] == answers[1] == answers[2]
+
+
+def test_the_same_answer_after_a_long_time_without_power(tmp_path):
+    site = eventful(tmp_path, off_ms=5 * 3600000)
+    entries = audit_read.read(site.sources()[2]).entries
+    last_ms = next(e.at_ms for e in reversed(entries) if e.boot == 1)
+    for hours in (0.5, 2.5, 4.5):
+        answers = [ask(source, iso(last_ms + round(hours * 3600000))) for source in site.sources()]
+        assert answers[0] == answers[1] == answers[2] and answers[0][1] == 1
+        assert iso(last_ms)[14:19] in answers[0][0][1]
+
+
+def test_the_order_behind_a_limit_is_named():
+    def entry(seq, cls, **body):
+        return audit_read.Entry("d", 1, seq, 1, seq * 1000, seq * 1000 + 10**12, cls, 0, body, None)
+
+    limits = {"charge_limit": 40000, "charge_why": 5, "discharge_limit": 40000, "discharge_why": 5}
+    order = {"event": f.E_ORDER, "order_action": 1, "order_counter": 12, "order_key": "00aa", "order_hash": "cd" * 32}
+    book = audit_read.Book(
+        "d",
+        [
+            entry(1, "E", order_verdict=1, order_reason="winter tariff", **order),
+            entry(2, "E", order_verdict=9, order_reason="refused", **order),
+            entry(3, "T", sources=[3, 140000, 140000, 5, 40000, 40000, 17, 140000, 140000], mode=1, **limits),
+        ],
+        [],
+    )
+    found = explain.find(book, 0, 10**12 + 4000, "en", zone_of("UTC"))
+    text = "\n".join(explain.lines_of(found, "en", zone_of("UTC")))
+    assert "because of contract (order 12, signed by key 00aa" in text and ": winter tariff" in text
+    assert "says nothing: no order in force" in text and "refused" not in text.split("events")[0]
+
+
+def test_packs_and_wrong_names(site):
+    assert ask(site.sources()[0], "trip", "en", "--pack", "1") == ask(site.sources()[0], "trip")
+    lines, code = ask(site.sources()[0], "trip", "en", "--pack", "none")
+    assert code == 2 and "pack-1" in lines[0]
+    with pytest.raises(audit_read.SourceError):
+        ask(site.sources()[2], "trip", "en", "--device", "other")
+
+
+def test_a_folder_with_the_journal_in_it_is_found(site, tmp_path):
+    shutil.copytree(site.sources()[0], tmp_path / "state" / "journal")
+    assert ask(tmp_path / "state", "trip") == ask(site.sources()[0], "trip")
+
+
+def test_the_command_line(site, capsys):
+    assert explain.main(["--at", "-1min", "--lang", "ko", *KST, site.sources()[1]]) == 0
+    assert "결정 요인" in capsys.readouterr().out
