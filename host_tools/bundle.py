@@ -4,7 +4,8 @@
 
 Which modules: those that the start-up module imports, found in the source text, and the tables of the
 site's profiles. Boards get .mpy only: compiling .py there needs five times the RAM.
-Compiled files are kept by the hash of their source and of the compiler.
+The texts are shortened first (host_tools/shrink.py) and compiled without line numbers; REUSE_EDGE_PLAIN=1 in the
+environment leaves both out, for tracebacks that tell lines. Compiled files are kept by the hash of their source and of the compiler.
 """
 
 import ast
@@ -22,6 +23,7 @@ from pathlib import Path
 
 from edge.core.cell import BUILT_IN, Cell, load
 from edge.core.soc import alignable
+from host_tools.shrink import shrink
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("edge", "bms_bridge")
@@ -171,16 +173,22 @@ def cache_folder():
     return folder if os.access(folder, os.W_OK) else None
 
 
+def plain():
+    """True when the environment asks for a bundle to debug: whole texts, line numbers in tracebacks, more memory."""
+    return bool(os.environ.get("REUSE_EDGE_PLAIN"))
+
+
 def compile_text(program, banner, path, text, cache):
     """The bytes of the .mpy file of one source text; path: what tracebacks show."""
-    key = hashlib.sha256("\0".join((banner, path, text)).encode()).hexdigest()
+    options = () if plain() else ("-O3",)  # without line numbers; nothing on a board relies on assert
+    key = hashlib.sha256("\0".join((banner, *options, path, text)).encode()).hexdigest()
     kept = cache / (key + ".mpy") if cache else None
     if kept and kept.is_file():
         return kept.read_bytes()
     with tempfile.TemporaryDirectory(dir=cache) as folder:
         source, target = Path(folder) / "source.py", Path(folder) / "made.mpy"
         source.write_text(text, encoding="utf-8")
-        command = [program, "-s", path, "-o", str(target), str(source)]
+        command = [program, *options, "-s", path, "-o", str(target), str(source)]
         done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace")
         if done.returncode:
             raise BundleError("%s does not compile for MicroPython: %s" % (path, (done.stderr or done.stdout).strip()))
@@ -221,7 +229,7 @@ def build(out_dir, settings, entries=ENTRIES, base=".", root=ROOT, documents=Non
     unused = tuple(name for kind in BUSES for name in BUSES[kind] if kind not in kinds)
     texts = modules_of(entries, root, unused)
     settings = add_tables(settings, texts, base, root)
-    files, mpy = compile_all(texts, root)
+    files, mpy = compile_all(texts if plain() else shrink(texts), root)
     files["boot.py"] = BOOT.encode()
     files["main.py"] = MAIN.encode()
     files["settings.json"] = json.dumps(settings, sort_keys=True, separators=(",", ":")).encode()

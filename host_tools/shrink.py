@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""The source texts of a board's bundle with less in them: the same program, in less memory.
+
+All modules of a bundle are known together, so what a board would only carry can go before the compiler runs:
+  - a whole number that is named once at the top of a module is written where it is used, in every module, and the
+    entry of a constant table that is looked up by a constant key as well;
+  - functions, methods, tables and imports whose names no text of the bundle mentions any more are left out.
+Names are never changed, so tracebacks and what is read by name (getattr, __import__) stay. A name that is bound twice,
+or mentioned in a string, is left alone.
+"""
+
+import ast
+
+from host_tools.shrink_names import attributes_written, binds, local_names, mentioned, read_names
+
+KEPT = ("main",)  # what main.py calls
+OPERATORS = {
+    ast.Add: lambda a, b: a + b,
+    ast.Sub: lambda a, b: a - b,
+    ast.Mult: lambda a, b: a * b,
+    ast.FloorDiv: lambda a, b: a // b,
+    ast.Mod: lambda a, b: a % b,
+    ast.LShift: lambda a, b: a << b,
+    ast.BitOr: lambda a, b: a | b,
+    ast.BitAnd: lambda a, b: a & b,
+}
+PURE = (ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.Name, ast.UnaryOp, ast.BinOp, ast.Attribute, ast.Subscript)
+
+
+def shrink(texts):
+    """{module: shorter source text} of all modules of one bundle, from {module: source text}."""
+    trees = {module: ast.parse(text) for module, text in texts.items()}
+    tables = {}  # module: {name: number, or the dict of a constant table}
+    written = {name for tree in trees.values() for name in attributes_written(tree)}
+    for module, tree in trees.items():
+        own_constants(module, tree, tables, trees)
+    for names in tables.values():
+        for name in written & set(names):
+            del names[name]
+    for module in list(tables):
+        resolve(module, trees, tables)
+    for module, tree in trees.items():
+        Writer(module, trees, tables).visit(tree)
+        Folder().visit(tree)
+    while drop_unused(trees):
+        pass
+    return {module: ast.unparse(ast.fix_missing_locations(tree)) + "\n" for module, tree in trees.items()}
+
+
+class Folder(ast.NodeTransformer):
+    """Sums and products of numbers that were names before."""
+
+    def visit_BinOp(self, node):
+        """The number, when both sides are numbers now."""
+        self.generic_visit(node)
+        value = number_of(node, {})
+        return node if value is None else ast.copy_location(ast.Constant(value), node)
+
+
+def number_of(node, names):
+    """The whole number that node stands for, or None. names: {name: number}."""
+    if isinstance(node, ast.Constant):
+        return node.value if type(node.value) is int else None
+    if isinstance(node, ast.Name):
+        value = names.get(node.id)
+        return value if type(value) is int else None
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        value = number_of(node.operand, names)
+        return None if value is None else -value
+    if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
+        left, right = number_of(node.left, names), number_of(node.right, names)
+        if left is None or right is None or isinstance(node.op, (ast.FloorDiv, ast.Mod)) and not right:
+            return None
+        return OPERATORS[type(node.op)](left, right)
+    return None
+
+
+def own_constants(module, tree, tables, trees):
+    """Put the constants of a module, and those it takes from modules seen already, into tables."""
+    if module in tables:
+        return
+    names, sizes = tables.setdefault(module, {}), {}
+    once = binds(tree)
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module in trees:
+            own_constants(node.module, trees[node.module], tables, trees)
+            for alias in node.names:
+                value = tables[node.module].get(alias.name)
+                if value is not None and once[alias.asname or alias.name] == 1:
+                    names[alias.asname or alias.name] = value
+        elif isinstance(node, ast.Assign) and len(node.targets) == 1:
+            for name, value in assigned(node, names, sizes):
+                if value is not None and once[name] == 1:
+                    names[name] = value
+
+
+def assigned(node, names, sizes):
+    """((name, number or table or None), ...) of one assignment; notes the lengths of tuples in sizes."""
+    target, value = node.targets[0], node.value
+    if isinstance(target, ast.Name):
+        if isinstance(value, ast.Tuple):
+            sizes[target.id] = len(value.elts)
+        return ((target.id, number_of(value, names) if not isinstance(value, ast.Dict) else table_of(value)),)
+    if not isinstance(target, ast.Tuple) or not all(isinstance(each, ast.Name) for each in target.elts):
+        return ()
+    found = unpacked(value, names, sizes)
+    if found is None or len(found) != len(target.elts):
+        return ()
+    return tuple((each.id, one) for each, one in zip(target.elts, found, strict=True))
+
+
+def table_of(node):
+    """{text: number} of a dict display of such, or None."""
+    if not all(isinstance(key, ast.Constant) and type(key.value) is str for key in node.keys):
+        return None
+    values = [number_of(value, {}) for value in node.values]
+    return None if None in values or not values else dict(zip([key.value for key in node.keys], values, strict=True))
+
+
+def unpacked(node, names, sizes):
+    """The numbers of `1, 2`, range(3) or range(len(TABLE)), or None."""
+    if isinstance(node, ast.Tuple):
+        return [number_of(each, names) for each in node.elts]
+    if not isinstance(node, ast.Call) or ast.unparse(node.func) != "range" or len(node.args) != 1:
+        return None
+    most = number_of(node.args[0], names)
+    if most is None and isinstance(node.args[0], ast.Call) and ast.unparse(node.args[0].func) == "len":
+        most = sizes.get(ast.unparse(node.args[0].args[0]))
+    return None if most is None else list(range(most))
+
+
+def resolve(module, trees, tables):
+    """Names of modules in this module: {alias: module}, kept in tables under (module, "modules")."""
+    aliases = {}
+    once = binds(trees[module])
+    for node in ast.walk(trees[module]):
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                full = "%s.%s" % (node.module, alias.name)
+                if full in trees and once[alias.asname or alias.name] == 1:
+                    aliases[alias.asname or alias.name] = full
+    tables[module, "modules"] = aliases
+
+
+class Writer(ast.NodeTransformer):
+    """Writes constants where their names were read, in one module."""
+
+    def __init__(self, module, trees, tables):
+        self.names = tables[module]
+        self.modules = tables[module, "modules"]
+        self.tables = tables
+        self.hidden = [set()]
+
+    def _scope(self, node):
+        self.hidden.append(self.hidden[-1] | local_names(node))
+        self.generic_visit(node)
+        self.hidden.pop()
+        return node
+
+    visit_FunctionDef = visit_AsyncFunctionDef = visit_Lambda = visit_ClassDef = _scope
+    visit_ListComp = visit_GeneratorExp = visit_SetComp = visit_DictComp = _scope
+
+    def value(self, node):
+        """The number or table that node reads, or None."""
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id not in self.hidden[-1]:
+            return self.names.get(node.id)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) and isinstance(node.value, ast.Name):
+            if node.value.id not in self.hidden[-1] and node.value.id in self.modules:
+                return self.tables[self.modules[node.value.id]].get(node.attr)
+        return None
+
+    def visit_Name(self, node):
+        """A name of a number becomes the number."""
+        value = self.value(node)
+        return ast.copy_location(ast.Constant(value), node) if type(value) is int else node
+
+    def visit_Attribute(self, node):
+        """The same for module.NAME."""
+        value = self.value(node)
+        if type(value) is int:
+            return ast.copy_location(ast.Constant(value), node)
+        return self.generic_visit(node)
+
+    def visit_Subscript(self, node):
+        """TABLE["name"] of a table of numbers becomes the number."""
+        table = self.value(node.value)
+        if isinstance(table, dict) and isinstance(node.slice, ast.Constant) and node.slice.value in table:
+            return ast.copy_location(ast.Constant(table[node.slice.value]), node)
+        return self.generic_visit(node)
+
+
+def drop_unused(trees):
+    """Leave out what no text mentions; True when something went."""
+    attributes, of_modules, texts, taken = mentioned(trees.values())
+    of_modules.update(KEPT)
+    of_modules.update(each for each in texts | attributes if each != each.lower())
+    gone = False
+    for module, tree in trees.items():
+        used = of_modules | read_names(tree) | {name for source, name in taken if source == module}
+        gone = prune(tree, used, used | attributes | texts) or gone
+    return gone
+
+
+def prune(node, used, members):
+    """Leave out of the body of a module or class what is not in used, out of a class in it what is not in members;
+    True when something went."""
+    kept = [each for each in node.body if not unused(each, used)]
+    gone = len(kept) < len(node.body)
+    for each in kept:
+        if isinstance(each, ast.ClassDef):
+            gone = prune(each, members, members) or gone
+        elif isinstance(each, ast.ImportFrom):
+            names = [alias for alias in each.names if (alias.asname or alias.name) in used]
+            gone = gone or len(names) < len(each.names)
+            each.names = names
+    node.body = kept or [ast.Pass()]
+    return gone
+
+
+def unused(node, used):
+    """True when a statement only binds names that nobody needs."""
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        return True  # a docstring
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return node.name not in used and not node.name.startswith("__")
+    if isinstance(node, ast.ImportFrom):
+        return all((alias.asname or alias.name) not in used for alias in node.names)
+    if not isinstance(node, ast.Assign) or len(node.targets) != 1 or not pure(node.value):
+        return False
+    names = node.targets[0].elts if isinstance(node.targets[0], ast.Tuple) else node.targets
+    return all(isinstance(each, ast.Name) and each.id not in used for each in names)
+
+
+def pure(node):
+    """True when leaving out the expression changes nothing but memory."""
+    if isinstance(node, ast.Call):
+        known = isinstance(node.func, ast.Name) and node.func.id in ("tuple", "len", "range", "sum", "namedtuple")
+        return known and all(pure(each) for each in node.args)
+    if isinstance(node, (ast.ListComp, ast.GeneratorExp)):
+        return True
+    if not isinstance(node, PURE):
+        return False
+    return all(pure(each) for each in ast.iter_child_nodes(node) if isinstance(each, ast.expr))
