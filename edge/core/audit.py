@@ -12,6 +12,7 @@ from struct import pack_into, unpack_from
 
 from edge.core import faults as f
 from edge.core import limits as lim
+from edge.core.registry import KEYS
 
 MOVED_PPM = 50000
 PER_MINUTE = 5
@@ -107,7 +108,7 @@ class Audit:
         self._count = [0, 0]  # limits records and freeze-frames of this minute
 
     def step(self, now_ms, pack, events):
-        """[(class, ((name, value), ...)), ...] of this step. events: [(event, fault), ...] of this pack."""
+        """[(class, ((key, value), ...)), ...] of this step. events: [(event, fault), ...] of this pack."""
         if self._minute_ms is None or now_ms - self._minute_ms >= MINUTE_MS:
             self._minute_ms = now_ms
             self._count = [0, 0]
@@ -157,52 +158,52 @@ class Audit:
         b = pack.believed
         soc = pack.soc.soc()
         return (
-            ("soc", soc.value),
-            ("soc_std", soc.std),
-            ("current", b.current_ma),
-            ("cell_max", b.cell_max_mv),
-            ("cell_min", b.cell_min_mv),
-            ("temp_max", b.temp_max_mc),
-            ("temp_min", b.temp_min_mc),
-            ("quality", b.worst),
-            ("age", b.age_ms),
-            ("event", f.E_LIMITS),
-            ("charge_limit", now[0]),
-            ("charge_why", now[1]),
-            ("discharge_limit", now[2]),
-            ("discharge_why", now[3]),
-            ("charge_before", before[0]),
-            ("charge_why_before", before[1]),
-            ("discharge_before", before[2]),
-            ("discharge_why_before", before[3]),
-            ("charge_document", document(pack.pack, now[1])),
-            ("discharge_document", document(pack.pack, now[3])),
-            ("sources", flat(pack.limits.sources)),
-            ("active", now[4]),
-            ("mode", pack.mode),
-            ("suppressed", self._suppressed or None),
+            (KEYS["soc"], soc.value),
+            (KEYS["soc_std"], soc.std),
+            (KEYS["current"], b.current_ma),
+            (KEYS["cell_max"], b.cell_max_mv),
+            (KEYS["cell_min"], b.cell_min_mv),
+            (KEYS["temp_max"], b.temp_max_mc),
+            (KEYS["temp_min"], b.temp_min_mc),
+            (KEYS["quality"], b.worst),
+            (KEYS["age"], b.age_ms),
+            (KEYS["event"], f.E_LIMITS),
+            (KEYS["charge_limit"], now[0]),
+            (KEYS["charge_why"], now[1]),
+            (KEYS["discharge_limit"], now[2]),
+            (KEYS["discharge_why"], now[3]),
+            (KEYS["charge_before"], before[0]),
+            (KEYS["charge_why_before"], before[1]),
+            (KEYS["discharge_before"], before[2]),
+            (KEYS["discharge_why_before"], before[3]),
+            (KEYS["charge_document"], document(pack.pack, now[1])),
+            (KEYS["discharge_document"], document(pack.pack, now[3])),
+            (KEYS["sources"], flat(pack.limits.sources)),
+            (KEYS["active"], now[4]),
+            (KEYS["mode"], pack.mode),
+            (KEYS["suppressed"], self._suppressed or None),
         )
 
     def _frame(self, pack, now, cause):
         before, mode = self._before or ((None, None, None, None), None)
         return (
-            ("event", f.E_FRAME),
-            ("fault", cause),
-            ("active", now[4]),
-            ("mode", pack.mode),
-            ("mode_before", mode),
-            ("charge_limit", now[0]),
-            ("charge_why", now[1]),
-            ("discharge_limit", now[2]),
-            ("discharge_why", now[3]),
-            ("charge_before", before[0]),
-            ("charge_why_before", before[1]),
-            ("discharge_before", before[2]),
-            ("discharge_why_before", before[3]),
-            ("age", pack.believed.age_ms),
-            ("alarms", pack.believed.alarms),
-            ("frame_at", self.ring.at_ms),
-            ("frame", self.ring.frozen()),
+            (KEYS["event"], f.E_FRAME),
+            (KEYS["fault"], cause),
+            (KEYS["active"], now[4]),
+            (KEYS["mode"], pack.mode),
+            (KEYS["mode_before"], mode),
+            (KEYS["charge_limit"], now[0]),
+            (KEYS["charge_why"], now[1]),
+            (KEYS["discharge_limit"], now[2]),
+            (KEYS["discharge_why"], now[3]),
+            (KEYS["charge_before"], before[0]),
+            (KEYS["charge_why_before"], before[1]),
+            (KEYS["discharge_before"], before[2]),
+            (KEYS["discharge_why_before"], before[3]),
+            (KEYS["age"], pack.believed.age_ms),
+            (KEYS["alarms"], pack.believed.alarms),
+            (KEYS["frame_at"], self.ring.at_ms),
+            (KEYS["frame"], self.ring.frozen()),
         )
 
 

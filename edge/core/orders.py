@@ -17,6 +17,7 @@ from edge.core import terms as t
 from edge.core.faults import E_ORDER
 from edge.core.limits import S_CONTRACT, S_ENGINEER, S_ORDER, SIDES
 from edge.core.records import Record
+from edge.core.registry import KEYS
 from edge.core.report import body as body_of
 
 # What the key of a role may ask for.
@@ -380,14 +381,14 @@ class Orders:
         """The record that tells what became of an order."""
         action, counter, key, digest, pack, reason = told or (None,) * 6
         values = (
-            ("event", E_ORDER),
-            ("detail", self.refused),
-            ("order_counter", counter),
-            ("order_action", action),
-            ("order_verdict", verdict),
-            ("order_key", key),
-            ("order_hash", digest),
-            ("order_reason", reason),
+            (KEYS["event"], E_ORDER),
+            (KEYS["detail"], self.refused),
+            (KEYS["order_counter"], counter),
+            (KEYS["order_action"], action),
+            (KEYS["order_verdict"], verdict),
+            (KEYS["order_key"], key),
+            (KEYS["order_hash"], digest),
+            (KEYS["order_reason"], reason),
         )
         wall_ms = None if utc[0] is None else utc[0] * 1000
         return Record("E", -1 if pack is None else pack, now_ms, wall_ms, utc[1], body_of(values))

@@ -26,12 +26,18 @@ EVENTS_PER_MINUTE = 5
 AGAINST = (BMS_SOC, BMS_SOH, BMS_CAPACITY)
 
 # Of edge.core.power, in the order of its horizons.
-POWER_NAMES = (("charge_10s", "charge_5min", "charge_1h"), ("discharge_10s", "discharge_5min", "discharge_1h"))
+POWER_KEYS = (
+    (KEYS["charge_10s"], KEYS["charge_5min"], KEYS["charge_1h"]),
+    (KEYS["discharge_10s"], KEYS["discharge_5min"], KEYS["discharge_1h"]),
+)
 
 
 def body(values):
-    """((key, value), ...) by growing key from ((name, value), ...); None values are left out."""
-    return tuple(sorted([(KEYS[name], value) for name, value in values if value is not None]))
+    """((key, value), ...) by growing key from ((key, value), ...); None values are left out.
+
+    Keys are written KEYS["name"]: a board's bundle has their numbers instead, and no table of names.
+    """
+    return tuple(sorted([pair for pair in values if pair[1] is not None]))
 
 
 class Reporter:
@@ -116,11 +122,11 @@ class Reporter:
         self._advice[i] = advice
         e = site.packs[i].estimates()
         values = (
-            ("event", f.E_ADVICE),
-            ("advice", advice),
-            ("soc_std", e.soc.std),
-            ("capacity", e.capacity_mah.value),
-            ("capacity_std", e.capacity_mah.std),
+            (KEYS["event"], f.E_ADVICE),
+            (KEYS["advice"], advice),
+            (KEYS["soc_std"], e.soc.std),
+            (KEYS["capacity"], e.capacity_mah.value),
+            (KEYS["capacity_std"], e.capacity_mah.std),
         )
         records.append(Record("E", i, stamp[0], stamp[1], stamp[2], body(values)))
 
@@ -129,18 +135,18 @@ class Reporter:
         pack = site.packs[i]
         e = pack.estimates() if anomaly.kind in AGAINST and not over else None
         values = (
-            ("event", event),
-            ("anomaly", anomaly.kind),
-            ("anomaly_where", anomaly.where),
-            ("anomaly_value", None if over else anomaly.value),
-            ("anomaly_std", None if over else anomaly.std),
-            ("anomaly_text", anomaly.text),
-            ("soc", e and e.soc.value),
-            ("soc_std", e and e.soc.std),
-            ("bms_soc", e and pack.believed.bms_soc_ppm),
-            ("bms_soh", e and pack.believed.bms_soh_ppm),
-            ("capacity", e and e.capacity_mah.value),
-            ("capacity_std", e and e.capacity_mah.std),
+            (KEYS["event"], event),
+            (KEYS["anomaly"], anomaly.kind),
+            (KEYS["anomaly_where"], anomaly.where),
+            (KEYS["anomaly_value"], None if over else anomaly.value),
+            (KEYS["anomaly_std"], None if over else anomaly.std),
+            (KEYS["anomaly_text"], anomaly.text),
+            (KEYS["soc"], e and e.soc.value),
+            (KEYS["soc_std"], e and e.soc.std),
+            (KEYS["bms_soc"], e and pack.believed.bms_soc_ppm),
+            (KEYS["bms_soh"], e and pack.believed.bms_soh_ppm),
+            (KEYS["capacity"], e and e.capacity_mah.value),
+            (KEYS["capacity_std"], e and e.capacity_mah.std),
         )
         records.append(Record("E", i, stamp[0], stamp[1], stamp[2], body(values)))
 
@@ -156,12 +162,12 @@ class Reporter:
             return
         detail = _detail(site, pack, event)
         values = (
-            ("event", event),
-            ("fault", fault if event != f.E_MODE else f.F_NONE),
-            ("detail", detail),
-            ("mode", fault if event == f.E_MODE else site.packs[max(pack, 0)].mode),
-            ("late", site.late_ms),
-            ("alarms", site.packs[max(pack, 0)].believed.alarms),
+            (KEYS["event"], event),
+            (KEYS["fault"], fault if event != f.E_MODE else f.F_NONE),
+            (KEYS["detail"], detail),
+            (KEYS["mode"], fault if event == f.E_MODE else site.packs[max(pack, 0)].mode),
+            (KEYS["late"], site.late_ms),
+            (KEYS["alarms"], site.packs[max(pack, 0)].believed.alarms),
         )
         records.append(Record("E", pack, stamp[0], stamp[1], stamp[2], body(values)))
         self.recent.append((stamp[0], pack, event, fault, detail))
@@ -187,58 +193,58 @@ def _telemetry(site, i, _):
     pcs = site.pcs
     leak = e.leak
     values = [
-        ("soc", e.soc.value),
-        ("soc_std", e.soc.std),
-        ("soc_why", e.soc.why),
-        ("bms_soc", b.bms_soc_ppm),
-        ("bms_soh", b.bms_soh_ppm),
-        ("capacity", e.capacity_mah.value),
-        ("capacity_std", e.capacity_mah.std),
-        ("bias", e.bias_ma.value),
-        ("leak_cell", leak and leak[0]),
-        ("leak", leak and leak[1].value),
-        ("leak_std", leak and leak[1].std),
-        ("resistance", e.resistance_uohm.value),
-        ("resistance_std", e.resistance_uohm.std),
-        ("weakest_cell", e.weakest and e.weakest[0]),
-        ("strongest_cell", e.strongest and e.strongest[0]),
-        ("pack_v", b.pack_mv),
-        ("current", b.current_ma),
-        ("cell_max", b.cell_max_mv),
-        ("cell_min", b.cell_min_mv),
-        ("temp_max", b.temp_max_mc),
-        ("temp_min", b.temp_min_mc),
-        ("alarms", b.alarms),
-        ("quality", b.worst),
-        ("age", b.age_ms),
-        ("charge_limit", pack.limits.charge_ma),
-        ("charge_why", pack.limits.charge_why),
-        ("discharge_limit", pack.limits.discharge_ma),
-        ("discharge_why", pack.limits.discharge_why),
-        ("sources", flat(pack.limits.sources)),
-        ("active", pack.faults.names()),
-        ("mode", pack.mode),
-        ("late", site.late_ms),
-        ("late_max", site.late_max_ms),
+        (KEYS["soc"], e.soc.value),
+        (KEYS["soc_std"], e.soc.std),
+        (KEYS["soc_why"], e.soc.why),
+        (KEYS["bms_soc"], b.bms_soc_ppm),
+        (KEYS["bms_soh"], b.bms_soh_ppm),
+        (KEYS["capacity"], e.capacity_mah.value),
+        (KEYS["capacity_std"], e.capacity_mah.std),
+        (KEYS["bias"], e.bias_ma.value),
+        (KEYS["leak_cell"], leak and leak[0]),
+        (KEYS["leak"], leak and leak[1].value),
+        (KEYS["leak_std"], leak and leak[1].std),
+        (KEYS["resistance"], e.resistance_uohm.value),
+        (KEYS["resistance_std"], e.resistance_uohm.std),
+        (KEYS["weakest_cell"], e.weakest and e.weakest[0]),
+        (KEYS["strongest_cell"], e.strongest and e.strongest[0]),
+        (KEYS["pack_v"], b.pack_mv),
+        (KEYS["current"], b.current_ma),
+        (KEYS["cell_max"], b.cell_max_mv),
+        (KEYS["cell_min"], b.cell_min_mv),
+        (KEYS["temp_max"], b.temp_max_mc),
+        (KEYS["temp_min"], b.temp_min_mc),
+        (KEYS["alarms"], b.alarms),
+        (KEYS["quality"], b.worst),
+        (KEYS["age"], b.age_ms),
+        (KEYS["charge_limit"], pack.limits.charge_ma),
+        (KEYS["charge_why"], pack.limits.charge_why),
+        (KEYS["discharge_limit"], pack.limits.discharge_ma),
+        (KEYS["discharge_why"], pack.limits.discharge_why),
+        (KEYS["sources"], flat(pack.limits.sources)),
+        (KEYS["active"], pack.faults.names()),
+        (KEYS["mode"], pack.mode),
+        (KEYS["late"], site.late_ms),
+        (KEYS["late_max"], site.late_max_ms),
     ]
     values.extend(_ageing(pack.estimator))
     if pcs is not None:
-        values.append(("pcs_dc_current", pcs.dc_ma))
-        values.append(("pcs_dc_v", pcs.dc_mv))
-        values.append(("pcs_charge_limit", pcs.charge_w))
-        values.append(("pcs_discharge_limit", pcs.discharge_w))
-        values.append(("pcs_power", pcs.dc_w))
+        values.append((KEYS["pcs_dc_current"], pcs.dc_ma))
+        values.append((KEYS["pcs_dc_v"], pcs.dc_mv))
+        values.append((KEYS["pcs_charge_limit"], pcs.charge_w))
+        values.append((KEYS["pcs_discharge_limit"], pcs.discharge_w))
+        values.append((KEYS["pcs_power"], pcs.dc_w))
     return body(values)
 
 
 def _ageing(estimator):
     """What the electrodes lost, and the currents that every cell can take and give."""
     losses = estimator.soc.ageing() or (None, None, None)
-    values = [("lli", losses[0]), ("lam_negative", losses[1]), ("lam_positive", losses[2])]
+    values = [(KEYS["lli"], losses[0]), (KEYS["lam_negative"], losses[1]), (KEYS["lam_positive"], losses[2])]
     if estimator.power is not None:
         for side in (CHARGE, DISCHARGE):
-            for name, limit in zip(POWER_NAMES[side], estimator.power[side]):
-                values.append((name, limit[0]))
+            for number, limit in zip(POWER_KEYS[side], estimator.power[side]):
+                values.append((number, limit[0]))
     return values
 
 
@@ -249,24 +255,24 @@ def _registers(site, i, now_ms):
     second, ratio, gain = estimator.second_capacity(), estimator.counters.ratio(), estimator.gain
     return body(
         (
-            ("advice", estimator.advice),
-            ("second_capacity", second.value),
-            ("second_capacity_std", second.std),
-            ("bms_ratio", ratio.value),
-            ("bms_ratio_std", ratio.std),
-            ("bms_ratio_why", ratio.why),
-            ("gain", gain.value),
-            ("gain_std", gain.std),
-            ("gain_why", gain.why),
-            ("gain_age", None if gain.at_ms is None else now_ms - gain.at_ms),
-            ("ah_in", registers[0]),
-            ("ah_out", registers[1]),
-            ("wh_in", registers[2]),
-            ("wh_out", registers[3]),
-            ("time_known", registers[4]),
-            ("time_unknown", registers[5]),
-            ("meter_in", meter and meter.in_wh),
-            ("meter_out", meter and meter.out_wh),
+            (KEYS["advice"], estimator.advice),
+            (KEYS["second_capacity"], second.value),
+            (KEYS["second_capacity_std"], second.std),
+            (KEYS["bms_ratio"], ratio.value),
+            (KEYS["bms_ratio_std"], ratio.std),
+            (KEYS["bms_ratio_why"], ratio.why),
+            (KEYS["gain"], gain.value),
+            (KEYS["gain_std"], gain.std),
+            (KEYS["gain_why"], gain.why),
+            (KEYS["gain_age"], None if gain.at_ms is None else now_ms - gain.at_ms),
+            (KEYS["ah_in"], registers[0]),
+            (KEYS["ah_out"], registers[1]),
+            (KEYS["wh_in"], registers[2]),
+            (KEYS["wh_out"], registers[3]),
+            (KEYS["time_known"], registers[4]),
+            (KEYS["time_unknown"], registers[5]),
+            (KEYS["meter_in"], meter and meter.in_wh),
+            (KEYS["meter_out"], meter and meter.out_wh),
         )
     )
 
@@ -276,18 +282,18 @@ def _identity(site, i, _):
     grade = pack["grade"]
     return body(
         (
-            ("site", site.settings["site"]),
-            ("pack_id", pack["id"]),
-            ("profile", pack["profile"]),
-            ("version", VERSION_TEXT),
-            ("grade", "%s %s %s" % (grade["grade"], grade["body"], grade["date"])),
-            ("serial", pack.get("serial")),
-            ("cells", pack["cells"]),
-            ("grade_number", grade.get("number")),
-            ("grade_version", grade.get("version")),
-            ("grade_signer", grade.get("signer")),
-            ("grade_hash", grade.get("hash")),
-            ("grade_until", grade.get("valid_until")),
+            (KEYS["site"], site.settings["site"]),
+            (KEYS["pack_id"], pack["id"]),
+            (KEYS["profile"], pack["profile"]),
+            (KEYS["version"], VERSION_TEXT),
+            (KEYS["grade"], "%s %s %s" % (grade["grade"], grade["body"], grade["date"])),
+            (KEYS["serial"], pack.get("serial")),
+            (KEYS["cells"], pack["cells"]),
+            (KEYS["grade_number"], grade.get("number")),
+            (KEYS["grade_version"], grade.get("version")),
+            (KEYS["grade_signer"], grade.get("signer")),
+            (KEYS["grade_hash"], grade.get("hash")),
+            (KEYS["grade_until"], grade.get("valid_until")),
         )
     )
 
@@ -323,21 +329,21 @@ class _Minute:
         mean = self.sum_ma // self.count if self.count else None
         return body(
             (
-                ("soc", e.soc.value),
-                ("soc_std", e.soc.std),
-                ("bms_soc", b.bms_soc_ppm),
-                ("capacity", e.capacity_mah.value),
-                ("pack_v", b.pack_mv),
-                ("current", mean),
-                ("current_min", self.low_ma),
-                ("current_max", self.high_ma),
-                ("cell_max", b.cell_max_mv),
-                ("cell_min", b.cell_min_mv),
-                ("temp_max", b.temp_max_mc),
-                ("temp_min", b.temp_min_mc),
-                ("charge_limit", pack.limits.charge_ma),
-                ("discharge_limit", pack.limits.discharge_ma),
-                ("pcs_power", site.pcs and site.pcs.dc_w),
-                ("samples", self.count),
+                (KEYS["soc"], e.soc.value),
+                (KEYS["soc_std"], e.soc.std),
+                (KEYS["bms_soc"], b.bms_soc_ppm),
+                (KEYS["capacity"], e.capacity_mah.value),
+                (KEYS["pack_v"], b.pack_mv),
+                (KEYS["current"], mean),
+                (KEYS["current_min"], self.low_ma),
+                (KEYS["current_max"], self.high_ma),
+                (KEYS["cell_max"], b.cell_max_mv),
+                (KEYS["cell_min"], b.cell_min_mv),
+                (KEYS["temp_max"], b.temp_max_mc),
+                (KEYS["temp_min"], b.temp_min_mc),
+                (KEYS["charge_limit"], pack.limits.charge_ma),
+                (KEYS["discharge_limit"], pack.limits.discharge_ma),
+                (KEYS["pcs_power"], site.pcs and site.pcs.dc_w),
+                (KEYS["samples"], self.count),
             )
         )

@@ -8,9 +8,9 @@ declared: a gap record in the chain says which records, of which time, and why. 
 what could not be written waits in bounded RAM, and what did not fit there is declared too.
 """
 
-from edge.core import registry
 from edge.core.faults import E_GAP
 from edge.core.records import Record
+from edge.core.registry import KEYS
 from edge.shell import cbor
 from edge.shell.frames import (
     HEAD,
@@ -296,17 +296,17 @@ class Journal:
         """Payload of the record that declares a gap; its sequence number is 0: it never leaves this disk."""
         reason, old, new, cls, boot, since_ms, until_ms, count = gap
         values = (
-            ("event", E_GAP),
-            ("gap_from", old),
-            ("gap_to", new),
-            ("gap_class", ord(cls)),
-            ("gap_reason", reason),
-            ("gap_boot", boot),
-            ("gap_since", since_ms),
-            ("gap_until", until_ms),
-            ("gap_count", count),
+            (KEYS["event"], E_GAP),
+            (KEYS["gap_from"], old),
+            (KEYS["gap_to"], new),
+            (KEYS["gap_class"], ord(cls)),
+            (KEYS["gap_reason"], reason),
+            (KEYS["gap_boot"], boot),
+            (KEYS["gap_since"], since_ms),
+            (KEYS["gap_until"], until_ms),
+            (KEYS["gap_count"], count),
         )
-        pairs = tuple([(registry.key(name), value) for name, value in values if value is not None])
+        pairs = tuple([pair for pair in values if pair[1] is not None])
         mono_ms, wall_ms, quality = self._stamp
         return encode_record(self._head, self.boot, 0, Record("E", -1, mono_ms, wall_ms, quality, pairs))
 

@@ -4,9 +4,9 @@
 
 import os
 
-from edge.core import registry
 from edge.core.faults import E_JOURNAL
 from edge.core.records import Record
+from edge.core.registry import KEYS
 
 
 class Folder:
@@ -60,7 +60,7 @@ class Journaled:
         fails = self.journal.problem is not None
         if fails != self._fails:
             self._fails = fails
-            pairs = ((registry.key("event"), E_JOURNAL), (registry.key("detail"), int(fails)))
+            pairs = ((KEYS["event"], E_JOURNAL), (KEYS["detail"], int(fails)))
             event = Record("E", -1, record.mono_ms, record.wall_ms, record.clock_quality, pairs)
             self.journal.append(event, self.uplink.offer(event))
         seq = self.uplink.offer(record)

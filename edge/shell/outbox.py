@@ -11,8 +11,8 @@ silent hole and one key never gets two contents. Clock-free: time comes in as no
 A durable journal gives the same methods: append, take, rewind, ack.
 """
 
-from edge.core import registry
 from edge.core.records import Record
+from edge.core.registry import KEYS
 from edge.shell import cbor
 
 VERSION = 1
@@ -24,10 +24,10 @@ _RANKS = {"T": 0, "M": 1, "I": 2, "X": 3, "B": 4, "E": 5}
 REASON_BUDGET = 1  # registry metric gap_reason
 REASON_ENCODING = 2
 
-GAP_FROM = registry.key("gap_from")
-GAP_TO = registry.key("gap_to")
-GAP_CLASS = registry.key("gap_class")
-GAP_REASON = registry.key("gap_reason")
+GAP_FROM = KEYS["gap_from"]
+GAP_TO = KEYS["gap_to"]
+GAP_CLASS = KEYS["gap_class"]
+GAP_REASON = KEYS["gap_reason"]
 
 _OVERHEAD_BYTES = 96  # of one held record beside its payload (32-bit board 64, CPython 160)
 # One held record: [seq, rank in VALUE_ORDER or -1, payload or None, gap or None];
