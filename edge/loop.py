@@ -32,7 +32,7 @@ def loop(settings, clock, devices, actuators, store, uplink, seen=None, verify=N
     """
     site = None
     try:
-        site = Site(settings, store.load(), verify)
+        site = _started(settings, store, verify)
         while True:
             now_ms = clock.now_ms()
             reads = [device.read(now_ms) for device in devices]
@@ -58,6 +58,11 @@ def loop(settings, clock, devices, actuators, store, uplink, seen=None, verify=N
         raise
     finally:
         zero_all(actuators)
+
+
+def _started(settings, store, verify):
+    """The site of what was saved. A function of its own: what a generator has on its stack stays in memory."""
+    return Site(settings, store.load(), verify)
 
 
 def zero_all(actuators):

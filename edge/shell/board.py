@@ -107,7 +107,7 @@ async def run(settings, folder, clock, feed, talk, trace):
     gc.threshold(GC_BYTES)
     wiring = Wiring(settings, load, clock)
     store = FileStore(folder, sync)
-    boot = ((store.look() or {}).get("boot") or 0) + 1
+    boot = boot_of(store)
     epoch = int.from_bytes(os.urandom(7), "big")
     uplink = Silent()
     if settings["uplink"]:
@@ -123,7 +123,7 @@ async def run(settings, folder, clock, feed, talk, trace):
         await serve(guarded, clock, uplink, settings["uplink"]["status_port"])
     if talk:
         asyncio.create_task(console(guarded, clock, uplink))
-    asyncio.create_task(tidy())
+    asyncio.create_task(tidy(settings))
     steps = loop(settings, clock, wiring.devices, wiring.actuators, store, uplink, guarded.seen, verify_of(settings))
     try:
         await control(steps, clock)
@@ -153,9 +153,16 @@ def read_settings(path):
     return settings
 
 
-async def tidy():
-    """After the first step: the built-in cells were read, their tables go."""
+def boot_of(store):
+    """Number of this start. A function of its own: what a task has on its stack stays in memory (12 KB)."""
+    return ((store.look() or {}).get("boot") or 0) + 1
+
+
+async def tidy(settings):
+    """After the first step: the cells were read, their texts and tables go."""
     await asyncio.sleep(1)
+    for pack in settings["packs"]:
+        pack.pop("cell", None)
     for name in BUILT_IN.values():
         forget("edge.core." + name)
 
