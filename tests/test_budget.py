@@ -16,9 +16,10 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BESIDE = pathlib.Path(sys.executable).parent
 
 # room: (file patterns, excluded patterns, budget in bytes). Each budget is the measured size + about 15 %;
-# the measured number stands behind it.
+# the measured number stands behind it. Measured are whole texts with line numbers; a bundle has them shortened
+# (host_tools/shrink.py) and without line numbers, about a fifth less.
 ROOMS = {
-    "core": (("edge/core/*.py", "edge/loop.py"), ("cell_", "orders", "terms", "grades"), 99500),  # 86744
+    "core": (("edge/core/*.py", "edge/loop.py"), ("cell_", "orders", "terms", "grades"), 115800),  # 107198 + 8 %
     "orders": (
         ("edge/core/orders.py", "edge/core/terms.py", "edge/core/grades.py", "edge/shell/signed.py"),
         (),
