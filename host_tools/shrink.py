@@ -102,12 +102,11 @@ def assigned(node, names, sizes):
         if isinstance(value, ast.Tuple):
             sizes[target.id] = len(value.elts)
         return ((target.id, number_of(value, names) if not isinstance(value, ast.Dict) else table_of(value)),)
-    if not isinstance(target, ast.Tuple) or not all(isinstance(each, ast.Name) for each in target.elts):
-        return ()
     found = unpacked(value, names, sizes)
-    if found is None or len(found) != len(target.elts):
+    targets = [each.id for each in getattr(target, "elts", ()) if isinstance(each, ast.Name)]
+    if not isinstance(target, ast.Tuple) or found is None or not len(found) == len(targets) == len(target.elts):
         return ()
-    return tuple((each.id, one) for each, one in zip(target.elts, found, strict=True))
+    return tuple(zip(targets, found, strict=True))
 
 
 def table_of(node):
