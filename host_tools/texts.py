@@ -161,6 +161,7 @@ KOREAN = {
     "the BMS says another capacity": "BMS 용량 불일치",
     "the BMS counts another charge than its current says": "BMS 적산 전하와 전류 불일치",
     "resistance is above the certificate's": "저항이 인증서보다 높음",
+    "capacity or leak": "셀 이탈: 용량·자가 방전 구분 전",
     "rest of 30 min": "30분 휴지",
     "visit of the upper knee": "상단 전압까지 완충",
     "swing of 40 % or more": "40 % 이상 충방전",

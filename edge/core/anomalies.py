@@ -50,6 +50,7 @@ TEXTS = (
     "the BMS says another capacity",
     "the BMS counts another charge than its current says",
     "resistance is above the certificate's",
+    "capacity or leak",
 )
 (
     T_LEAK,
@@ -69,6 +70,7 @@ TEXTS = (
     T_BMS_CAPACITY,
     T_BMS_COUNT,
     T_ABOVE,
+    T_APART,
 ) = range(len(TEXTS))
 # kind: one of KINDS. where: cell or sensor index, -1 = the pack. value, std: uA for leaks and offset, ppm
 # for resistance, capacity, gain, count, SoC, SoH and spread (per week), thousandths of K for temperature.
@@ -78,6 +80,7 @@ Anomaly = namedtuple("Anomaly", ("kind", "where", "value", "std", "at_ms", "text
 SIGMAS = 4  # leaks and resistance jumps
 WARN_C = 5000  # a leak above capacity per this many hours warns ...
 SHORT_C = 1000  # ... and above this it is a short
+LARGE_C = 150  # more than a capacity within the spread of packs is ever taken for
 JUMP_PPM = 100000  # rise of resistance in 24 h
 RISE_STD = 0.08  # a resistance with a wider sigma is not kept for comparison
 NONE = -32000
@@ -91,7 +94,8 @@ OFFSET_PPM = 10000  # of C
 OFFSET_SIGMAS = 3
 DRIFT_PPM = 3000  # of C in a week
 LOOK_MS = 3600000
-KEEP = 5  # looks kept of leak and resistance, one each 6 h: the oldest is a day old
+KEEP = 5  # looks kept of resistance, one each 6 h: the oldest is a day old
+KEEP_LEAKS = 3  # and of the leak
 EVERY = 6
 DAYS = 8
 
@@ -106,27 +110,28 @@ class Judge:
         self.looks = 0
         self.due_ms = 0
         self.kept = 0  # looks in the rings
-        self.leaks = array("h", [0] * (count * KEEP))  # ppm of nominal per hour, newest first
+        self.leaks = array("h", [0] * (count * KEEP_LEAKS))  # ppm of nominal per hour, newest first
         self.rises = array("h", [0] * (count * KEEP))  # resistance deviation, parts per thousand
         self.spreads = []  # ppm, one a day, newest first
         self.offsets = []  # ppm of C, one a day, newest first
         self.found = ()
         self._before = []
-        if state is not None and len(state["leaks"]) == count * KEEP:
+        if state is not None and len(state["rises"]) == count * KEEP:
             self._load(state)
 
     def look(self, clock_ms, cells, z=0.5, bias=None, fast=None):
         """Judge once an hour of clock_ms (operating time); returns the tuple of Anomaly that hold now.
 
         cells: CellDeltas. z: SoC of the mean cell (0..1). bias: Est of the current sensor's offset, mA, or
-        None. fast: function cell -> ppm of the deviation of its 10-s resistance, or None.
+        None. fast: function -> per cell (rise of its resistance at 10 s, sigma) in ppm, or None
+        (edge.core.steps.Steps.rises).
         """
         if clock_ms < self.due_ms:
             return self.found
         self.due_ms = clock_ms + LOOK_MS
         found = []
         self._judge_leaks(cells, found)
-        self._judge_rises(cells, fast, found)
+        self._judge_rises(cells, None if fast is None else fast(), found)
         self._judge_capacity(cells, found)
         self._judge_spread(cells, z, found)
         self._judge_offset(bias, found)
@@ -142,7 +147,7 @@ class Judge:
     def _keep(self, cells):
         count = self.count
         for ring in (self.leaks, self.rises):
-            for at in range(count * KEEP - 1, count - 1, -1):
+            for at in range(len(ring) - 1, count - 1, -1):
                 ring[at] = ring[at - count]
         for i in range(count):
             leak = cells.x[i * c.WIDTH + c.LEAK]
@@ -167,10 +172,18 @@ class Judge:
                     found.extend([old for old in self.found if old.kind == SHORT and old.where == i])
                 continue
             growing = self._growing(i, std)
-            if over > self.nominal_mah * 1000 // SHORT_C or growing:
+            if over < self.nominal_mah * 1000 // LARGE_C and self._apart(cells, i):
+                week = int(over * 168.0 / self.nominal_mah * 1000.0)
+                found.append(Anomaly(DIVERGING, i, week, week * std // over, each[i].at_ms, T_APART))
+            elif over > self.nominal_mah * 1000 // SHORT_C or growing:
                 found.append(Anomaly(SHORT, i, over, std, each[i].at_ms, T_GROWING if growing else T_FAST))
             else:
                 found.append(Anomaly(LEAKS, i, over, std, each[i].at_ms, T_LEAK))
+
+    def _apart(self, cells, cell):
+        """True while a cell that seems to lose charge may as well be a small one: its capacity is beyond the spread of
+        a pack, and most places on the curve were not seen twice."""
+        return cells.seen_s < WEAK_S and (cells.x[cell * c.WIDTH + c.DQ] + cells.std(cell, c.DQ)) * 1e6 > WEAK_PPM
 
     def _growing(self, cell, std_ua):
         """True when the last three kept leaks were significant each, and grew by more than the filter's settling."""
@@ -180,23 +193,40 @@ class Judge:
         return new > mid > old > SIGMAS * std_ua and new - old > 3 * std_ua and new - old > old // 2
 
     def _judge_rises(self, cells, fast, found):
-        if self.kept < KEEP:
-            return
+        """A rise of the whole resistance (cells), or of its fast part (fast), which is seen sooner: only both tell
+        cell and contact apart."""
         for i in range(self.count):
-            est = cells.resistance_deviation(i)
-            before = [self.rises[k * self.count + i] for k in range(2, KEEP)]  # 12 to 24 h ago
-            if min(before) == NONE:
+            rise, std = self._risen(cells, i)
+            risen = rise > JUMP_PPM and rise > SIGMAS * std
+            quick, quick_std = fast[i] if fast else (0, 0)
+            jumped = quick > JUMP_PPM and quick > SIGMAS * quick_std
+            if not risen and not jumped:
                 continue
-            most = max(before)
-            rise = (est.value - most * 1000) * 1000 // max(1000 + most, 100)
-            std = est.std * 1000 // max(1000 + most, 100)
-            if rise <= JUMP_PPM or rise <= SIGMAS * std:
-                continue
-            kind, text = JUMP, T_ROSE
-            if fast is not None and fast(i) is not None:
-                contact = fast(i) * 100 > est.value * CONTACT_PERCENT
-                kind, text = (CONTACT, T_CONTACT) if contact else (JUMP, T_CELL)
-            found.append(Anomaly(kind, i, rise, std, est.at_ms, text))
+            text = T_ROSE
+            if not risen:
+                rise, std = quick, quick_std
+            elif jumped:
+                if quick * 100 <= rise * CONTACT_PERCENT:
+                    text = T_CELL
+                elif not self._learning(cells, i, quick):
+                    text = T_CONTACT
+            found.append(Anomaly(CONTACT if text == T_CONTACT else JUMP, i, rise, std, cells.at_ms, text))
+
+    def _learning(self, cells, cell, quick):
+        """True while the whole resistance still follows: it grew since 6 to 12 h ago."""
+        before = self.rises[self.count + cell]
+        return before == NONE or int(cells.x[cell * c.WIDTH + c.DR] * 1e6) - before * 1000 > quick // 10
+
+    def _risen(self, cells, cell):
+        """(rise of its whole resistance against 12 to 24 h ago, sigma), ppm; (0, 0) when not known."""
+        if self.kept < KEEP:
+            return 0, 0
+        before = [self.rises[k * self.count + cell] for k in range(2, KEEP)]
+        if min(before) == NONE:
+            return 0, 0
+        est = cells.resistance_deviation(cell)
+        most = max(before)
+        return (est.value - most * 1000) * 1000 // max(1000 + most, 100), est.std * 1000 // max(1000 + most, 100)
 
     def _judge_capacity(self, cells, found):
         if cells.seen_s < WEAK_S:
@@ -256,9 +286,9 @@ class Judge:
         }
 
     def _load(self, state):
-        leaks = array("h", [_short(int(v)) for v in state["leaks"]])
+        leaks = array("h", [_short(int(v)) for v in state["leaks"][: self.count * KEEP_LEAKS]])
         rises = array("h", [_short(int(v)) for v in state["rises"]])
-        if len(rises) != len(leaks) or not 0 <= state["kept"] <= KEEP:
+        if len(leaks) != self.count * KEEP_LEAKS or not 0 <= state["kept"] <= KEEP:
             raise ValueError("size")
         spreads = [int(v) for v in state["spreads"]][:DAYS]
         offsets = [int(v) for v in state["offsets"]][:DAYS]

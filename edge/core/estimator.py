@@ -5,6 +5,7 @@
     Soc          SoC and capacity of the mean cell, offset of the current sensor, ageing of the electrodes
     CellDeltas   every cell against the mean cell: SoC, capacity, resistance, leak
     Resistance   of the mean cell at 10 s
+    Steps        of every cell at 10 s against the mean cell, and its jumps
     power        what current holds for 10 s, 5 min, 1 h
     Judge, Temps what of it is abnormal
     Against      the BMS's own words, Counters its charge counters: a second opinion
@@ -13,6 +14,7 @@
 step() is called once per step and does little; work() does one slice of what takes longer (alignment, power).
 """
 
+from array import array
 from math import sqrt
 
 from edge.core import advice as ad
@@ -27,6 +29,7 @@ from edge.core.records import UNKNOWN, Est
 from edge.core.resistance import Resistance
 from edge.core.second import Counters
 from edge.core.soc import W_CERTIFICATE, W_HIDDEN, Soc
+from edge.core.steps import Steps
 
 CELLS_MS = 60000  # the cell layer takes blocks of a minute
 POWER_MS = 300000
@@ -54,6 +57,7 @@ class Estimator:
         self.cells = restored(lambda part: CellDeltas(count, nominal_mah, part), saved.get("cells"))
         self.judge = restored(lambda part: Judge(count, nominal_mah, part), saved.get("judge"))
         self.ohm = restored(lambda part: Resistance(nominal_mah, part), saved.get("ohm"))
+        self.steps = restored(lambda part: Steps(count, nominal_mah, part), saved.get("steps"))
         self.temps = restored(lambda part: sn.Temps(pack["temps"], part), saved.get("temps"))
         self.counters = restored(lambda part: Counters(nominal_mah, part), saved.get("counters"))
         self.against = sn.Against()
@@ -98,8 +102,8 @@ class Estimator:
         self._span_s = 0.0
         self._ampere_s = 0.0
         self._volt_s = 0.0
-        self._mv = [0] * self.pack["cells"]
-        self._looks = [0] * self.pack["cells"]
+        self._mv = array("l", [0] * self.pack["cells"])
+        self._looks = array("H", [0] * self.pack["cells"])
 
     # ---- each step ---------------------------------------------------------------------------------
 
@@ -116,6 +120,7 @@ class Estimator:
         if unknown_ms:
             self.cells.gap(unknown_ms / 1000.0, soc.capacity_ah)
             self.ohm.step(now_ms, None, None)
+            self.steps.step(0.0, None, None)
             self._minute()
         self._rest(now_ms, known_ms, unknown_ms, believed.current_ma, temps_mc)
         if block is not None:
@@ -123,7 +128,7 @@ class Estimator:
             told = self.counters.told
             bms = (believed.bms_soc_ppm, believed.bms_soh_ppm, None if told is None else told[0])
             self.against.look(soc.clock_ms, soc.soc(), soc.capacity(), bms, self.pack["capacity_mah"])
-            self.judge.look(soc.clock_ms, self.cells, soc.joint.x[0], soc.bias())
+            self.judge.look(soc.clock_ms, self.cells, soc.joint.x[0], soc.bias(), self.steps.rises)
 
     def _rest(self, now_ms, known_ms, unknown_ms, ma, temps_mc):
         """Temperature sensors are compared when the pack has been at rest for long enough to be even."""
@@ -144,6 +149,8 @@ class Estimator:
         self._ampere_s += (current_a - joint.x[3]) * dt_s
         self._volt_s += joint.polarisation_v * dt_s
         self._missing_mv = 0
+        drift_v = at(joint.ocv, joint.x[0])[1] * current_a * dt_s / 3600.0 / self.soc.capacity_ah
+        self.steps.step(dt_s, current_a, cell_mv, drift_v)
         if cell_mv is not None:
             self._missing(cell_mv)
             for i in range(len(self._mv)):
@@ -277,6 +284,7 @@ class Estimator:
             "cells": self.cells.state(),
             "judge": self.judge.state(),
             "ohm": self.ohm.state(),
+            "steps": self.steps.state(),
             "temps": self.temps.state(),
             "counters": self.counters.state(),
             "knee_ms": self._knee_ms,

@@ -11,6 +11,7 @@ and the I that takes v(t) to its limit is found by halving, because the curve be
 sigma to the bad side in SoC, resistance and capacity; the smallest |I| over cells, SoC and the maker wins.
 """
 
+from array import array
 from math import sqrt
 
 from edge.core.cell import exponential
@@ -22,6 +23,7 @@ SIGMAS = 2.0
 CHARGE, DISCHARGE = 0, 1
 CELLS_PER_SLICE = 4
 LEAST_CAPACITY = 0.1  # a capacity is not taken smaller than this share of the mean one
+_WIDTH = 6
 
 
 class Cell:
@@ -34,32 +36,47 @@ class Cell:
         self.q, self.q_std = q, q_std
 
 
+class Cells:
+    """The same of many cells in one flat table: a sequence that makes one Cell at a time."""
+
+    def __init__(self, count):
+        self.table = array("f", [0.0] * (count * _WIDTH))
+
+    def __len__(self):
+        return len(self.table) // _WIDTH
+
+    def __getitem__(self, i):
+        if not 0 <= i < len(self):  # ends a for loop
+            raise IndexError
+        at = i * _WIDTH
+        z, z_std, r, r_std, q, q_std = self.table[at : at + _WIDTH]
+        return Cell(z, z_std, r, r_std, q, q_std)
+
+
 def cells_of(deltas, z, z_std, r_std):
-    """List of Cell from edge.core.cells.CellDeltas and the mean cell's SoC (0..1) with its sigma; r_std: relative
+    """Cells from edge.core.cells.CellDeltas and the mean cell's SoC (0..1) with its sigma; r_std: relative
     sigma of the mean cell's resistance. None while nothing is known."""
     if z is None or not deltas.seen_s:
         return None
-    made = []
+    made = Cells(deltas.count)
+    table = made.table
     for i in range(deltas.count):
         dz, dr, q = deltas.deviation(i)
         std_z, std_r, std_q = deltas.std(i, 0), deltas.std(i, 2), deltas.std(i, 1)
-        made.append(
-            Cell(
-                z + dz,
-                sqrt(z_std * z_std + std_z * std_z),
-                1.0 + dr,
-                sqrt(r_std * r_std + std_r * std_r),
-                q,
-                std_q,
-            )
-        )
+        at = i * _WIDTH
+        table[at] = z + dz
+        table[at + 1] = sqrt(z_std * z_std + std_z * std_z)
+        table[at + 2] = 1.0 + dr
+        table[at + 3] = sqrt(r_std * r_std + std_r * std_r)
+        table[at + 4] = q
+        table[at + 5] = std_q
     return made
 
 
 def power(cells, model, ocv, maker, window=(0.0, 1.0)):
     """{CHARGE: ((current_ma, power_w, reason, cell), ... per horizon), DISCHARGE: (...)}; magnitudes >= 0.
 
-    cells: list of Cell. model: (r0_ohm, r1_ohm, r2_ohm, tau1_s, tau2_s, v1_v, v2_v, q_ah) of the mean cell
+    cells: list of Cell, or Cells. model: (r0_ohm, r1_ohm, r2_ohm, tau1_s, tau2_s, v1_v, v2_v, q_ah) of the mean cell
     now, voltages + after charging. ocv: function z -> V. maker: pack settings (charge_ma, discharge_ma,
     cell_max_mv, cell_min_mv). window: allowed SoC. current_ma and power_w are None and the reason "unknown"
     when an input is None; power_w counts all cells at the lower voltage: when charging that of the start,
@@ -106,7 +123,8 @@ def _limit(cells, model, ocv, maker, window, t_s, side):
     if current_a <= 0.0:
         return (0, 0, R_EMPTY, best[2])
     watts = 0.0
-    for cell in cells:
+    for i in range(len(cells)):
+        cell = cells[i]
         if side == CHARGE:
             watts += ocv(min(max(cell.z, 0.0), 1.0)) * current_a
         else:

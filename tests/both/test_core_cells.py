@@ -13,6 +13,7 @@ from edge.core.records import Est
 from edge.core.resistance import Resistance
 from edge.core.sensors import Temps
 from edge.core.soc import W_COUNTED, W_HIDDEN
+from edge.core.steps import Steps
 
 CELLS = 6
 NOMINAL_MAH = 5000
@@ -322,14 +323,68 @@ def test_resistance_that_jumps_within_a_day():
     true = [list(each) for each in TRUE]
     for each in true:
         each[3] = 0.0
-    made, dz, kinds = None, None, set()
+    made, dz, kinds = None, None, []
     for hour in range(72):
         if hour == 48:
-            true[5][2] = 1.0  # twice the resistance
+            true[5][2] = 0.8  # of the whole, by a contact
         made, dz = run(1, true=true, cells=made, first=hour * 60, dz=dz)
-        for each in judge.look(hour * 3600000, made, fast=lambda cell: made.resistance_deviation(cell).value * 3 // 2):
-            kinds.add((a.KINDS[each.kind], each.where))
-    assert kinds == {("contact", 5)}, kinds
+        fast = [(2000000 if i == 5 and hour > 48 else 0, 20000) for i in range(CELLS)]
+        for each in judge.look(hour * 3600000, made, fast=lambda: fast):
+            kinds.append((a.KINDS[each.kind], each.where, each.text))
+    # the fast part is known at once, the whole later, and when it grows no more it is a contact
+    assert kinds[0] == ("resistance_jump", 5, a.T_ROSE), kinds[0]
+    assert kinds[-1] == ("contact", 5, a.T_CONTACT), kinds
+    assert {each[1] for each in kinds} == {5}
+
+
+def test_a_jump_of_the_fast_part_is_seen_against_its_own_baseline():
+    made = Steps(CELLS, NOMINAL_MAH)
+    random = noise(11)
+    found = []
+    for block in range(3 * 4320):
+        current = 1.5 if block // 30 % 2 else -1.0
+        each = []
+        for i in range(CELLS):
+            ohm = 0.02 * (1.0 + 0.05 * (i - 2.5)) * (1.5 if i == 2 and block >= 8640 else 1.0)
+            each.append(int(3700.0 + 1000.0 * ohm * current + 2.0 * next(random) + 0.5))
+        if block == 4320:  # a restart
+            made = Steps(CELLS, NOMINAL_MAH, json.loads(json.dumps(made.state())))
+        each[0] = None if block % 7 == 0 else each[0]
+        made.step(10.0, current, None if block % 500 == 0 else each)
+        rises = made.rises() if block % 360 == 0 else None
+        for i in range(CELLS if rises else 0):
+            if rises[i][0] > a.JUMP_PPM and rises[i][0] > a.SIGMAS * rises[i][1]:
+                found.append((block // 360, i))
+    assert found and {each[1] for each in found} == {2} and 24 < found[0][0] <= 32, found[:3]
+    for damage in (
+        [99] + [0] * (CELLS + 1),
+        [1, -1] + [0] * CELLS,
+        [1, 0] + [-2000000] * CELLS,
+        [1, 0] + ["x"] * CELLS,
+    ):
+        try:
+            Steps(CELLS, NOMINAL_MAH, damage)
+        except ValueError:
+            continue
+        raise AssertionError(damage)
+
+
+def test_a_leak_that_may_be_a_small_capacity_is_no_short_yet():
+    made, _ = run(24)
+    for hours, kind in ((23, a.DIVERGING), (25, a.SHORT)):
+        made.seen_s = hours * 3600.0
+        made.x[2 * c.WIDTH + c.LEAK] = 0.004
+        made.x[2 * c.WIDTH + c.DQ] = 0.25
+        judge = a.Judge(CELLS, NOMINAL_MAH)
+        for hour in range(2):
+            found = judge.look(hour * 3600000, made)
+        assert [(each.kind, each.where) for each in found if each.where == 2][0] == (kind, 2), found
+    made.seen_s = 23 * 3600.0
+    made.x[2 * c.WIDTH + c.DQ] = 0.0  # its capacity is like the others': nothing to wait for
+    judge = a.Judge(CELLS, NOMINAL_MAH)
+    for hour in range(2):
+        found = judge.look(hour * 3600000, made)
+    assert (a.SHORT, 2) in [(each.kind, each.where) for each in found]
 
 
 def test_temperature_sensor_against_its_own_normal():
