@@ -43,9 +43,13 @@ class Local:
 
     def __init__(self, world, settings, state=None, keep=200):
         self.world = world
-        self.rig = rig_of(settings)(with_defaults(settings), state, world, keep)
+        self.rig = self.make(with_defaults(settings), state, keep)
         self.packs = len(settings["packs"])
         self.digest = 0
+
+    def make(self, settings, state, keep):
+        """The Rig. settings: with defaults."""
+        return rig_of(settings)(settings, state, self.world, keep)
 
     def turn(self):
         """One step at the world's present time."""
