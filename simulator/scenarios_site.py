@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""Faults of the site around the BMS: 25 to 46 and what peers got wrong there."""
+
+from simulator import scenarios_pcs
+
+SCENARIOS = scenarios_pcs.SCENARIOS
+MISSING = scenarios_pcs.MISSING
