@@ -110,6 +110,7 @@ class Lockstep:
         for _ in range(count):
             row, at = _row(body, at)
             commands.append(Command(*row))
+        self.world.contact(commands)
         nothing = [None] * self.packs
         return Turn(wake_ms, tuple(commands), soc_of(trace, self.packs), None, nothing, nothing, None, seq)
 

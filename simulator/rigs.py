@@ -49,7 +49,10 @@ class Local:
 
     def make(self, settings, state, keep):
         """The Rig. settings: with defaults."""
-        return rig_of(settings)(settings, state, self.world, keep)
+        rig = rig_of(settings)(settings, state, self.world, keep)
+        if self.world.inputs is not None:
+            rig.devices.append(self.world.inputs)
+        return rig
 
     def turn(self):
         """One step at the world's present time."""
@@ -58,6 +61,7 @@ class Local:
         wake_ms = rig.turn()
         outcome = rig.outcome
         self.digest = fold(self.digest, outcome.trace)
+        world.contact(outcome.commands)
         controllers = rig.site.packs
         return Turn(
             wake_ms,

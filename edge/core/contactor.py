@@ -36,6 +36,7 @@ class Contactor:
         self.contactor = None
         self.precharge = 0
         self.tries = 0
+        self.carries = False  # closed before this step, and no contact says otherwise: current may flow
         self._since_ms = None
         self._ticket = None
         self._began_ms = None
@@ -47,6 +48,7 @@ class Contactor:
         if self._since_ms is None:
             self._since_ms = now_ms
         waited_ms = now_ms - self._since_ms
+        before = self.state_now
         if self.state_now in (BOOT, OPENING):
             self._open_slowly(now_ms, waited_ms, at_once, current_ma, closed)
         elif not want or at_once:
@@ -63,6 +65,7 @@ class Contactor:
             self._charge(now_ms, waited_ms, delta_mv, current_ma)
         elif self.state_now == PAUSE and waited_ms >= PAUSE_MS:
             self._begin(now_ms, delta_mv, current_ma)
+        self.carries = before == self.state_now == CLOSED and closed is not False
         self._say()
 
     def _say(self):
@@ -120,13 +123,13 @@ class Contactor:
         self.closings += 1
         self.book = (self.book + [[delta_mv, current_ma, now_ms - self._began_ms, self.tries]])[-BOOK:]
 
-    def is_closed(self):
-        """True when current may flow through it."""
-        return self.state_now == CLOSED
+    def is_away(self):
+        """True when the pack is off the bus, as far as we know."""
+        return self.state_now in (OPEN, STORE, PAUSE, PRECHARGE)
 
     def is_welded(self, closed):
         """True when the auxiliary contact (True, False, None unknown) says closed and we say open."""
-        return self.state_now in (OPEN, STORE, PAUSE, PRECHARGE) and closed is True
+        return self.is_away() and closed is True
 
     def does_not_close(self, closed):
         """True when we say closed and the auxiliary contact says open."""

@@ -42,6 +42,15 @@ FAULTS = (
     ("door", WARN, BOTH, 1000, 0, 1000, "door open, or its wire is open"),
     ("late_step", WARN, BOTH, 0, 0, 0, "a control step came later than its class allows"),
     ("budget_used", LOCK, BOTH, 0, 0, 0, "three restarts after trips within 24 h"),
+    ("temp_rise", LOCK, BOTH, 0, 0, 0, "the pack heats itself: 1 K/s, or 1 K per minute that no current explains"),
+    ("weld", LOCK, BOTH, 1000, 3, 0, "contactor feedback closed while we say open"),
+    ("contactor_dead", TRIP, BOTH, 1000, 3, 300000, "contactor feedback open while we say closed"),
+    ("precharge_failed", LOCK, BOTH, 0, 0, 0, "three precharges without equal voltages, or a fault during one"),
+    ("unexplained_stop", TRIP, BOTH, 0, 0, 300000, "the controller stopped with the contactor closed"),
+    ("state_lost", TRIP, BOTH, 0, 0, 300000, "the saved state is there and unreadable: locks may be forgotten"),
+    ("pcs_lost", TRIP, BOTH, 0, 3, 300000, "current flows 2 s after the watchdog of a PCS that does not answer"),
+    ("pcs_watchdog", WARN, BOTH, 10000, 3, 0, "the PCS holds another watchdog than the site's"),
+    ("circulating", TRIP, BOTH, 2000, 3, 300000, "current between packs beyond this pack's own limits"),
 )
 NAMES = tuple([row[0] for row in FAULTS])
 (
@@ -73,6 +82,15 @@ NAMES = tuple([row[0] for row in FAULTS])
     F_DOOR,
     F_LATE_STEP,
     F_BUDGET_USED,
+    F_TEMP_RISE,
+    F_WELD,
+    F_CONTACTOR_DEAD,
+    F_PRECHARGE_FAILED,
+    F_UNEXPLAINED_STOP,
+    F_STATE_LOST,
+    F_PCS_LOST,
+    F_PCS_WATCHDOG,
+    F_CIRCULATING,
 ) = range(len(FAULTS))
 
 # BMS alarm bits (SunSpec 802 Evt1) -> fault. Warnings of the BMS are reported, not acted upon: its own
@@ -86,9 +104,20 @@ BLOCK_DISCHARGE_MASK = sum([1 << b for b in _BLOCK_DISCHARGE_BITS])
 ALARM_MASK = sum([1 << b for b in _ALARM_BITS])
 
 # Faults that any reading of the current shows, the PCS's as well as the BMS's.
-FLOW_FAULTS = (F_OVER_CURRENT, F_PCS_DISOBEYS, F_PCS_IGNORES_ZERO, F_FLOW_WHILE_OPEN)
+FLOW_FAULTS = (
+    F_OVER_CURRENT,
+    F_PCS_DISOBEYS,
+    F_PCS_IGNORES_ZERO,
+    F_FLOW_WHILE_OPEN,
+    F_PCS_LOST,
+    F_PCS_WATCHDOG,
+    F_CIRCULATING,
+)
+# These open at once, whatever flows: the hardware does so too.
+AT_ONCE = (F_ESTOP, F_SMOKE, F_INSULATION)
 
 SILENT_MIN_MS = 10000
+LOST_MS = 2000  # after its watchdog, a PCS that does not answer must have stopped
 SILENT_PERIODS = 5
 FLOW_OPEN_PPM = 20000
 DISOBEY_PPM = 30000

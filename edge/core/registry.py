@@ -114,6 +114,9 @@ KEYS = {
     "request_permitted": 161,
     "request_obeyed": 162,
     "request_source": 163,
+    "obey_last": 170,
+    "obey_worst": 171,
+    "obey_count": 172,
 }
 
 

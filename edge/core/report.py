@@ -198,6 +198,9 @@ def _telemetry(site, i):
         values.append(("pcs_charge_limit", pcs.charge_w))
         values.append(("pcs_discharge_limit", pcs.discharge_w))
         values.append(("pcs_power", pcs.dc_w))
+        values.append(("obey_last", site.obey.last_ms()))
+        values.append(("obey_worst", site.obey.worst_ms()))
+        values.append(("obey_count", site.obey.count))
     return body(values)
 
 

@@ -36,7 +36,7 @@ class Bench:
 
     def close(self):
         self.run(5)
-        assert self.one.is_closed()
+        assert self.one.carries
         return self
 
 
