@@ -259,3 +259,15 @@ def test_both_runtimes_do_the_same(micropython):
         digests.append(bench.rig.digest)
         bench.rig.close()
     assert digests[0] == digests[1]
+
+
+def test_a_current_beyond_the_permit_is_answered_by_a_write():
+    bench = flowing()
+    port = bench.rig.rig.actuators[0]
+    bench.start("pcs_ignores")
+    bench.world.day.power_w = 7000.0
+    bench.run(10, lambda: bench.rig.rig.site.obey.again)
+    writes = port.writes
+    port.told(bench.rig.rig.site, None)
+    bench.rig.rig.flush()
+    assert port.writes > writes
