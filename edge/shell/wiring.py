@@ -61,7 +61,9 @@ class Wiring:
             return port
         from bms_bridge.pcs import Pcs
 
-        return Pcs(table, pcs["unit"], pcs, clock)
+        port = Pcs(table, pcs["unit"], pcs, clock)
+        self.told.append(port.told)
+        return port
 
     def _add(self, per_line, device, settings):
         self.devices.append(device)
