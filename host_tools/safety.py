@@ -90,8 +90,8 @@ HEAD = """# Safety
 Made by `python -m host_tools.docs` from the tables of the code; do not edit.
 
 This product is a second line beside the BMS, the fuses and the hard-wired chain. **It is not a certified safety
-function**: no part of it may be the only thing between a fault and harm. Clauses are named by topic only: text not
-verified.
+function**: no part of it may be the only thing between a fault and harm. Clauses are named by topic only
+(text not verified).
 
 How to read: a fault needs its time **and** its fresh readings (`docs/FAULTS.md`). A required value that is missing,
 stale or implausible gives 0 A in the same step without any fault. Below each table stand scenarios: `reuse-edge sim
