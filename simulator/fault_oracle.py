@@ -43,14 +43,17 @@ def extremes_forbid(moment, memory):
 
 
 def never_looser_with_fault(moment, memory):
-    """In the step that raises a fault no direction is loosened."""
+    """In the step that raises a fault nothing that it forbids is loosened."""
     command = moment.commands[0]
     before = memory.get("permit", (0, 0))
     now = memory["permit"] = (command.charge_ma, command.discharge_ma)
-    raised = [row for row in moment.records or () if dict(row.pairs).get(KEYS["event"]) == f.E_RAISED]
-    if raised and (now[0] > before[0] or now[1] > before[1]):
-        name = f.NAMES[dict(raised[0].pairs)[KEYS["fault"]]]
-        return "%s raised while the permit rose from %s to %s mA" % (name, before, now)
+    for record in moment.records or ():
+        pairs = dict(record.pairs)
+        if pairs.get(KEYS["event"]) != f.E_RAISED:
+            continue
+        name, _, side = f.FAULTS[pairs[KEYS["fault"]]][:3]
+        if (side != f.DISCHARGE and now[0] > before[0]) or (side != f.CHARGE and now[1] > before[1]):
+            return "%s raised while the permit rose from %s to %s mA" % (name, before, now)
     return None
 
 

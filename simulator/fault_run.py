@@ -19,7 +19,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-MODULES = ("simulator.scenarios_bms", "simulator.scenarios_site")
+MODULES = ("simulator.scenarios_bms", "simulator.scenarios_line", "simulator.scenarios_site")
 RUNTIMES = ("cpython", "micropython")
 OURS = ("edge", "bms_bridge", "simulator")
 BEGIN, END = "<!-- measured by reuse-edge sim faults -->", "<!-- end of measured -->"
@@ -64,6 +64,10 @@ def run(scenario, site, runtime="cpython"):
         scenario.play(stage)
     except Failed as failed:
         text = str(failed)
+    except Exception as crash:  # a controller that breaks down does not pass either
+        place = traceback.extract_tb(crash.__traceback__)[-1]
+        where = "%s:%d" % (Path(place.filename).name, place.lineno or 0)
+        text = "broke down: %s: %s (%s)" % (type(crash).__name__, crash, where)
     finally:
         stage.close()
     return Verdict(scenario.name, site, runtime, text, stage.times, stage.rig.digest if stage.rig else 0)
@@ -113,16 +117,7 @@ def without_rule(scenario, site):
                 del sys.modules[loaded]
         sys.meta_path.insert(0, Finder(codes))
         again = next(row for row in scenarios() if row.name == scenario.name)
-        try:
-            return run(again, site).text
-        except Exception as crash:  # a controller that breaks down does not pass either
-            place = traceback.extract_tb(crash.__traceback__)[-1]
-            return "broke down: %s: %s (%s:%d)" % (
-                type(crash).__name__,
-                crash,
-                Path(place.filename).name,
-                place.lineno or 0,
-            )
+        return run(again, site).text
 
     return in_child(work)
 
