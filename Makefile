@@ -6,6 +6,7 @@
 # make check                    lint, types, tables, conventions (15 s)
 # make soak [CASES=100000]      bad bytes for every profile
 # make mutants [SHARE=100]      does a test notice each small mistake in the safety code?
+# make faults                   every fault scenario on both runtimes, then each with its rule deleted
 # make long                     30 simulated days at 1 s steps, 96 cells
 # make lock                     write requirements/*.txt anew (needs uv)
 # make wheel                    dist/*.whl
@@ -26,7 +27,7 @@ DEV = $(PYTHON) bootstrap.py dev --
 LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header --no-annotate --quiet
 
-.PHONY: help demo test check format soak mutants long lock wheel clean
+.PHONY: help demo test check format soak mutants faults long lock wheel clean
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile
@@ -56,6 +57,10 @@ soak:
 
 mutants:
 	@$(DEV) -m tests.mutants.run --share $(SHARE) --seed $(SEED)
+
+faults:
+	@$(DEMO) -P -m host_tools.cli sim faults --run all --runtime both
+	@$(DEMO) -P -m host_tools.cli sim faults --without-rule all
 
 long:
 	@$(DEMO) -m simulator.year --seed $(SEED) --days $(DAYS) --cells 96

@@ -59,7 +59,10 @@ def counter_stuck(stage):
     leaf = load("nissan_leaf")
     table = ModuleType("bms_bridge.tables." + COUNTED)
     table.__dict__.update({key: value for key, value in vars(leaf).items() if key.isupper()})
-    table.COUNTERS = ((6, 7, 0, 0, 3, 0), *leaf.COUNTERS[1:])  # two bits of 0x1DB that the profile does not use
+    table.__dict__["COUNTERS"] = (
+        (6, 7, 0, 0, 3, 0),
+        *vars(leaf)["COUNTERS"][1:],
+    )  # two bits of 0x1DB that the profile does not use
     sys.modules[table.__name__] = table
     stage.settings["packs"][0]["profile"] = COUNTED
     stage.settle()

@@ -224,7 +224,8 @@ class Wire(Troubles):
         if "exception" in self.active:
             return _refusal(function, self.active["exception"]["code"])
         rows = [row for row in self._image(unit) if row[0] == function]
-        if "joined" in self.active and not any(row[1] <= address and address + count <= row[1] + row[2] for row in rows):
+        whole = [row for row in rows if row[1] <= address and address + count <= row[1] + row[2]]
+        if "joined" in self.active and not whole:
             return _refusal(function, ILLEGAL_ADDRESS)
         hole = self.active.get("hole", {}).get("address")
         data = read_image(rows, address, count, function <= 2, hole, self.source.polling(unit)[0])
