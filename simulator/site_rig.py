@@ -103,8 +103,8 @@ class ContactorWorld(FaultWorld):
 
 
 class SiteRig(Rig):
-    """Rig whose loop has more: parts is a dict of what replaces it. contacts: Device. coil: Actuator. before:
-    Actuators before all others. store, uplink: ports. trust: rows of settings["trust"] for signed orders."""
+    """Rig whose loop has more: parts is a dict of what replaces it. contacts: Device. coil: Actuator. store,
+    uplink: ports. trust: rows of settings["trust"] for signed orders. wall: () -> (UTC seconds or None, quality)."""
 
     def __init__(self, settings, state, world, keep, parts):
         super().__init__(settings, state, world, keep)
@@ -134,7 +134,10 @@ class Site(Here):
 
     def make(self, settings, state, keep):
         """The Rig."""
-        return SiteRig(settings, state, self.world, keep, self._parts)
+        rig = SiteRig(settings, state, self.world, keep, self._parts)
+        if "wall" in self._parts:
+            rig.clock.utc_s = self._parts["wall"]
+        return rig
 
 
 def begin(stage, world=FaultWorld, state=None, start_ms=0, **parts):
