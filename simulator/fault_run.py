@@ -29,6 +29,15 @@ RUNTIMES = ("cpython", "micropython")
 OURS = ("edge", "bms_bridge", "simulator")
 BEGIN, END = "<!-- measured by reuse-edge sim faults -->", "<!-- end of measured -->"
 
+MEASURED = """
+## Measured
+
+Every fault is played against the unchanged controller (`reuse-edge sim faults --list`); times are of the simulated
+clock, the worst of each scenario. Debounce: from the first frame that shows the fault to the one that decides (of a
+silence: until the last frame is too old); then to the registers of the PCS, and to no measured current. What is not
+about reaching zero has no times. "Does not hold" is what the controller does not do yet.
+""".split("\n")
+
 # One run on one site. text: None when it held, else what did not. times: list of Times. digest: of the trace.
 Verdict = namedtuple("Verdict", ("scenario", "site", "runtime", "text", "times", "digest"))
 
@@ -251,7 +260,11 @@ def _without_all(rows):
 
 def measured(rows, verdicts):
     """The table of measured times: Markdown lines, the same on every machine."""
-    lines = ["| fault | what happens | way | debounce | to the PCS | to no current |", "|---|---|---|---|---|---|"]
+    lines = [
+        *MEASURED,
+        "| fault | what happens | way | debounce | to the PCS | to no current |",
+        "|---|---|---|---|---|---|",
+    ]
     for row in rows:
         for verdict in verdicts:
             if verdict.scenario != row.name or verdict.runtime != "cpython":
@@ -269,6 +282,7 @@ def _write(path, rows, verdicts):
     text = Path(path).read_text(encoding="utf-8")
     head, _, rest = text.partition(BEGIN)
     tail = rest.partition(END)[2] or "\n"
+    head = head.rstrip("\n") + "\n\n"
     Path(path).write_text("\n".join([head + BEGIN, *measured(rows, verdicts), END]) + tail, encoding="utf-8")
 
 

@@ -96,6 +96,7 @@ class Stage:
         self.checks = Checks(ORACLE)
         self.each = None  # called after every tick: what a scenario watches by itself
         self.mark_ms = None
+        self._were_zero = [False] * 3
 
     # ---- time ------------------------------------------------------------------------------------
 
@@ -245,6 +246,7 @@ class Stage:
         if self.rig is None:
             self.start()
         self.mark_ms = self.world.now_ms
+        self._were_zero = [self._is_zero(side) for side in (f.BOTH, f.CHARGE, f.DISCHARGE)]
         if change is not None:
             change(self.world)
 
@@ -253,6 +255,7 @@ class Stage:
     def zero_within(self, ms, side=f.BOTH, stale_ms=None):
         """The PCS's registers reach zero in that direction (BOTH, CHARGE, DISCHARGE) within ms after fault(); then
         the current ends within a second. stale_ms: of a silence, the age that decides."""
+        self.need(not self._were_zero[side], "already at zero before it happened")
         last = self.arrived_ms()
         first = [None, last]
 

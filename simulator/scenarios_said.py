@@ -253,4 +253,9 @@ _ROWS = (
         BOTH,
     ),
 )
-SCENARIOS = tuple([Scenario(row[0], tuple(row[1].split()), row[2], WIRE, *row[3:], True) for row in _ROWS])
+SCENARIOS = tuple(
+    [
+        Scenario(name, tuple(numbers.split()), text, WIRE, play, rules, sites, True)
+        for name, numbers, text, play, rules, sites in _ROWS
+    ]
+)
