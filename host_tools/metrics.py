@@ -113,4 +113,5 @@ METRICS = {
     "obey_last": ("ms", "T", "time that the PCS took to obey, the last time"),
     "obey_worst": ("ms", "T", "the longest of the last 20 times"),
     "obey_count": ("count", "T", "excursions beyond the permit since the start"),
+    "rest_watched": ("code", "T", "1: a second source of current; 0: a page frozen at rest is not observable"),
 }

@@ -44,7 +44,7 @@ HAZARDS = (
     (
         "data that looks live and is not",
         "frozen page, stale cache, late answers, dead sensor, lost line",
-        ("bms_silent", "input_invalid", "cells_wrong"),
+        ("bms_silent", "input_invalid", "sensor_lost", "cells_wrong", "identity"),
         ("bms_silent", "page_frozen", "cells_old", "cell_codes", "cells_all_invalid", "late_reply", "gateway_caches"),
         "KEC 512: BMS link state is supervised",
     ),

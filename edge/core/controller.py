@@ -35,7 +35,7 @@ class Controller:
         self.metering = Metering(self.current_stale_ms, _part(_metering_state, state, "metering"))
         self.estimator = Estimator(pack, None if state is None else state.get("estimator"))
         self.soc = self.estimator.soc
-        self.faults = _faults(state)
+        self.faults = _faults(state, durable)
         self.contactor = None
         if pack.get("contactor"):
             from edge.core.contactor import Contactor
@@ -51,6 +51,7 @@ class Controller:
         self.limits = None
         self.reason = 0
         self.flow_fresh = 0  # steps so far that brought a fresh current, by the BMS or by the PCS
+        self._lost_ms = None  # since when a required value is lost, although answers come
         self._permits = []  # (since_ms, charge_ma, discharge_ma) of the last obey_ms, oldest first
         self._fresh = None
         self._pcs_count = None
@@ -87,7 +88,7 @@ class Controller:
             self._pcs_count = site.pcs_count
             self.flow_fresh += 1
         conditions = self._conditions(now_ms, site)
-        events = self.faults.step(now_ms, self.believed.fresh, self.flow_fresh, conditions)
+        events = self.faults.step(now_ms, self.believed.fresh, self.flow_fresh, conditions, site.day)
         valid = self.believed.worst == OK
         before = self.mode
         self.mode = f.MODES[before][f.effect(self.faults, valid)]
@@ -169,6 +170,7 @@ class Controller:
         age_ms = believed.age_ms
         since_ms = site.started_ms if age_ms is None else now_ms - age_ms
         c[f.F_BMS_SILENT] = now_ms - since_ms > self.silent_ms and believed.worst != OK
+        c[f.F_SENSOR_LOST] = self._is_lost(now_ms) and not c[f.F_BMS_SILENT]
         c[f.F_INPUT_INVALID] = believed.worst != OK or site.inputs_missing
         c[f.F_CELLS_WRONG] = believed.cells_wrong
         alarms = believed.alarms or 0
@@ -191,6 +193,15 @@ class Controller:
         c[f.F_LATE_STEP] = site.late
         c[f.F_BUDGET_USED] = self.faults.active[f.F_BUDGET_USED]
         return c
+
+    def _is_lost(self, now_ms):
+        """True when a required value has been lost for longer than a BMS may be silent."""
+        if not self.validator.lost:
+            self._lost_ms = None
+            return False
+        if self._lost_ms is None:
+            self._lost_ms = now_ms
+        return now_ms - self._lost_ms > self.silent_ms
 
     def _contacts(self, c, closed):
         """What is wrong with the contactor. closed: its auxiliary contact."""
@@ -272,10 +283,22 @@ class Controller:
 
     def acknowledge(self):
         """A person lifted the locks, and that is durable."""
-        self.faults.acknowledge()
+        self.faults.acknowledge(self._graded_day())
         if self.contactor is not None:
             self.contactor.acknowledge()
-        self.mode = f.MODES[self.mode][f.ACKNOWLEDGE]
+        if self.faults.level() < f.LOCK:
+            self.mode = f.MODES[self.mode][f.ACKNOWLEDGE]
+
+    def waits_for_grade(self):
+        """True when a lock holds that an acknowledgement lifts only after a grade of a later day."""
+        return self.faults.waits_for_grade(self._graded_day())
+
+    def _graded_day(self):
+        """Day since 1970 of the signed grade in force, None when it is unsigned."""
+        from edge.core.grades import day  # read only when somebody acknowledges
+
+        grade = self.pack["grade"]
+        return day(grade["date"]) if grade.get("signer") else None
 
     # ---- what others see ------------------------------------------------------------------------
 
@@ -355,13 +378,18 @@ def _metering_state(saved):
     return totals
 
 
-def _faults(state):
+def _faults(state, durable):
     """Faults as saved. A damaged part of this pack's own state hides locks and spent restarts: then the
     budget counts as used, and the next trip locks."""
     if state is None:
-        return Faults()
-    restored = _part(Faults, state, "faults") if state.get("faults") else None
-    if restored is None:
-        restored = Faults()
-        restored.restarts = [0] * f.RESTARTS
+        return Faults(None, durable)
+    try:
+        return Faults(state["faults"], durable) if state.get("faults") else _spent(durable)
+    except DAMAGED:
+        return _spent(durable)
+
+
+def _spent(durable):
+    restored = Faults(None, durable)
+    restored.restarts = [0] * f.RESTARTS
     return restored

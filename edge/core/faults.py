@@ -51,6 +51,8 @@ FAULTS = (
     ("pcs_lost", TRIP, BOTH, 0, 3, 300000, "current flows 2 s after the watchdog of a PCS that does not answer"),
     ("pcs_watchdog", WARN, BOTH, 10000, 3, 0, "the PCS holds another watchdog than the site's"),
     ("circulating", TRIP, BOTH, 2000, 3, 300000, "current between packs beyond this pack's own limits"),
+    ("identity", LOCK, BOTH, 0, 3, 0, "the BMS names another serial number than the site's"),
+    ("sensor_lost", TRIP, BOTH, 0, 0, 300000, "fresh answers without a required value for max(10 s, 5 periods)"),
 )
 NAMES = tuple([row[0] for row in FAULTS])
 (
@@ -91,6 +93,8 @@ NAMES = tuple([row[0] for row in FAULTS])
     F_PCS_LOST,
     F_PCS_WATCHDOG,
     F_CIRCULATING,
+    F_IDENTITY,
+    F_SENSOR_LOST,
 ) = range(len(FAULTS))
 
 # BMS alarm bits (SunSpec 802 Evt1) -> fault. Warnings of the BMS are reported, not acted upon: its own
@@ -115,6 +119,9 @@ FLOW_FAULTS = (
 )
 # These open at once, whatever flows: the hardware does so too.
 AT_ONCE = (F_ESTOP, F_SMOKE, F_INSULATION)
+# What a person alone cannot judge: lifted only when the test centre graded the pack on a later day.
+REGRADED = (F_DEEP_DISCHARGE, F_TEMP_FAR_OVER, F_TEMP_RISE, F_IDENTITY)
+SOME_DAY = -1  # a lock of these was raised on a day that nobody knew; the first known day counts for it
 
 SILENT_MIN_MS = 10000
 LOST_MS = 2000  # after its watchdog, a PCS that does not answer must have stopped
@@ -182,9 +189,13 @@ RESTART_WINDOW_MS = 24 * 3600000
 
 
 class Faults:
-    """Debounce, latches and restart budget of one pack. state: dict as state() gave it, or None."""
+    """Debounce, latches and restart budget of one pack. state: dict as state() gave it, or None.
 
-    def __init__(self, state=None):
+    durable: edge.core.durable.Durable, or None: a restart does not wait. lock_day: day (since 1970) of the newest
+    lock of REGRADED, None when there is none.
+    """
+
+    def __init__(self, state=None, durable=None):
         count = len(FAULTS)
         self._since_ms = [None] * count
         self._since_fresh = [0] * count
@@ -194,18 +205,23 @@ class Faults:
         self.restarts = [int(at) for at in state["restarts"]] if state else []
         self.silent_restarts = [int(at) for at in state["silent"]] if state else []
         self.uptime_ms = int(state["uptime_ms"]) if state else 0
+        self.lock_day = state.get("lock_day") if state else None
+        self._durable = durable
+        self._paid = None  # (silent, ticket) of a restart that was spent and not made yet
         self._last_ms = None
         if state:
             for fault in state["locked"] + state["tripped"]:
                 if fault < 1 or FAULTS[fault][1] < TRIP:
                     raise ValueError(fault)
                 self.active[fault] = True
+                if fault in REGRADED and not isinstance(self.lock_day, int):
+                    self.lock_day = SOME_DAY
 
-    def step(self, now_ms, fresh, flow_fresh, conditions):
+    def step(self, now_ms, fresh, flow_fresh, conditions, day=None):
         """Take the conditions (list of bool by fault code); return [(event, fault), ...] that changed.
 
         fresh: count of fresh reads of the BMS; flow_fresh: the same for faults seen in any current (BMS or
-        PCS). Both only grow.
+        PCS). Both only grow. day: since 1970 by a clock that can be trusted, or None.
         """
         if self._last_ms is not None:
             self.uptime_ms += max(0, now_ms - self._last_ms)
@@ -216,6 +232,8 @@ class Faults:
             if conditions[fault]:
                 if self._raise(fault, now_ms, flow_fresh if fault in FLOW_FAULTS else fresh):
                     changes.append((E_RAISED, fault))
+                    if fault in REGRADED:
+                        self.lock_day = SOME_DAY
                 continue
             self._since_ms[fault] = None
             if self.active[fault] and self._is_over(fault, now_ms):
@@ -224,6 +242,8 @@ class Faults:
                 else:
                     self.active[fault] = False
                     changes.append((E_CLEARED, fault))
+        if self.lock_day == SOME_DAY and day is not None:
+            self.lock_day = day
         if due:
             changes.extend(self._restart(now_ms, due))
         return changes
@@ -254,17 +274,22 @@ class Faults:
 
     def _restart(self, now_ms, due):
         """All trips clear together, as one restart, once the time of each has passed: several faults of
-        one event cost one restart. Returns the changes."""
+        one event cost one restart. It is spent first, and made when that is durable. Returns the changes."""
         for fault in range(1, len(FAULTS)):
             if self.active[fault] and FAULTS[fault][1] == TRIP and fault not in due:
                 return []
         silent = due == [F_BMS_SILENT]
-        if not self._spend(silent):
-            if silent or self.active[F_BUDGET_USED]:
-                return []
-            self.active[F_BUDGET_USED] = True
-            self.raised_ms[F_BUDGET_USED] = now_ms
-            return [(E_RAISED, F_BUDGET_USED)]
+        if self._paid is None or self._paid[0] != silent:
+            if not self._spend(silent):
+                if silent or self.active[F_BUDGET_USED]:
+                    return []
+                self.active[F_BUDGET_USED] = True
+                self.raised_ms[F_BUDGET_USED] = now_ms
+                return [(E_RAISED, F_BUDGET_USED)]
+            self._paid = (silent, None if self._durable is None else self._durable.ticket())
+        if self._durable is not None and not self._durable.kept(self._paid[1]):
+            return []
+        self._paid = None
         for fault in due:
             self.active[fault] = False
         return [(E_CLEARED, fault) for fault in due]
@@ -278,11 +303,22 @@ class Faults:
         used.append(self.uptime_ms)
         return True
 
-    def acknowledge(self):
-        """A person lifted the locks; conditions that still hold raise their faults again."""
+    def waits_for_grade(self, graded_day):
+        """True when a lock of REGRADED holds and the newest signed grade (day since 1970, None: there is none) is
+        not of a later day than the lock."""
+        if not [fault for fault in REGRADED if self.active[fault]]:
+            return False
+        return self.lock_day in (None, SOME_DAY) or graded_day is None or graded_day <= self.lock_day
+
+    def acknowledge(self, graded_day):
+        """A person lifted the locks, those of REGRADED only with a grade of a later day (see waits_for_grade);
+        conditions that still hold raise their faults again."""
+        kept = REGRADED if self.waits_for_grade(graded_day) else ()
         for fault in range(len(FAULTS)):
-            if FAULTS[fault][1] == LOCK:
+            if FAULTS[fault][1] == LOCK and fault not in kept:
                 self.active[fault] = False
+        if not kept:
+            self.lock_day = None
         self.restarts = []
 
     def level(self):
@@ -316,6 +352,7 @@ class Faults:
             "restarts": list(self.restarts),
             "silent": list(self.silent_restarts),
             "uptime_ms": self.uptime_ms,
+            "lock_day": self.lock_day,
         }
 
 

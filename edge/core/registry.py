@@ -117,6 +117,7 @@ KEYS = {
     "obey_last": 170,
     "obey_worst": 171,
     "obey_count": 172,
+    "rest_watched": 175,
 }
 
 

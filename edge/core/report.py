@@ -180,6 +180,7 @@ def _telemetry(site, i):
         ("temp_min", b.temp_min_mc),
         ("alarms", b.alarms),
         ("quality", b.worst),
+        ("rest_watched", int(pack.validator.watched)),
         ("age", b.age_ms),
         ("charge_limit", pack.limits.charge_ma),
         ("charge_why", pack.limits.charge_why),

@@ -28,7 +28,7 @@ BY_ORDER = 1  # edge.core.requests.S_ORDER
 # pack what the orders in force allow (edge.core.limits.in_force), for charging and for discharging. bus_mv: voltage of
 # the bus by the PCS or None. circulates: several packs and a PCS that carries nothing. pcs_lost: it has not answered
 # for its watchdog and 2 s more. pcs_watchdog_wrong: it holds another one. state_lost: in the first step after a boot
-# that found an unreadable state.
+# that found an unreadable state. day: since 1970, by a clock that can be trusted, or None.
 SiteView = namedtuple(
     "SiteView",
     (
@@ -49,9 +49,11 @@ SiteView = namedtuple(
         "pcs_lost",
         "pcs_watchdog_wrong",
         "state_lost",
+        "day",
     ),
 )
 NO_PAPERS = ((), ())
+DAY_S = 86400
 LATE_STEPS, LATE_WINDOW_MS = 3, 60000  # so many late steps in so short a time: start afresh
 
 
@@ -143,6 +145,7 @@ class Site:
             self._pcs_is_lost(now_ms),
             pcs_here and self._watchdog_wrong(),
             self._state_lost,
+            utc[0] // DAY_S if utc[0] is not None and utc[1] >= TRUSTED_CLOCK else None,
         )
         self._state_lost = False
         self.obey.step(now_ms, pcs_ma, self.sharing.allowed, self._slack_ma())

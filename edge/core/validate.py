@@ -62,6 +62,10 @@ JUMP_SOC_PPM = 30000
 # the other way in a row, and the sign of the current is not believed.
 STEP_PPM = 100000
 STEP_READS = 3
+# The BMS's SoC must go the way of its current: looked at each time so much of C has flowed. At least half as far the
+# other way, so many times in a row, and the sign of the current is not believed.
+DRIFT_PPM = 50000
+DRIFTS = 2
 
 Believed = namedtuple(
     "Believed",
@@ -124,6 +128,10 @@ class Validator:
         self._mean_bad = 0
         self._before = None  # the fresh sample before
         self._against = 0
+        self._drift = None  # (SoC at its start, charge since then in mA x ms)
+        self._drifts = 0
+        self.lost = True  # a required value is absent, old or impossible by itself, whatever its neighbours say
+        self.watched = False  # a second source of current tells whether any flows: a page frozen at rest is noticed
         self._marks = (OK,) * _ALL
 
     def step(self, now_ms, sample, other_ma):
@@ -131,6 +139,8 @@ class Validator:
 
         other_ma: the pack's current by a second source (PCS, + charges), or None when there is none.
         """
+        self.lost = sample is None
+        self.watched = other_ma is not None
         if sample is None:
             return self._nothing(now_ms)
         count = sample.groups[G_CURRENT].count
@@ -147,6 +157,7 @@ class Validator:
         for g in range(_ALL):
             group = sample.groups[g]
             code = self._judge_age(g, now_ms, group)
+            lost = code != OK or lacking[g]
             if code == OK:
                 code = self._marks[g]
                 if code == OK and lacking[g]:
@@ -157,6 +168,7 @@ class Validator:
                     worst = code
                 if self.stale_ms[g] is None:
                     continue
+                self.lost = self.lost or lost
                 if group.at_ms is None:
                     oldest_ms = None
                 elif oldest_ms is not None and group.at_ms < oldest_ms:
@@ -227,6 +239,11 @@ class Validator:
             moved_ppm = abs(sample.current_ma) * span_ms // (self.capacity_mah * 18 // 5 or 1)
             if abs(sample.bms_soc_ppm - before.bms_soc_ppm) > JUMP_SOC_PPM + 2 * moved_ppm:
                 marks[G_STATE] = IMPLAUSIBLE
+                self._drift = None
+            else:
+                self._judge_drift(sample, span_ms)
+        if self._drifts >= DRIFTS:
+            marks[G_CURRENT] = IMPLAUSIBLE
         if None in (before.current_ma, sample.current_ma, before.pack_mv, sample.pack_mv):
             return
         if sample.groups[G_PACK].at_ms != sample.groups[G_CURRENT].at_ms:
@@ -237,6 +254,18 @@ class Validator:
             self._against = self._against + 1 if (step_ma > 0) != (step_mv > 0) else 0
         if self._against >= STEP_READS:
             marks[G_CURRENT] = IMPLAUSIBLE
+
+    def _judge_drift(self, sample, span_ms):
+        """Does the BMS's SoC go the way of its current?"""
+        start_ppm, charge = self._drift or (sample.bms_soc_ppm, 0)
+        charge += sample.current_ma * span_ms
+        self._drift = (start_ppm, charge)
+        charge_ppm = charge // (self.capacity_mah * 18 // 5 or 1)
+        if abs(charge_ppm) >= DRIFT_PPM:
+            moved_ppm = sample.bms_soc_ppm - start_ppm
+            wrong = abs(moved_ppm) >= DRIFT_PPM // 2 and (moved_ppm > 0) != (charge_ppm > 0)
+            self._drifts = self._drifts + 1 if wrong else 0
+            self._drift = None
 
     def _is_frozen(self, now_ms, sample, flow_ma):
         content = (sample.cell_mv, sample.pack_mv, sample.current_ma, sample.cell_max_mv, sample.cell_min_mv)

@@ -185,6 +185,7 @@ class Bench:
         self.inputs = None
         self.outcome = None
         self.events = []
+        self.keeps = True  # what a step wants to save is durable before the next one
 
     def healthy(self, now_ms, count):
         """A live pack whose cells move a little, as real ones do."""
@@ -199,6 +200,8 @@ class Bench:
         """One step; returns the command of the PCS."""
         self.now_ms += late_ms
         self.count += 1
+        if self.keeps:
+            self.site.saved = self.site.durable.made
         reads = [read(self.now_ms, self.count) for read in self.reads]
         reads.append(self.pcs(self.now_ms, self.count))
         if self.settings.get("meter"):

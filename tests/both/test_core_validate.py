@@ -342,3 +342,42 @@ def test_extremes_that_leave_the_mean_outside():
         for k in range(5):
             b = v.step(k * 1000, h.sample(k * 1000, k, cell_min_mv=low, cell_max_mv=high), None)
             assert b.quality[r.G_EXTREMES] == (code if k >= 2 else r.OK)
+
+
+def test_a_lost_sensor_is_told_apart_from_what_its_neighbours_say():
+    one = Validator(h.pack(), 1000)
+    for sample, lost in (
+        (None, True),
+        (h.sample(1000, 1), False),
+        (h.sample(2000, 2, current_ma=None), True),
+        (h.sample(3000, 3, temp_mc=(None, 25000, 25000, 25000)), True),
+        (h.regroup(h.sample(4000, 4), r.G_LIMITS, r.Group(r.SENTINEL, 4000, 4)), True),
+        (h.regroup(h.sample(5000, 5), r.G_STATE, r.Group(r.SENTINEL, 5000, 5)), False),
+        (h.sample(6000, 6, bms_soc_ppm=None), False),
+    ):
+        one.step(sample.at_ms if sample else 0, sample, None)
+        assert one.lost == lost, sample
+    one.step(9001, h.sample(6000, 6), None)
+    assert one.lost
+    for k in range(7, 12):  # it only disagrees with the PCS
+        believed = one.step(1000 * k, h.sample(1000 * k, k, mv=3300 + k), 50000)
+    assert believed.worst == r.IMPLAUSIBLE and not one.lost and one.watched
+    one = Validator(h.pack(facts={"periods_ms": [1000] * 6 + [None, 1000]}), 1000)
+    one.step(1000, h.sample(1000, 1), None)
+    assert not one.lost and not one.watched  # a profile that never tells it
+
+
+def test_the_sign_of_the_current_against_the_soc():
+    for sign, bad in ((1, False), (-1, True)):
+        one = Validator(h.pack(), 1000)
+        marks = []
+        for k in range(900):  # 280 A for 15 minutes: 25 % of C
+            soc_ppm = 300000 + sign * k * 1000000 // 3600
+            sample = h.sample(1000 * k, k + 1, mv=3300 + k % 3, current_ma=280000, bms_soc_ppm=soc_ppm)
+            marks.append(one.step(1000 * k, sample, None).quality[r.G_CURRENT])
+        assert (r.IMPLAUSIBLE in marks) == bad
+        assert not bad or 360 <= marks.index(r.IMPLAUSIBLE) <= 365
+    one = Validator(h.pack(), 1000)
+    for k in range(900):  # a counter that is set right by a jump now and then proves nothing
+        sample = h.sample(1000 * k, k + 1, mv=3300 + k % 3, current_ma=-280000, bms_soc_ppm=500000 + k // 150 * 40000)
+        assert one.step(1000 * k, sample, None).quality[r.G_CURRENT] == r.OK
