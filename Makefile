@@ -4,7 +4,7 @@
 # make demo [DEMO_SECONDS=30]   one pack, its BMS, a PCS, a broker, the controller, a receiver
 # make test [ARGS="-k gate"]    everything, both runtimes; the same as CI
 # make check                    lint, types, tables, conventions (15 s)
-# make soak [CASES=100000]      bad bytes for every profile
+# make soak [CASES=100000]      bad bytes for every profile; limits, guard and faults on both runtimes
 # make mutants [SHARE=100]      does a test notice each small mistake in the safety code?
 # make faults                   every fault scenario on both runtimes, then each with its rule deleted
 # make long                     30 simulated days at 1 s steps, 96 cells
@@ -52,8 +52,8 @@ format:
 	@$(DEV) -m ruff check --fix .
 
 soak:
-	@FUZZ_CASES=$(CASES) FUZZ_SEED=$(SEED) $(DEV) -m pytest -q -rP -n $(JOBS) -o faulthandler_timeout=0 \
-		tests/bridge/test_fuzz.py -k bad_bytes
+	@FUZZ_CASES=$(CASES) FUZZ_SEED=$(SEED) VECTORS=$(CASES) $(DEV) -m pytest -q -rP -n $(JOBS) \
+		-o faulthandler_timeout=0 tests/bridge/test_fuzz.py tests/core/test_vectors.py -k "bad_bytes or vector"
 
 mutants:
 	@$(DEV) -m tests.mutants.run --share $(SHARE) --seed $(SEED)

@@ -39,7 +39,12 @@ LIMITS = (
     "tests.both.test_core_bounds",
     PROPERTIES,
 )
-ORDERS = ("tests.both.test_core_orders", "tests.both.test_core_grades", "tests.both.test_core_requests")
+ORDERS = (
+    "tests.both.test_core_terms",
+    "tests.both.test_core_orders",
+    "tests.both.test_core_grades",
+    "tests.both.test_core_requests",
+)
 # file -> (share of non-equivalent mutants that must die, test modules)
 TARGETS = {
     "edge/core/guard.py": (0.999, ("tests.both.test_core_guard", "tests.both.test_core_bounds", PROPERTIES)),
@@ -56,7 +61,10 @@ TARGETS = {
     "edge/core/limits.py": (0.995, LIMITS),
     "edge/core/curve.py": (0.995, LIMITS),
     "edge/core/bounds.py": (0.995, LIMITS),
-    "edge/core/faults.py": (0.995, (PINNED, "tests.both.test_core_faults", PROPERTIES)),
+    "edge/core/faults.py": (
+        0.995,
+        (PINNED, "tests.both.test_core_faults_edges", "tests.both.test_core_faults", PROPERTIES),
+    ),
     "edge/core/orders.py": (0.995, ORDERS),
     "edge/core/terms.py": (0.995, ORDERS),
     "edge/core/grades.py": (0.995, ORDERS),
