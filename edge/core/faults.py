@@ -198,7 +198,7 @@ class Faults:
     def __init__(self, state=None, durable=None):
         count = len(FAULTS)
         self._since_ms = [None] * count
-        self._since_fresh = [0] * count
+        self._since_fresh = [None] * count
         self._clear_ms = [None] * count
         self.active = [False] * count
         self.raised_ms = [None] * count
@@ -211,7 +211,7 @@ class Faults:
         self._last_ms = None
         if state:
             for fault in state["locked"] + state["tripped"]:
-                if fault < 1 or FAULTS[fault][1] < TRIP:
+                if fault not in range(count) or FAULTS[fault][1] < TRIP:
                     raise ValueError(fault)
                 self.active[fault] = True
                 if fault in REGRADED and not isinstance(self.lock_day, int):
@@ -275,7 +275,7 @@ class Faults:
     def _restart(self, now_ms, due):
         """All trips clear together, as one restart, once the time of each has passed: several faults of
         one event cost one restart. It is spent first, and made when that is durable. Returns the changes."""
-        for fault in range(1, len(FAULTS)):
+        for fault in range(len(FAULTS)):
             if self.active[fault] and FAULTS[fault][1] == TRIP and fault not in due:
                 return []
         silent = due == [F_BMS_SILENT]
@@ -324,16 +324,16 @@ class Faults:
     def level(self):
         """The highest level of all active faults."""
         level = INFO
-        for fault in range(1, len(FAULTS)):
-            if self.active[fault] and FAULTS[fault][1] > level:
-                level = FAULTS[fault][1]
+        for fault in range(len(FAULTS)):
+            if self.active[fault]:
+                level = max(level, FAULTS[fault][1])
         return level
 
     def blocking(self, side):
         """Code of the gravest active fault that forbids side (CHARGE or DISCHARGE), or F_NONE."""
         found = F_NONE
         level = INFO
-        for fault in range(1, len(FAULTS)):
+        for fault in range(len(FAULTS)):
             row = FAULTS[fault]
             if self.active[fault] and row[2] in (BOTH, side) and row[1] > level:
                 found = fault
@@ -342,7 +342,7 @@ class Faults:
 
     def names(self):
         """Codes of the active faults, in table order."""
-        return [fault for fault in range(1, len(FAULTS)) if self.active[fault]]
+        return [fault for fault in range(len(FAULTS)) if self.active[fault]]
 
     def state(self):
         """What must survive a restart: locks, trips (their time starts again) and spent restarts."""

@@ -61,6 +61,14 @@ def test_each_change_is_told_once():
     assert table.raised_ms[f.F_CELL_HIGH] == 512000
 
 
+def test_the_time_of_a_condition_counts_from_its_own_start():
+    for start_ms in (0, 500000):
+        table = f.Faults()
+        for ms in range(0, 6000, 100):
+            table.step(start_ms + ms, ms, ms, on(f.F_TEMP_OVER))
+            assert table.active[f.F_TEMP_OVER] == (ms >= 5000), ms
+
+
 def test_a_silent_bms_holds_up_the_restart_of_others():
     table = raised(f.F_OVER_CURRENT, f.F_BMS_SILENT)
     for now_ms in range(100000, 1000000, 100000):

@@ -68,7 +68,7 @@ def test_faults():
 def test_numbers_of_the_faults():
     assert (f.RESTARTS, f.SILENT_RESTARTS, f.RESTART_WINDOW_MS) == (3, 10, 86400000)
     assert (f.SILENT_MIN_MS, f.SILENT_PERIODS, f.LOST_MS) == (10000, 5, 2000)
-    assert (f.FLOW_OPEN_PPM, f.DISOBEY_PPM) == (20000, 30000)
+    assert (f.FLOW_OPEN_PPM, f.DISOBEY_PPM, f.SOME_DAY) == (20000, 30000, -1)
     assert (f.E_NONE, f.E_MODE, f.E_RAISED, f.E_CLEARED) == (0, 1, 2, 3) and len(f.EVENTS) > f.E_CLEARED
 
 

@@ -149,7 +149,8 @@ def test_what_is_left_is_rounded_to_the_safe_side():
         running, void = t.Term(5, 1, 7000 + left_ms, None), t.Term(5, 1, None, None, left_ms)
         for term in (running, void):
             assert (term.left_s(7000, 0), term.left_s(7000, 1)) == (down, up), left_ms
-    assert t.Term(5, 1, 7000, None).left_s(9000, 1) == 0
+    over = t.Term(5, 1, 7000, None)
+    assert over.left_s(9000, 0) == over.left_s(9000, 1) == 0
 
 
 def test_terms_go_through_the_store():
