@@ -383,13 +383,3 @@ SCENARIOS = (
         True,
     ),
 )
-
-_MEAN = (
-    "cells of now are held against extremes up to 5 s old (validate, min <= mean <= max): normal load reads implausible"
-)
-_LEAF = (
-    "bms_silent bms_returns page_frozen cells_old every_field_unknown cells_all_invalid cells_vanish weak_cell "
-    "overheated current_scale current_sign limit_zero limit_missing one_id_silent"
-)
-KNOWN = {(name, "leaf"): _MEAN for name in _LEAF.split()}
-KNOWN["bms_returns", "seplos"] = "the back-off of poll.py asks too late to see that it returned within 10 s"

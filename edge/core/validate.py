@@ -52,6 +52,7 @@ DISAGREE_READS = 3
 SUM_PPM = 10000
 SUM_MV = 3000
 SUM_READS = 3
+TOGETHER_MS = 500  # blocks of one round of questions lie closer than this
 # A larger step of an extreme cell counts on the dangerous side for this many fresh reads first.
 JUMP_MV = 200
 JUMP_MC_PER_S = 5000
@@ -90,6 +91,12 @@ Believed = namedtuple(
         "cells_wrong",  # True: more or fewer cells answer than were commissioned
     ),
 )
+
+
+def _together(sample):
+    """True when the cells and the BMS's own extremes arrived together: others may belong to another load."""
+    cells_ms, extremes_ms = sample.groups[G_CELLS].at_ms, sample.groups[G_EXTREMES].at_ms
+    return None not in (cells_ms, extremes_ms) and abs(cells_ms - extremes_ms) <= TOGETHER_MS
 
 
 def stale_after_ms(period_ms):
@@ -291,7 +298,7 @@ class Validator:
             if self._sum_bad >= SUM_READS:
                 marks[G_CELLS] = IMPLAUSIBLE
                 marks[G_PACK] = IMPLAUSIBLE
-        if sample.cell_max_mv is not None and sample.cell_min_mv is not None:
+        if sample.cell_max_mv is not None and sample.cell_min_mv is not None and _together(sample):
             mean_mv = sum(cells) // self.cells
             inside = sample.cell_min_mv - self.lsb_mv <= mean_mv <= sample.cell_max_mv + self.lsb_mv
             self._mean_bad = 0 if inside else self._mean_bad + 1
