@@ -4,8 +4,9 @@
 # make demo [DEMO_SECONDS=30]   one pack, its BMS, a PCS, a broker, the controller, a receiver
 # make test [ARGS="-k gate"]    everything, both runtimes; the same as CI
 # make check                    lint, types, tables, conventions (15 s)
-# make soak [CASES=100000]      bad bytes for every profile
+# make soak [CASES=100000]      bad bytes for every profile; limits, guard and faults on both runtimes
 # make mutants [SHARE=100]      does a test notice each small mistake in the safety code?
+# make faults                   every fault scenario on both runtimes, then each with its rule deleted
 # make long                     30 simulated days at 1 s steps, 96 cells
 # make lock                     write requirements/*.txt anew (needs uv)
 # make wheel                    dist/*.whl
@@ -26,7 +27,7 @@ DEV = $(PYTHON) bootstrap.py dev --
 LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header --no-annotate --quiet
 
-.PHONY: help demo test check format soak mutants long lock wheel clean
+.PHONY: help demo test check format soak mutants faults long lock wheel clean
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile
@@ -51,11 +52,15 @@ format:
 	@$(DEV) -m ruff check --fix .
 
 soak:
-	@FUZZ_CASES=$(CASES) FUZZ_SEED=$(SEED) $(DEV) -m pytest -q -rP -n $(JOBS) -o faulthandler_timeout=0 \
-		tests/bridge/test_fuzz.py -k bad_bytes
+	@FUZZ_CASES=$(CASES) FUZZ_SEED=$(SEED) VECTORS=$(CASES) $(DEV) -m pytest -q -rP -n $(JOBS) \
+		-o faulthandler_timeout=0 tests/bridge/test_fuzz.py tests/core/test_vectors.py -k "bad_bytes or vector"
 
 mutants:
 	@$(DEV) -m tests.mutants.run --share $(SHARE) --seed $(SEED)
+
+faults:
+	@$(DEMO) -P -m host_tools.cli sim faults --run all --runtime both
+	@$(DEMO) -P -m host_tools.cli sim faults --without-rule all
 
 long:
 	@$(DEMO) -m simulator.year --seed $(SEED) --days $(DAYS) --cells 96

@@ -122,6 +122,13 @@ class Pcs:
         self._want_ma = (0, 0)
         self._until_ms = None
 
+    def told(self, site, outcome):
+        """After each step: a current beyond the permit is answered by saying every limit once more."""
+        if site.obey.again:
+            for index, row in enumerate(self.table.WRITES):
+                if len(row) < 5 or not row[4]:  # what is written once stays written
+                    self._held[index] = None
+
     # ---- requests -----------------------------------------------------------------------------
 
     def due_ms(self, now_ms):

@@ -28,7 +28,10 @@ SPAN = 10000
 WALK = 10001
 
 BACKOFF_MIN_MS = 200
-BACKOFF_MAX_MS = 10000  # LIMITS 3.14: the protected BMS is asked at least every 10 s
+BACKOFF_MAX_MS = 10000  # the protected BMS is asked at least every 10 s
+# A silence of 10 s trips the pack, and its restart costs minutes: until then a device that comes back is met soon.
+EARLY_MS = 10000
+EARLY_MOST_MS = 800
 WINDOW_MS = 1000
 WINDOW_MOST = 50  # requests to one device in a window
 PART_MIN = 8  # registers: a device that rejects so few does not have them
@@ -59,6 +62,7 @@ class Plan:
         self._first_ms = [None] * len(self._periods)  # since when a block waits that was never asked
         self._pause_ms = 0
         self._until_ms = None  # back-off
+        self._silent_ms = None  # since the first failure in a row
         self._free_ms = None  # end of the pause between requests
         self._window = (None, 0)
         self._part = None  # (index, offset) of a block that is being read in parts
@@ -227,11 +231,15 @@ class Plan:
         self.wait(now_ms)
 
     def wait(self, now_ms):
-        """The device waits a while, longer each time."""
-        self._pause_ms = min(max(2 * self._pause_ms, BACKOFF_MIN_MS), BACKOFF_MAX_MS)
+        """The device waits a while, longer each time; in its first EARLY_MS of silence at most EARLY_MOST_MS."""
+        if self._silent_ms is None:
+            self._silent_ms = now_ms
+        most_ms = EARLY_MOST_MS if now_ms - self._silent_ms < EARLY_MS else BACKOFF_MAX_MS
+        self._pause_ms = min(max(2 * self._pause_ms, BACKOFF_MIN_MS), most_ms)
         self._until_ms = now_ms + self._pause_ms
 
     def _lives(self, now_ms):
+        self._silent_ms = None
         self._until_ms = None
         self._pause_ms = 0
         if self._gap_ms:

@@ -54,7 +54,7 @@ def loop(settings, clock, devices, actuators, store, uplink, seen=None, verify=N
             yield outcome.wake_ms
     except GeneratorExit:
         zero_all(actuators)
-        store.save(site.state())
+        store.save(site.state(True))
         raise
     finally:
         zero_all(actuators)

@@ -5,7 +5,8 @@
 Which modules: those that the start-up module imports, found in the source text, and the tables of the
 site's profiles. Boards get .mpy only: compiling .py there needs five times the RAM.
 The texts are shortened first (host_tools/shrink.py) and compiled without line numbers; REUSE_EDGE_PLAIN=1 in the
-environment leaves both out, for tracebacks that tell lines. Compiled files are kept by the hash of their source and of the compiler.
+environment leaves both out, for tracebacks that tell lines. Compiled files are kept by the hash of their source and of
+the compiler.
 """
 
 import ast

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The reuse-edge authors
-"""docs/FAULTS.md from the tables of the core: python -m host_tools.docs [--check]"""
+"""docs/FAULTS.md and docs/SAFETY.md from the tables: python -m host_tools.docs [--check]"""
 
 import sys
 from pathlib import Path
 
 from edge.core import faults as f
 from edge.core import limits as lim
+from host_tools.safety import safety_text
+from simulator.fault_run import BEGIN
 
-FAULTS_MD = Path(__file__).resolve().parent.parent / "docs" / "FAULTS.md"
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+FAULTS_MD = DOCS / "FAULTS.md"
+SAFETY_MD = DOCS / "SAFETY.md"
 SIDES = ("both directions", "charging", "discharging")
 ACTIONS = ("reported", "that direction 0 A", "0 A, then the open sequence", "0 A, open, stays so across restarts")
 
@@ -60,17 +64,23 @@ def _seconds(ms):
     return "%g s" % (ms / 1000)
 
 
+def with_measured(text, path):
+    """text, with the measured part (reuse-edge sim faults --write) that the file at path holds at its end."""
+    old = path.read_text(encoding="utf-8") if path.exists() else ""
+    return text + "\n" + old[old.index(BEGIN) :] if BEGIN in old else text
+
+
 def main(argv=None):
-    """Write docs/FAULTS.md, or with --check say whether it is current (exit 1 when not)."""
+    """Write the documents, or with --check say which is not current (exit 1)."""
     words = sys.argv[1:] if argv is None else argv
-    text = faults_text()
-    if "--check" in words:
-        if not FAULTS_MD.exists() or FAULTS_MD.read_text(encoding="utf-8") != text:
-            print("docs/FAULTS.md is not current -> run: python -m host_tools.docs", file=sys.stderr)
-            return 1
-        return 0
-    FAULTS_MD.write_text(text, encoding="utf-8")
-    return 0
+    code = 0
+    for path, text in ((FAULTS_MD, with_measured(faults_text(), FAULTS_MD)), (SAFETY_MD, safety_text())):
+        if "--check" not in words:
+            path.write_text(text, encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != text:
+            print("docs/%s is not current -> run: python -m host_tools.docs" % path.name, file=sys.stderr)
+            code = 1
+    return code
 
 
 if __name__ == "__main__":

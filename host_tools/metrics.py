@@ -111,7 +111,7 @@ METRICS = {
     "grade_hash": ("text", "I", "SHA-256 of it"),
     "grade_until": ("text", "I", "last day on which it holds"),
     "order_counter": ("count", "E", "counter of the order that was judged"),
-    "order_action": ("code", "E", "what it asks for (edge.core.orders.ACTIONS)"),
+    "order_action": ("code", "E", "what it asks for (edge.core.terms.ACTIONS)"),
     "order_verdict": ("code", "E", "what became of it (edge.core.orders.VERDICTS)"),
     "order_key": ("text", "E", "id of the key that signed it"),
     "order_hash": ("text", "E", "SHA-256 of the signed order"),
@@ -120,4 +120,8 @@ METRICS = {
     "request_permitted": ("W", "TE", "what of it the permit of this step allows"),
     "request_obeyed": ("W", "TE", "DC power as the PCS measures it while a request is in force"),
     "request_source": ("code", "TE", "who asks (edge.core.requests.SOURCES), 0: nobody any more"),
+    "obey_last": ("ms", "T", "time that the PCS took to obey, the last time"),
+    "obey_worst": ("ms", "T", "the longest of the last 20 times"),
+    "obey_count": ("count", "T", "excursions beyond the permit since the start"),
+    "rest_watched": ("code", "T", "1: a second source of current; 0: a page frozen at rest is not observable"),
 }

@@ -140,6 +140,17 @@ FAULTS = {
     "door": ("door open", "문 열림"),
     "late_step": ("the controller was late", "제어 지연"),
     "budget_used": ("too many restarts", "재기동 횟수 초과"),
+    "temp_rise": ("the pack heats itself", "팩 자체 발열"),
+    "weld": ("the contactor is welded", "접촉기 융착"),
+    "contactor_dead": ("the contactor does not close", "접촉기 투입 불가"),
+    "precharge_failed": ("precharge failed", "프리차지 실패"),
+    "unexplained_stop": ("stopped with the contactor closed", "접촉기 투입 중 비정상 종료"),
+    "state_lost": ("the saved state is unreadable", "저장 상태 손상"),
+    "pcs_lost": ("current flows and the PCS is lost", "PCS 통신 두절 중 전류 흐름"),
+    "pcs_watchdog": ("the PCS has another watchdog", "PCS 감시 시간 불일치"),
+    "circulating": ("current between packs", "팩 간 순환 전류"),
+    "identity": ("another pack than the graded one", "등급 인증과 다른 팩"),
+    "sensor_lost": ("a sensor is lost", "센서 상실"),
 }
 
 # What is abnormal (edge.core.anomalies.TEXTS) and what would tell more (edge.core.advice.ADVICE), in Korean.

@@ -59,7 +59,7 @@ def _limit(pack, sample, key, bms_ma):
     return 0 if sample is None or bms_ma is None else min(least, bms_ma)
 
 
-def _allowed(moment):
+def allowed(moment):
     """(charge_ma, discharge_ma) that the site may have: packs x the smallest of what each allows."""
     charge, discharge = [], []
     for pack, sample in zip(moment.settings["packs"], moment.delivered):
@@ -70,7 +70,7 @@ def _allowed(moment):
 
 def permit_bounded(moment, memory):
     """No permit above the smallest of maker, grade, contract and the BMS's limit as last delivered."""
-    charge_ma, discharge_ma = _allowed(moment)
+    charge_ma, discharge_ma = allowed(moment)
     for command in moment.commands:
         if command.charge_ma > charge_ma or command.discharge_ma > discharge_ma:
             return "permit %d/%d mA above %d/%d mA" % (

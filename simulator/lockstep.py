@@ -100,12 +100,8 @@ class Lockstep:
     def turn(self):
         """One step at the world's present time."""
         body = self._exchange(self._step_payload())
-        wake_ms, seq, writes = unpack_from(">qIH", body, 0)
-        at = 14
-        for _ in range(writes):
-            device, address, size = unpack_from(">BHH", body, at)
-            self.world.write(device, address, body[at + 5 : at + 5 + size])
-            at += 5 + size
+        wake_ms, seq = unpack_from(">qI", body, 0)
+        at = self._written(body, 12)
         trace, at = _row(body, at)
         self.digest = fold(self.digest, trace)
         commands = []
@@ -114,8 +110,19 @@ class Lockstep:
         for _ in range(count):
             row, at = _row(body, at)
             commands.append(Command(*row))
+        self.world.contact(commands)
         nothing = [None] * self.packs
         return Turn(wake_ms, tuple(commands), soc_of(trace, self.packs), None, nothing, nothing, None, seq)
+
+    def _written(self, body, at):
+        """Do the writes that body tells of from position at; the position behind them."""
+        writes = unpack_from(">H", body, at)[0]
+        at += 2
+        for _ in range(writes):
+            device, address, size = unpack_from(">BHH", body, at)
+            self.world.write(device, address, body[at + 5 : at + 5 + size])
+            at += 5 + size
+        return at
 
     def close(self):
         """End the VM."""

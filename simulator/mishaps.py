@@ -33,6 +33,16 @@ ROWS = (
     Row("pcs_ignores", "pcs", (), "the PCS does not obey its limits"),
     Row("pcs_silent", "pcs", (), "the PCS answers nothing"),
     Row("meter_silent", "meter", (), "the energy meter answers nothing"),
+    Row("contactor_weld", "contacts", (), "the contactor does not open any more"),
+    Row("contactor_dead", "contacts", (), "the contactor does not close"),
+    Row("precharge_open", "contacts", (), "the precharge resistor is burnt"),
+    Row("estop", "inputs", (), "somebody presses the emergency stop"),
+    Row("smoke", "inputs", (), "the smoke detector answers"),
+    Row("insulation", "inputs", (), "the insulation monitor answers"),
+    Row("door", "inputs", (), "the door is open"),
+    Row("wire_broken", "inputs", (("input", "estop"),), "the wire of one safety input is broken"),
+    Row("inputs_silent", "inputs", (), "the input module answers nothing"),
+    Row("self_heating", "plant", (("mk_per_s", 30),), "the pack heats itself"),
     Row("broker_killed", "broker", (), "the broker is gone"),
 )
 BY_NAME = {row.name: row for row in ROWS}

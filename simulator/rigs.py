@@ -43,9 +43,16 @@ class Local:
 
     def __init__(self, world, settings, state=None, keep=200):
         self.world = world
-        self.rig = rig_of(settings)(with_defaults(settings), state, world, keep)
+        self.rig = self.make(with_defaults(settings), state, keep)
         self.packs = len(settings["packs"])
         self.digest = 0
+
+    def make(self, settings, state, keep):
+        """The Rig. settings: with defaults."""
+        rig = rig_of(settings)(settings, state, self.world, keep)
+        if self.world.inputs is not None:
+            rig.devices.append(self.world.inputs)
+        return rig
 
     def turn(self):
         """One step at the world's present time."""
@@ -54,6 +61,7 @@ class Local:
         wake_ms = rig.turn()
         outcome = rig.outcome
         self.digest = fold(self.digest, outcome.trace)
+        world.contact(outcome.commands)
         controllers = rig.site.packs
         return Turn(
             wake_ms,

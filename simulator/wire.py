@@ -27,6 +27,8 @@ ROWS = (
     Row("crc_bad", ("rtu", "serial"), (("percent", 30),), "answers arrive with a flipped bit"),
     Row("hole", ("tcp", "rtu"), (("address", -1),), "a read that touches a register in no block is exception 2"),
     Row("max16", ("tcp", "rtu"), (("registers", 16),), "a read of more registers than that is exception 3"),
+    Row("joined", ("tcp", "rtu"), (), "a read that spans two blocks is exception 2"),
+    Row("exception", ("tcp", "rtu"), (("code", 11),), "every read is answered by that exception"),
     Row("dead_unit", ("tcp", "rtu", "serial"), (("unit", 1),), "one unit of a shared line never answers"),
     Row("page_frozen", ("tcp", "rtu", "serial", "can"), (), "the link lives, the same page comes for ever"),
     Row(
@@ -219,7 +221,12 @@ class Wire(Troubles):
             most = self.active["max16"]["registers"]
         if not 1 <= count <= most:
             return _refusal(function, ILLEGAL_VALUE)
+        if "exception" in self.active:
+            return _refusal(function, self.active["exception"]["code"])
         rows = [row for row in self._image(unit) if row[0] == function]
+        whole = [row for row in rows if row[1] <= address and address + count <= row[1] + row[2]]
+        if "joined" in self.active and not whole:
+            return _refusal(function, ILLEGAL_ADDRESS)
         hole = self.active.get("hole", {}).get("address")
         data = read_image(rows, address, count, function <= 2, hole, self.source.polling(unit)[0])
         return _refusal(function, ILLEGAL_ADDRESS) if data is None else bytes((function, len(data))) + data

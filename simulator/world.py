@@ -18,6 +18,7 @@ from math import sin, tau
 from bms_bridge.encode import encode_block, served
 from bms_bridge.tables import load
 from simulator.bms import GOOD, SimBms
+from simulator.contacts import Contacts, SimInputs
 from simulator.mishaps import Mishaps
 from simulator.pcs import STORCTL, FactoryDay, SimMeter, SimPcs
 from simulator.plant import Plant
@@ -58,6 +59,9 @@ class World:
         ]
         self.pcs = _pcs_of(settings["pcs"], self.mishaps)
         self.meter = SimMeter() if settings.get("meter") else None
+        ours = any(pack.get("contactor") for pack in settings["packs"])
+        self.contacts = Contacts(settings["packs"], self.mishaps) if ours else None
+        self.inputs = SimInputs(self.mishaps, self.contacts) if settings.get("inputs") else None
         energy_wh = sum(float(plant.cell_v.sum()) * plant.usable()[1] for plant in self.plants)
         self.day = FactoryDay(seed, min(0.24 * energy_wh, 0.9 * settings["pcs"]["power_w"]), sunny)
         self.tables = [load(pack["profile"]) for pack in settings["packs"]]
@@ -94,22 +98,38 @@ class World:
             self._manage(now_ms)
         voltage = float(self.plants[0].cell_v.sum())
         self.request_w = self.day.request_w(self.start_utc_s + KST_S + (now_ms - self.start_ms) / 1000.0, self._soc)
+        joined = self.plants
+        if self.contacts is not None:
+            joined = self.contacts.step(now_ms, dt_s, self.plants)
+            voltage = self.contacts.bus_v
+        if not joined:
+            self.request_w = self.pcs.now_w = 0.0
         power_w = self.pcs.step(now_ms, dt_s, voltage, self.request_w)
         if len(self.plants) == 1:
-            self.plants[0].step(dt_s, self.pcs.dc_a, self._ambient_c)
+            self.plants[0].step(dt_s, self.pcs.dc_a if joined else 0.0, self._ambient_c)
         else:
-            self._share(dt_s)
+            self._share(dt_s, joined)
         if self.meter:
             self.meter.step(dt_s, power_w)
         self._measure(dt_s)
 
-    def _share(self, dt_s):
-        """Parallel packs: one voltage, currents by their inner voltage and resistance (Kirchhoff)."""
-        inner = [plant.emf() for plant in self.plants]
+    def _share(self, dt_s, joined):
+        """Parallel packs: one voltage, currents by their inner voltage and resistance (Kirchhoff). joined: the
+        plants on the bus; the others carry nothing."""
+        inner = [plant.emf() for plant in joined]
         conductance = sum(1.0 / ohm for _, ohm in inner)
-        volts = (self.pcs.dc_a + sum(v / ohm for v, ohm in inner)) / conductance
-        for plant, (v, ohm) in zip(self.plants, inner):
+        volts = (self.pcs.dc_a + sum(v / ohm for v, ohm in inner)) / conductance if joined else 0.0
+        for plant, (v, ohm) in zip(joined, inner, strict=True):
             plant.step(dt_s, (volts - v) / ohm, self._ambient_c)
+        for plant in self.plants:
+            if plant not in joined:
+                plant.step(dt_s, 0.0, self._ambient_c)
+
+    def contact(self, commands):
+        """The contactors hear what a step commanded (Outcome.commands)."""
+        if self.contacts is not None:
+            for command in commands[1:]:
+                self.contacts.each[command.target].apply(self.now_ms, command)
 
     def _manage(self, now_ms):
         """What changes slowly: the energy manager's view of the charge, the room, lasting mishaps."""
@@ -120,7 +140,7 @@ class World:
 
     def _measure(self, dt_s):
         if self.mishaps.active or self._struck:
-            self._strike()
+            self._strike(dt_s)
         for index, bms in enumerate(self.bms):
             bms.step(self.now_ms, dt_s)
             self.samples[index] = bms.sample
@@ -129,9 +149,12 @@ class World:
         if self.meter:
             self.samples[count + 1] = self.meter.sample(self.now_ms)
 
-    def _strike(self):
-        """Mishaps of the plants themselves: applied once, taken back when they end."""
+    def _strike(self, dt_s):
+        """Mishaps of the plants themselves: applied once, taken back when they end; self-heating goes on."""
         for index, plant in enumerate(self.plants):
+            heats = self.mishaps.get("self_heating", index)
+            if heats is not None:
+                plant.temp_c += heats["mk_per_s"] * dt_s / 1000.0
             for name in ("over_temp", "cell_weak", "cell_leak"):
                 row = self.mishaps.get(name, index)
                 was = self._struck.get((name, index))

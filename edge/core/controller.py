@@ -10,6 +10,7 @@ from edge.core.guard import guard, stale_limits
 from edge.core.limits import Held, Ramp, combine, readings
 from edge.core.metering import FIELDS, Metering
 from edge.core.records import G_CURRENT, OK, UNKNOWN, Command, Est, Estimates, Limits
+from edge.core.rise import Rise
 from edge.core.validate import Validator, stale_after_ms
 
 STATE_VERSION = 1
@@ -21,7 +22,7 @@ class Controller:
     Reads nothing and writes nothing: step() is a function of its arguments and of this object's state.
     """
 
-    def __init__(self, index, pack, period_ms, obey_ms, state=None):
+    def __init__(self, index, pack, period_ms, obey_ms, state=None, durable=None):
         self.index = index
         self.pack = pack
         self.period_ms = period_ms
@@ -34,7 +35,14 @@ class Controller:
         self.metering = Metering(self.current_stale_ms, _part(_metering_state, state, "metering"))
         self.estimator = Estimator(pack, None if state is None else state.get("estimator"))
         self.soc = self.estimator.soc
-        self.faults = _faults(state)
+        self.faults = _faults(state, durable)
+        self.contactor = None
+        if pack.get("contactor"):
+            from edge.core.contactor import Contactor
+
+            self.contactor = Contactor(pack["contactor"], durable, None if state is None else state.get("contactor"))
+        self.rise = Rise(max(pack["maker"]["charge_ma"], pack["maker"]["discharge_ma"]))
+        self.heats = False
         self.ramp = Ramp(pack["maker"])
         self.held = Held(pack)
         self.guard_ms = stale_limits(pack, period_ms)
@@ -43,6 +51,7 @@ class Controller:
         self.limits = None
         self.reason = 0
         self.flow_fresh = 0  # steps so far that brought a fresh current, by the BMS or by the PCS
+        self._lost_ms = None  # since when a required value is lost, although answers come
         self._permits = []  # (since_ms, charge_ma, discharge_ma) of the last obey_ms, oldest first
         self._fresh = None
         self._pcs_count = None
@@ -64,6 +73,7 @@ class Controller:
         if at_ms is None:
             return
         charge, known_ms, unknown_ms = self.metering.step(at_ms, believed.current_ma, believed.pack_mv)
+        self.heats = self.rise.step(at_ms, believed.temp_max_mc, believed.current_ma)
         temps_mc = sample.temp_mc if believed.temp_max_mc is not None else None
         self.estimator.step(now_ms, charge, known_ms, unknown_ms, believed, temps_mc)
 
@@ -82,12 +92,13 @@ class Controller:
             self._pcs_count = site.pcs_count
             self.flow_fresh += 1
         conditions = self._conditions(now_ms, site)
-        events = self.faults.step(now_ms, self.believed.fresh, self.flow_fresh, conditions)
+        events = self.faults.step(now_ms, self.believed.fresh, self.flow_fresh, conditions, site.day)
         valid = self.believed.worst == OK
         before = self.mode
         self.mode = f.MODES[before][f.effect(self.faults, valid)]
         if before == f.OPEN and self.faults.level() < f.TRIP:
             self.mode = f.MODES[before][f.RESTART]
+        self._connect(now_ms, site)
         caps = self._caps(site)
         soc = self.soc.soc()
         papers = site.papers[self.index]
@@ -100,8 +111,8 @@ class Controller:
             self.limits.discharge_ma,
             self.limits.charge_mv,
             None,
-            None,
-            self._contactor(now_ms),
+            None if self.contactor is None else self.contactor.precharge,
+            None if self.contactor is None else self.contactor.contactor,
             now_ms + site.lease_ms,
             None,
         )
@@ -119,18 +130,41 @@ class Controller:
             return (lim.S_LATE, 0), (lim.S_LATE, 0)
         if self.believed.worst != OK or site.inputs_missing:
             return (lim.S_INPUT, 0), (lim.S_INPUT, 0)
-        if self.mode != f.RUNNING:
+        if self.mode != f.RUNNING or not self.is_connected():
             source = lim.S_FAULT if self.faults.level() else lim.S_MODE
             return (source, 0), (source, 0)
         charge = (lim.S_FAULT, 0) if self.faults.blocking(f.CHARGE) else None
         discharge = (lim.S_FAULT, 0) if self.faults.blocking(f.DISCHARGE) else None
         return charge, discharge
 
-    def _contactor(self, now_ms):
-        """1 close, 0 open, None when no contactor is ours."""
-        if self.pack["facts"].get("opens_by") != "gpio":
-            return None
-        return 1 if self.mode in (f.RUNNING, f.STOPPED) else 0
+    def _connect(self, now_ms, site):
+        """One step of the contactor that is ours, if any."""
+        if self.contactor is None:
+            return
+        currents = self._currents(site)
+        current_ma = max([abs(ma) for ma in currents]) if currents else None
+        pack_mv = self.believed.pack_mv
+        delta_mv = None if pack_mv is None or site.bus_mv is None else site.bus_mv - pack_mv
+        at_once = True in [self.faults.active[fault] for fault in f.AT_ONCE]
+        want = site.controls and self.mode in (f.RUNNING, f.STOPPED)
+        self.contactor.step(now_ms, want, at_once, delta_mv, current_ma, self._feedback(site))
+
+    def _feedback(self, site):
+        """The auxiliary contact of this pack's contactor: True closed, False open, None not known or not wired."""
+        told = None if site.inputs is None else site.inputs.contactor
+        return told[self.index] if isinstance(told, tuple) else told
+
+    def is_connected(self):
+        """True when current may flow between this pack and the bus."""
+        return self.contactor is None or self.contactor.carries
+
+    def is_away(self):
+        """True when this pack is surely off the bus: a contactor of ours is open."""
+        return self.contactor is not None and self.contactor.is_away()
+
+    def _currents(self, site):
+        """The currents of this pack that are known now: by the BMS, by the PCS."""
+        return [ma for ma in (self.believed.current_ma, site.shares[self.index]) if ma is not None]
 
     def _conditions(self, now_ms, site):
         """One bool per fault: does its condition hold in this step?"""
@@ -140,6 +174,7 @@ class Controller:
         age_ms = believed.age_ms
         since_ms = site.started_ms if age_ms is None else now_ms - age_ms
         c[f.F_BMS_SILENT] = now_ms - since_ms > self.silent_ms and believed.worst != OK
+        c[f.F_SENSOR_LOST] = self._is_lost(now_ms) and not c[f.F_BMS_SILENT]
         c[f.F_INPUT_INVALID] = believed.worst != OK or site.inputs_missing
         c[f.F_CELLS_WRONG] = believed.cells_wrong
         alarms = believed.alarms or 0
@@ -153,10 +188,33 @@ class Controller:
             c[f.F_SMOKE] = inputs.smoke is not False
             c[f.F_INSULATION] = inputs.insulation is not False
             c[f.F_DOOR] = inputs.door is not False
+        c[f.F_TEMP_RISE] = self.heats
+        c[f.F_STATE_LOST] = site.state_lost
+        c[f.F_PCS_WATCHDOG] = site.controls and site.pcs_watchdog_wrong
+        if self.contactor is not None:
+            self._contacts(c, self._feedback(site))
         c[f.F_PCS_SILENT] = site.pcs_silent
         c[f.F_LATE_STEP] = site.late
         c[f.F_BUDGET_USED] = self.faults.active[f.F_BUDGET_USED]
         return c
+
+    def _is_lost(self, now_ms):
+        """True when a required value has been lost for longer than a BMS may be silent."""
+        if not self.validator.lost:
+            self._lost_ms = None
+            return False
+        if self._lost_ms is None:
+            self._lost_ms = now_ms
+        return now_ms - self._lost_ms > self.silent_ms
+
+    def _contacts(self, c, closed):
+        """What is wrong with the contactor. closed: its auxiliary contact."""
+        contactor = self.contactor
+        c[f.F_WELD] = contactor.is_welded(closed)
+        c[f.F_CONTACTOR_DEAD] = contactor.does_not_close(closed)
+        c[f.F_PRECHARGE_FAILED] = contactor.failed
+        c[f.F_UNEXPLAINED_STOP] = contactor.unexplained
+        contactor.unexplained = False  # from here on it is a trip, which is saved with the others
 
     def _volts_and_temps(self, c, believed):
         maker = self.pack["maker"]
@@ -184,25 +242,35 @@ class Controller:
         to obey, so that a limit that is falling is not held against a PCS that follows it.
         """
         slack_ma = self.pack["capacity_mah"] * f.DISOBEY_PPM // lim.PPM
-        readings = [ma for ma in (self.believed.current_ma, site.shares[self.index]) if ma is not None]
-        if not readings:
+        currents = self._currents(site)
+        if not currents:
             return
-        charge_ma = max(readings)
-        discharge_ma = -min(readings)
+        charge_ma = max(currents)
+        discharge_ma = -min(currents)
         maker = self.pack["maker"]
         c[f.F_OVER_CURRENT] = (
             charge_ma > maker["charge_ma"] * 11 // 10 + slack_ma
             or discharge_ma > maker["discharge_ma"] * 11 // 10 + slack_ma
         )
         open_ma = self.pack["capacity_mah"] * f.FLOW_OPEN_PPM // lim.PPM
-        if site.inputs is not None and site.inputs.contactor is False:
+        if self._feedback(site) is False:
             c[f.F_FLOW_WHILE_OPEN] = max(charge_ma, discharge_ma) > open_ma
+        c[f.F_PCS_LOST] = site.pcs_lost and max(charge_ma, discharge_ma) > slack_ma
         if not site.controls or not self._permits:
             return
         most_charge_ma, most_discharge_ma = self._owed(now_ms)
+        if site.circulates:  # the PCS carries nothing: what flows, flows between the packs
+            own = self._own()
+            c[f.F_CIRCULATING] = charge_ma > own[0] + slack_ma or discharge_ma > own[1] + slack_ma
+            return
         beyond = charge_ma > most_charge_ma + slack_ma or discharge_ma > most_discharge_ma + slack_ma
         c[f.F_PCS_DISOBEYS] = beyond
         c[f.F_PCS_IGNORES_ZERO] = beyond and most_charge_ma == 0 and most_discharge_ma == 0
+
+    def _own(self):
+        """(charge_ma, discharge_ma) of this pack's own sources in the last step, whatever the site does."""
+        rows = self.limits.sources
+        return lim.least(rows, 1)[0], lim.least(rows, 2)[0]
 
     def _permitted(self, now_ms, command):
         """Remember what this step permits, when it differs from the step before."""
@@ -219,8 +287,22 @@ class Controller:
 
     def acknowledge(self):
         """A person lifted the locks, and that is durable."""
-        self.faults.acknowledge()
-        self.mode = f.MODES[self.mode][f.ACKNOWLEDGE]
+        self.faults.acknowledge(self._graded_day())
+        if self.contactor is not None:
+            self.contactor.acknowledge()
+        if self.faults.level() < f.LOCK:
+            self.mode = f.MODES[self.mode][f.ACKNOWLEDGE]
+
+    def waits_for_grade(self):
+        """True when a lock holds that an acknowledgement lifts only after a grade of a later day."""
+        return self.faults.waits_for_grade(self._graded_day())
+
+    def _graded_day(self):
+        """Day since 1970 of the signed grade in force, None when it is unsigned."""
+        from edge.core.grades import day  # read only when somebody acknowledges
+
+        grade = self.pack["grade"]
+        return day(grade["date"]) if grade.get("signer") else None
 
     # ---- what others see ------------------------------------------------------------------------
 
@@ -244,9 +326,11 @@ class Controller:
             (registers[0] + registers[1]) * 500000 // self.pack["capacity_mah"],
         )
 
-    def state(self):
-        """Dict for the store: versioned, bound to this pack."""
+    def state(self, clean=False):
+        """Dict for the store: versioned, bound to this pack. clean: the last one of a peaceful end."""
+        contactor = self.contactor
         return {
+            "contactor": None if contactor is None else contactor.state(clean),
             "version": STATE_VERSION,
             "pack": [self.pack["id"], self.pack.get("serial"), self.pack["cells"], self.pack["chemistry"]],
             "metering": self.metering.state(),
@@ -298,13 +382,18 @@ def _metering_state(saved):
     return totals
 
 
-def _faults(state):
+def _faults(state, durable):
     """Faults as saved. A damaged part of this pack's own state hides locks and spent restarts: then the
     budget counts as used, and the next trip locks."""
     if state is None:
-        return Faults()
-    restored = _part(Faults, state, "faults") if state.get("faults") else None
-    if restored is None:
-        restored = Faults()
-        restored.restarts = [0] * f.RESTARTS
+        return Faults(None, durable)
+    try:
+        return Faults(state["faults"], durable) if state.get("faults") else _spent(durable)
+    except DAMAGED:
+        return _spent(durable)
+
+
+def _spent(durable):
+    restored = Faults(None, durable)
+    restored.restarts = [0] * f.RESTARTS
     return restored

@@ -17,23 +17,9 @@ def inside(curve, x):
         return None
     if x < curve[0][0] or x > curve[-1][0]:
         return 0
-    return clamped(curve, x)
-
-
-def clamped(curve, x):
-    """y at x by linear interpolation, rounded down; the end values outside the domain."""
-    if x <= curve[0][0]:
-        return curve[0][1]
-    low = 0
-    high = len(curve) - 1
-    if x >= curve[high][0]:
-        return curve[high][1]
-    while high - low > 1:
-        middle = (low + high) >> 1
-        if curve[middle][0] <= x:
-            low = middle
-        else:
-            high = middle
+    low = len(curve) - 2
+    while curve[low][0] > x:
+        low -= 1
     x0, y0 = curve[low]
-    x1, y1 = curve[high]
+    x1, y1 = curve[low + 1]
     return y0 + (y1 - y0) * (x - x0) // (x1 - x0)

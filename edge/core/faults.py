@@ -42,6 +42,17 @@ FAULTS = (
     ("door", WARN, BOTH, 1000, 0, 1000, "door open, or its wire is open"),
     ("late_step", WARN, BOTH, 0, 0, 0, "a control step came later than its class allows"),
     ("budget_used", LOCK, BOTH, 0, 0, 0, "three restarts after trips within 24 h"),
+    ("temp_rise", LOCK, BOTH, 0, 0, 0, "the pack heats itself: 1 K/s, or 1 K per minute that no current explains"),
+    ("weld", LOCK, BOTH, 1000, 3, 0, "contactor feedback closed while we say open"),
+    ("contactor_dead", TRIP, BOTH, 1000, 3, 300000, "contactor feedback open while we say closed"),
+    ("precharge_failed", LOCK, BOTH, 0, 0, 0, "three precharges without equal voltages, or a fault during one"),
+    ("unexplained_stop", TRIP, BOTH, 0, 0, 300000, "the controller stopped with the contactor closed"),
+    ("state_lost", TRIP, BOTH, 0, 0, 300000, "the saved state is there and unreadable: locks may be forgotten"),
+    ("pcs_lost", TRIP, BOTH, 0, 3, 300000, "current flows 2 s after the watchdog of a PCS that does not answer"),
+    ("pcs_watchdog", WARN, BOTH, 10000, 3, 0, "the PCS holds another watchdog than the site's"),
+    ("circulating", TRIP, BOTH, 2000, 3, 300000, "current between packs beyond this pack's own limits"),
+    ("identity", LOCK, BOTH, 0, 3, 0, "the BMS names another serial number than the site's"),
+    ("sensor_lost", TRIP, BOTH, 0, 0, 300000, "fresh answers without a required value for max(10 s, 5 periods)"),
 )
 NAMES = tuple([row[0] for row in FAULTS])
 (
@@ -73,6 +84,17 @@ NAMES = tuple([row[0] for row in FAULTS])
     F_DOOR,
     F_LATE_STEP,
     F_BUDGET_USED,
+    F_TEMP_RISE,
+    F_WELD,
+    F_CONTACTOR_DEAD,
+    F_PRECHARGE_FAILED,
+    F_UNEXPLAINED_STOP,
+    F_STATE_LOST,
+    F_PCS_LOST,
+    F_PCS_WATCHDOG,
+    F_CIRCULATING,
+    F_IDENTITY,
+    F_SENSOR_LOST,
 ) = range(len(FAULTS))
 
 # BMS alarm bits (SunSpec 802 Evt1) -> fault. Warnings of the BMS are reported, not acted upon: its own
@@ -86,9 +108,23 @@ BLOCK_DISCHARGE_MASK = sum([1 << b for b in _BLOCK_DISCHARGE_BITS])
 ALARM_MASK = sum([1 << b for b in _ALARM_BITS])
 
 # Faults that any reading of the current shows, the PCS's as well as the BMS's.
-FLOW_FAULTS = (F_OVER_CURRENT, F_PCS_DISOBEYS, F_PCS_IGNORES_ZERO, F_FLOW_WHILE_OPEN)
+FLOW_FAULTS = (
+    F_OVER_CURRENT,
+    F_PCS_DISOBEYS,
+    F_PCS_IGNORES_ZERO,
+    F_FLOW_WHILE_OPEN,
+    F_PCS_LOST,
+    F_PCS_WATCHDOG,
+    F_CIRCULATING,
+)
+# These open at once, whatever flows: the hardware does so too.
+AT_ONCE = (F_ESTOP, F_SMOKE, F_INSULATION)
+# What a person alone cannot judge: lifted only when the test centre graded the pack on a later day.
+REGRADED = (F_DEEP_DISCHARGE, F_TEMP_FAR_OVER, F_TEMP_RISE, F_IDENTITY)
+SOME_DAY = -1  # a lock of these was raised on a day that nobody knew; the first known day counts for it
 
 SILENT_MIN_MS = 10000
+LOST_MS = 2000  # after its watchdog, a PCS that does not answer must have stopped
 SILENT_PERIODS = 5
 FLOW_OPEN_PPM = 20000
 DISOBEY_PPM = 30000
@@ -155,30 +191,39 @@ RESTART_WINDOW_MS = 24 * 3600000
 
 
 class Faults:
-    """Debounce, latches and restart budget of one pack. state: dict as state() gave it, or None."""
+    """Debounce, latches and restart budget of one pack. state: dict as state() gave it, or None.
 
-    def __init__(self, state=None):
+    durable: edge.core.durable.Durable, or None: a restart does not wait. lock_day: day (since 1970) of the newest
+    lock of REGRADED, None when there is none.
+    """
+
+    def __init__(self, state=None, durable=None):
         count = len(FAULTS)
         self._since_ms = [None] * count
-        self._since_fresh = [0] * count
+        self._since_fresh = [None] * count
         self._clear_ms = [None] * count
         self.active = [False] * count
         self.raised_ms = [None] * count
         self.restarts = [int(at) for at in state["restarts"]] if state else []
         self.silent_restarts = [int(at) for at in state["silent"]] if state else []
         self.uptime_ms = int(state["uptime_ms"]) if state else 0
+        self.lock_day = state.get("lock_day") if state else None
+        self._durable = durable
+        self._paid = None  # (silent, ticket) of a restart that was spent and not made yet
         self._last_ms = None
         if state:
             for fault in state["locked"] + state["tripped"]:
-                if fault < 1 or FAULTS[fault][1] < TRIP:
+                if fault not in range(count) or FAULTS[fault][1] < TRIP:
                     raise ValueError(fault)
                 self.active[fault] = True
+                if fault in REGRADED and not isinstance(self.lock_day, int):
+                    self.lock_day = SOME_DAY
 
-    def step(self, now_ms, fresh, flow_fresh, conditions):
+    def step(self, now_ms, fresh, flow_fresh, conditions, day=None):
         """Take the conditions (list of bool by fault code); return [(event, fault), ...] that changed.
 
         fresh: count of fresh reads of the BMS; flow_fresh: the same for faults seen in any current (BMS or
-        PCS). Both only grow.
+        PCS). Both only grow. day: since 1970 by a clock that can be trusted, or None.
         """
         if self._last_ms is not None:
             self.uptime_ms += max(0, now_ms - self._last_ms)
@@ -189,6 +234,8 @@ class Faults:
             if conditions[fault]:
                 if self._raise(fault, now_ms, flow_fresh if fault in FLOW_FAULTS else fresh):
                     changes.append((E_RAISED, fault))
+                    if fault in REGRADED:
+                        self.lock_day = SOME_DAY
                 continue
             self._since_ms[fault] = None
             if self.active[fault] and self._is_over(fault, now_ms):
@@ -197,6 +244,8 @@ class Faults:
                 else:
                     self.active[fault] = False
                     changes.append((E_CLEARED, fault))
+        if self.lock_day == SOME_DAY and day is not None:
+            self.lock_day = day
         if due:
             changes.extend(self._restart(now_ms, due))
         return changes
@@ -227,17 +276,22 @@ class Faults:
 
     def _restart(self, now_ms, due):
         """All trips clear together, as one restart, once the time of each has passed: several faults of
-        one event cost one restart. Returns the changes."""
-        for fault in range(1, len(FAULTS)):
+        one event cost one restart. It is spent first, and made when that is durable. Returns the changes."""
+        for fault in range(len(FAULTS)):
             if self.active[fault] and FAULTS[fault][1] == TRIP and fault not in due:
                 return []
         silent = due == [F_BMS_SILENT]
-        if not self._spend(silent):
-            if silent or self.active[F_BUDGET_USED]:
-                return []
-            self.active[F_BUDGET_USED] = True
-            self.raised_ms[F_BUDGET_USED] = now_ms
-            return [(E_RAISED, F_BUDGET_USED)]
+        if self._paid is None or self._paid[0] != silent:
+            if not self._spend(silent):
+                if silent or self.active[F_BUDGET_USED]:
+                    return []
+                self.active[F_BUDGET_USED] = True
+                self.raised_ms[F_BUDGET_USED] = now_ms
+                return [(E_RAISED, F_BUDGET_USED)]
+            self._paid = (silent, None if self._durable is None else self._durable.ticket())
+        if self._durable is not None and not self._durable.kept(self._paid[1]):
+            return []
+        self._paid = None
         for fault in due:
             self.active[fault] = False
         return [(E_CLEARED, fault) for fault in due]
@@ -251,26 +305,37 @@ class Faults:
         used.append(self.uptime_ms)
         return True
 
-    def acknowledge(self):
-        """A person lifted the locks; conditions that still hold raise their faults again."""
+    def waits_for_grade(self, graded_day):
+        """True when a lock of REGRADED holds and the newest signed grade (day since 1970, None: there is none) is
+        not of a later day than the lock."""
+        if not [fault for fault in REGRADED if self.active[fault]]:
+            return False
+        return self.lock_day in (None, SOME_DAY) or graded_day is None or graded_day <= self.lock_day
+
+    def acknowledge(self, graded_day):
+        """A person lifted the locks, those of REGRADED only with a grade of a later day (see waits_for_grade);
+        conditions that still hold raise their faults again."""
+        kept = REGRADED if self.waits_for_grade(graded_day) else ()
         for fault in range(len(FAULTS)):
-            if FAULTS[fault][1] == LOCK:
+            if FAULTS[fault][1] == LOCK and fault not in kept:
                 self.active[fault] = False
+        if not kept:
+            self.lock_day = None
         self.restarts = []
 
     def level(self):
         """The highest level of all active faults."""
         level = INFO
-        for fault in range(1, len(FAULTS)):
-            if self.active[fault] and FAULTS[fault][1] > level:
-                level = FAULTS[fault][1]
+        for fault in range(len(FAULTS)):
+            if self.active[fault]:
+                level = max(level, FAULTS[fault][1])
         return level
 
     def blocking(self, side):
         """Code of the gravest active fault that forbids side (CHARGE or DISCHARGE), or F_NONE."""
         found = F_NONE
         level = INFO
-        for fault in range(1, len(FAULTS)):
+        for fault in range(len(FAULTS)):
             row = FAULTS[fault]
             if self.active[fault] and row[2] in (BOTH, side) and row[1] > level:
                 found = fault
@@ -279,7 +344,7 @@ class Faults:
 
     def names(self):
         """Codes of the active faults, in table order."""
-        return [fault for fault in range(1, len(FAULTS)) if self.active[fault]]
+        return [fault for fault in range(len(FAULTS)) if self.active[fault]]
 
     def state(self):
         """What must survive a restart: locks, trips (their time starts again) and spent restarts."""
@@ -289,6 +354,7 @@ class Faults:
             "restarts": list(self.restarts),
             "silent": list(self.silent_restarts),
             "uptime_ms": self.uptime_ms,
+            "lock_day": self.lock_day,
         }
 
 

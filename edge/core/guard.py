@@ -78,21 +78,21 @@ def _lowest(now_ms, pack, key, bms_ma, papers):
         limit = min(limit, pack["contract"][key])
     for _, before, until_ms, after in papers:
         now = before if until_ms is None or now_ms < until_ms else after
-        if now is not None and now < limit:
-            limit = now
-    return limit if limit > 0 else 0
+        if now is not None:
+            limit = min(limit, now)
+    return max(limit, 0)
 
 
 def _highest(pack, key):
     """Upper bound of key: the maker's, or the test centre's where that is lower."""
     grade = pack["grade"].get(key)
-    return pack["maker"][key] if grade is None or grade > pack["maker"][key] else grade
+    return pack["maker"][key] if grade is None else min(grade, pack["maker"][key])
 
 
 def _least(pack, key):
     """Lower bound of key: the maker's, or the test centre's where that is higher."""
     grade = pack["grade"].get(key)
-    return pack["maker"][key] if grade is None or grade < pack["maker"][key] else grade
+    return pack["maker"][key] if grade is None else max(grade, pack["maker"][key])
 
 
 def _bounds(now_ms, pack, sample, papers):
@@ -113,6 +113,10 @@ def _bounds(now_ms, pack, sample, papers):
     return charge, discharge
 
 
+def _magnitude(ma):
+    return 0 if ma is None else max(ma, 0)
+
+
 def guard(now_ms, pack, limits_ms, sample, wanted, decision, papers=((), ())):
     """Return (Command, reason): wanted, lowered to what the raw sample of pack allows now.
 
@@ -121,8 +125,8 @@ def guard(now_ms, pack, limits_ms, sample, wanted, decision, papers=((), ())):
     for charging and for discharging, the raw values of leases, narrowings and stops with their times.
     The result's limits are never above wanted's; its voltage is the raw one or None.
     """
-    charge = wanted.charge_ma or 0
-    discharge = wanted.discharge_ma or 0
+    charge = _magnitude(wanted.charge_ma)
+    discharge = _magnitude(wanted.discharge_ma)
     reason = G_NO_SAMPLE
     pack_mv = None
     if sample is not None:
@@ -141,8 +145,8 @@ def guard(now_ms, pack, limits_ms, sample, wanted, decision, papers=((), ())):
     return (
         Command(
             wanted.target,
-            charge if charge > 0 else 0,
-            discharge if discharge > 0 else 0,
+            charge,
+            discharge,
             wanted.charge_mv,
             pack_mv,
             wanted.precharge,

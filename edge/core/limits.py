@@ -121,10 +121,14 @@ View = namedtuple("View", ("high_mv", "low_mv", "hot_mc", "cold_mc", "full_ppm",
 _WORSE = (1, -1, 1, -1, 1, -1, -1, 1)  # direction in which each of View is dangerous
 
 
+def _lsb_mv(pack):
+    return pack["facts"].get("cell_lsb_mv") or 1
+
+
 def readings(pack, believed, soc, capacity):
     """View of this step, without hysteresis. soc: Est in ppm, capacity: Est in mAh."""
     facts = pack["facts"]
-    lsb_mv = facts.get("cell_lsb_mv") or 1
+    lsb_mv = _lsb_mv(pack)
     lsb_mc = facts.get("temp_lsb_mc") or TEMP_LSB_MC
     high, low = believed.cell_max_mv, believed.cell_min_mv
     hot, cold = believed.temp_max_mc, believed.temp_min_mc
@@ -149,7 +153,7 @@ class Held:
     """
 
     def __init__(self, pack):
-        play_mv = max(HELD_MV, 2 * (pack["facts"].get("cell_lsb_mv") or 1))
+        play_mv = max(HELD_MV, 2 * _lsb_mv(pack))
         self._play = (play_mv, play_mv, HELD_MC, HELD_MC, HELD_PPM, HELD_PPM, HELD_PPM, play_mv)
         self._last = [None] * len(_WORSE)
 
@@ -159,11 +163,11 @@ class Held:
         for i in range(len(_WORSE)):
             value = view[i]
             if value is not None:
-                value *= _WORSE[i]
+                value = _WORSE[i] * value
                 if self._last[i] is not None:
                     value = max(value, min(self._last[i], value + self._play[i]))
                 self._last[i] = value
-                value *= _WORSE[i]
+                value = _WORSE[i] * value
             held.append(value)
         return View(*held)
 
@@ -256,7 +260,7 @@ def least(rows, column):
     of equals binds."""
     ma, why = None, S_NONE
     for row in rows:
-        value = max(row[column] or 0, 0)
+        value = 0 if row[column] is None else max(row[column], 0)
         if ma is None or value < ma:
             ma, why = value, row[0]
     return ma or 0, why
@@ -274,10 +278,10 @@ def combine(now_ms, pack, believed, view, soc, caps, ramp, papers):
     found = []
     for side in (0, 1):
         # what forces zero comes first: of equal zeros the reader wants the cause, not the consequence
-        ordered = [] if caps[side] is None else [(caps[side][0], 0, 0)]
-        ordered.extend(rows)
-        ordered.append((S_RAMP, ramp[0], ramp[1]))
-        found.extend(least(ordered, side + 1))
+        ordered = [] if caps[side] is None else [caps[side]]
+        ordered.extend([(row[0], row[side + 1]) for row in rows])
+        ordered.append((S_RAMP, ramp[side]))
+        found.extend(least(ordered, 1))
     return Limits(found[0], found[1], found[2], found[3], believed.bms_charge_mv, tuple(rows))
 
 

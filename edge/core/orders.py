@@ -47,6 +47,7 @@ VERDICTS = (
     "needs a reason",
     "certificate refused",
     "too many orders wait",
+    "a lock of this pack needs a signed grade of a later day",
 )
 (
     V_NONE,
@@ -67,6 +68,7 @@ VERDICTS = (
     V_REASON,
     V_CERTIFICATE,
     V_BUSY,
+    V_REGRADE,
 ) = range(len(VERDICTS))
 
 TRUSTED_CLOCK = 2  # quality from which a window of time is judged: RTC, NTP, signed
@@ -90,6 +92,7 @@ class Orders:
         self._minute_ms = 0
         self._now_ms = 0
         self._power = None
+        self._site = None
         self.asked = None  # (W, until ms) of a power order that the site has not taken yet
         try:
             self._load(saved or {})
@@ -161,6 +164,7 @@ class Orders:
             self._act(operation, site)
             self.durable.ticket()  # and the store learns that it waits no more
             records.append(self._record(now_ms, utc, V_DONE, told))
+        self._site = site
         for raw in raws:
             verdict, told = self._judge(now_ms, utc_s, raw)
             if self._is_told(now_ms, verdict):
@@ -324,6 +328,8 @@ class Orders:
             return V_FIELD, None
         if not body.get(t.K_REASON):
             return V_REASON, None
+        if [i for i in packs if self._site.packs[i].waits_for_grade()]:
+            return V_REGRADE, None
         return V_WAITS, ("acknowledge", [self.names[i] for i in packs])
 
     def _mode(self, now_ms, utc_s, body, packs):

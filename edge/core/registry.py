@@ -119,11 +119,15 @@ KEYS = {
     "request_permitted": 161,
     "request_obeyed": 162,
     "request_source": 163,
-    "bms_ratio_why": 170,
-    "gain": 171,
-    "gain_std": 172,
-    "gain_why": 173,
-    "gain_age": 174,
+    "obey_last": 170,
+    "obey_worst": 171,
+    "obey_count": 172,
+    "rest_watched": 175,
+    "bms_ratio_why": 180,
+    "gain": 181,
+    "gain_std": 182,
+    "gain_why": 183,
+    "gain_age": 184,
 }
 
 

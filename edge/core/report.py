@@ -216,6 +216,7 @@ def _telemetry(site, i, _):
         (KEYS["temp_min"], b.temp_min_mc),
         (KEYS["alarms"], b.alarms),
         (KEYS["quality"], b.worst),
+        (KEYS["rest_watched"], int(pack.validator.watched)),
         (KEYS["age"], b.age_ms),
         (KEYS["charge_limit"], pack.limits.charge_ma),
         (KEYS["charge_why"], pack.limits.charge_why),
@@ -234,6 +235,9 @@ def _telemetry(site, i, _):
         values.append((KEYS["pcs_charge_limit"], pcs.charge_w))
         values.append((KEYS["pcs_discharge_limit"], pcs.discharge_w))
         values.append((KEYS["pcs_power"], pcs.dc_w))
+        values.append((KEYS["obey_last"], site.obey.last_ms()))
+        values.append((KEYS["obey_worst"], site.obey.worst_ms()))
+        values.append((KEYS["obey_count"], site.obey.count))
     return body(values)
 
 

@@ -35,7 +35,7 @@ SETTINGS = (
     ("pack", "unit", "int", 0, 247, REQUIRED, "unit id on that line"),
     ("pack", "string", "int", 1, 64, OPTIONAL, "which string of a SunSpec bank; 1 when absent"),
     ("pack", "max_registers", "int", 2, 125, OPTIONAL, "most registers per request, below what its profile says"),
-    ("pack", "bms_switch", "int", 0, 1, OPTIONAL, "1: in control its BMS is told to lock its switches while it is open"),
+    ("pack", "bms_switch", "int", 0, 1, OPTIONAL, "1: in control its BMS locks its switches while the pack is open"),
     ("pack", "cells", "int", 1, 400, REQUIRED, "cells in series, fixed at commissioning; a change is a fault"),
     ("pack", "temps", "int", 1, 64, REQUIRED, "temperature sensors in use"),
     ("pack", "chemistry", ("lfp", "nmc", "lmo"), 0, 0, REQUIRED, "chooses OCV table and derating curves"),
@@ -68,6 +68,12 @@ SETTINGS = (
     ("pack.grade", "hash", "str", 64, 64, OPTIONAL, "SHA-256 of the signed certificate"),
     ("pack.contract", "charge_ma", "int", 0, 2000000, REQUIRED, "what the subscription allows"),
     ("pack.contract", "discharge_ma", "int", 0, 2000000, REQUIRED, "what the subscription allows"),
+    ("pack.contactor", "break_ma", "int", 100, 2000000, REQUIRED, "largest current it may open, of its datasheet"),
+    ("pack.contactor", "fuse_ms", "int", 0, 10000, 3000, "a larger current is opened after this time: the fuse"),
+    ("pack.contactor", "join_mv", "int", 100, 10000, 1000, "it closes when pack and bus are this near, either way"),
+    ("pack.contactor", "precharge", ("output", "none"), 0, 0, "output", "none: it waits for the bus to come near"),
+    ("pack.contactor", "main_pin", "int", 0, 99, OPTIONAL, "board: pin of the coil"),
+    ("pack.contactor", "precharge_pin", "int", 0, 99, OPTIONAL, "board: pin of the precharge relay"),
     ("pcs", "id", "str", 1, 40, "pcs", "name of the PCS in every record"),
     ("pcs", "profile", "str", 1, 60, REQUIRED, "profile of the PCS"),
     ("pcs", "link", "int", 0, 63, REQUIRED, "index of the line the PCS is on"),
@@ -149,7 +155,7 @@ def _check_section(place, section, given, extra):
 
 
 def _check_pack(place, pack, links):
-    _check_section(place, "pack", pack, ("maker", "grade", "contract", "facts", "cell"))
+    _check_section(place, "pack", pack, ("maker", "grade", "contract", "contactor", "facts", "cell"))
     if pack.get("cell") is not None:
         check_cell(place + "cell", pack["cell"])
     elif pack["chemistry"] == "lmo":
@@ -158,6 +164,8 @@ def _check_pack(place, pack, links):
     _check_section(place + "grade.", "pack.grade", pack.get("grade"), ())
     if pack.get("contract") is not None:
         _check_section(place + "contract.", "pack.contract", pack["contract"], ())
+    if pack.get("contactor") is not None:
+        _check_section(place + "contactor.", "pack.contactor", pack["contactor"], ())
     for narrow, wide in NARROWER:
         for key, smaller in BOUNDS:
             value = pack[narrow].get(key) if pack.get(narrow) else None
@@ -260,6 +268,8 @@ def _filled(section, given):
     _fill(section, holder)
     if section == "pack":
         holder["contract"] = given.get("contract")
+        if given.get("contactor") is not None:
+            holder["contactor"] = _filled("pack.contactor", given["contactor"])
     return holder
 
 

@@ -8,9 +8,11 @@ from edge.core import faults as f
 from edge.core import limits as lim
 from edge.core.controller import Controller
 from edge.core.durable import Durable
-from edge.core.records import G_CURRENT, G_MEASURE, OK, Command, Inputs, Outcome
+from edge.core.obey import Obey
+from edge.core.records import G_MEASURE, G_READBACK, OK, Inputs, Outcome
 from edge.core.report import Reporter
 from edge.core.second import LOOK_MS, Energy
+from edge.core.sharing import Sharing
 from edge.core.validate import stale_after_ms
 
 # A command lives three control periods, at least 1 s and at most the setting lease_ms.
@@ -18,19 +20,16 @@ LEASE_PERIODS = 3
 TRUSTED_CLOCK = 2  # quality of a clock that ran on while this was off (RTC), or better
 SAVE_EVERY_MS = 600000  # flash wear: every 10 minutes, and on events
 SAVE_EVENT_MS = 10000  # but those not more often than this
-# Parallel reused packs share unequally: until measured, one pack may have half the resistance of the
-# others (declared range 1 : 2), so it may carry 2/(N+1) of the site's current.
-SHARE_WORST_RATIO = 2
-SHARE_MARGIN_PPM = 50000
-SHARE_FLOW_PPM = 50000
-SHARE_READS = 60  # one look may catch packs at different moments: this many before the worst case ends
 
 BY_ORDER = 1  # edge.core.requests.S_ORDER
 
 # What concerns every pack in one step. shares: each pack's current by the PCS or None. late: the step
 # came too late. controls: this site writes. started_ms: first step. pcs_count: fresh reads of the PCS.
 # inputs: Inputs or None when there are none; inputs_missing: there are, but nothing recent came. papers: per
-# pack what the orders in force allow (edge.core.limits.in_force), for charging and for discharging.
+# pack what the orders in force allow (edge.core.limits.in_force), for charging and for discharging. bus_mv: voltage of
+# the bus by the PCS or None. circulates: several packs and a PCS that carries nothing. pcs_lost: it has not answered
+# for its watchdog and 2 s more. pcs_watchdog_wrong: it holds another one. state_lost: in the first step after a boot
+# that found an unreadable state. day: since 1970, by a clock that can be trusted, or None.
 SiteView = namedtuple(
     "SiteView",
     (
@@ -46,9 +45,16 @@ SiteView = namedtuple(
         "inputs",
         "inputs_missing",
         "papers",
+        "bus_mv",
+        "circulates",
+        "pcs_lost",
+        "pcs_watchdog_wrong",
+        "state_lost",
+        "day",
     ),
 )
 NO_PAPERS = ((), ())
+DAY_S = 86400
 LATE_STEPS, LATE_WINDOW_MS = 3, 60000  # so many late steps in so short a time: start afresh
 
 
@@ -71,10 +77,14 @@ class Site:
         self.saved = self.durable.saved  # the loop keeps it: number of the newest durable state
         self.orders = self._orders(state.get("orders"), verify)
         obey_ms = settings["pcs"]["obey_ms"]
-        self.packs = [Controller(i, packs[i], period_ms, obey_ms, saved[i]) for i in range(len(packs))]
+        self.packs = [Controller(i, packs[i], period_ms, obey_ms, saved[i], self.durable) for i in range(len(packs))]
+        self.obey = Obey(obey_ms)
+        self._state_lost = bool(state.get("unreadable"))
         self.lease_ms = max(1000, min(LEASE_PERIODS * period_ms, settings["lease_ms"]))
         if self.lease_ms < period_ms + 1000:
             self.lease_ms = period_ms + 1000  # a command must reach the next step
+        self.sharing = Sharing(self.packs, self.lease_ms)
+        self.site_limits = self.sharing.limits
         self._late = []  # times of the last late steps
         self.must_restart = False  # the loop leaves with Late after this step
         boot = state.get("boot")
@@ -84,8 +94,6 @@ class Site:
         self.wake_ms = None
         self.late_ms = 0
         self.late_max_ms = 0
-        self.peak_share_ppm = [0] * len(packs)
-        self.share_reads = 0
         pcs_periods = [p for p in settings["pcs"]["facts"]["periods_ms"] if p is not None]
         self.pcs_stale_ms = stale_after_ms(max(max(pcs_periods), period_ms))
         self.requests = None
@@ -93,7 +101,6 @@ class Site:
         self.meter = None
         self.energy = self._energy(state.get("energy"))
         self._asked_ms = None
-        self.site_limits = (0, lim.S_MODE, 0, lim.S_MODE)
         self.reporter = Reporter(settings, state.get("report"))
         self._saved_ms = None
         utc_s = state.get("utc_s")
@@ -148,7 +155,7 @@ class Site:
         inputs, inputs_missing = self._inputs(now_ms, rest)
         pcs_here = self._pcs_answers(now_ms)
         pcs_ma = self.pcs.dc_ma if pcs_here else None
-        shares = self._shares(now_ms, reads, pcs_ma)
+        shares = self.sharing.shares(now_ms, reads, pcs_ma)
         for i in range(count):
             self.packs[i].sense(now_ms, reads[i], shares[i])
         self._weigh(now_ms)
@@ -166,20 +173,30 @@ class Site:
             inputs,
             inputs_missing,
             (NO_PAPERS,) * count if self.orders is None else self.orders.papers(),
+            self.pcs.dc_mv if pcs_here else None,
+            count > 1 and pcs_ma is not None and abs(pcs_ma) <= self._slack_ma(),
+            self._pcs_is_lost(now_ms),
+            pcs_here and self._watchdog_wrong(),
+            self._state_lost,
+            utc[0] // DAY_S if utc[0] is not None and utc[1] >= TRUSTED_CLOCK else None,
         )
+        self._state_lost = False
+        self.obey.step(now_ms, pcs_ma, self.sharing.allowed, self._slack_ma())
         guarded = []
         events = []
         for i in range(count):
             command, news = self.packs[i].permit(now_ms, reads[i], view)
             guarded.append(command)
             events.extend([(i, event, fault) for event, fault in news])
-        command = self._together(now_ms, guarded, shares)
+        command = self.sharing.together(now_ms, guarded, self.obey.is_slow(now_ms))
+        self.site_limits = self.sharing.limits
         records = verdicts + self.reporter.step(now_ms, utc, self, view, events)
         if self.requests is not None:
             records = records + self.requests.step(now_ms, utc, command, self.pcs if pcs_here else None)
         state = self._state(now_ms, events)
         self.wake_ms = self._next(now_ms)
-        return Outcome((command,), records, state, self.wake_ms, self.decision, self._trace(now_ms, command))
+        commands = [command] + [guarded[i] for i in range(count) if self.packs[i].contactor is not None]
+        return Outcome(tuple(commands), records, state, self.wake_ms, self.decision, self._trace(now_ms, command))
 
     def request(self, now_ms, power_w, valid_until_ms, source):
         """Take a request for power (edge.core.requests): in force from the next step on. True when it was taken."""
@@ -192,6 +209,21 @@ class Site:
     def pcs_was_seen(self, now_ms):
         """True when a silent PCS is a fault: it was seen before, or 10 s have passed since the start."""
         return self.pcs is not None or now_ms - self.started_ms > f.SILENT_MIN_MS
+
+    def _slack_ma(self):
+        """What a current may be beside a permit: 3 % of the nameplate capacity of the largest pack."""
+        return max([p.pack["capacity_mah"] for p in self.packs]) * f.DISOBEY_PPM // lim.PPM
+
+    def _pcs_is_lost(self, now_ms):
+        """True when a PCS that answers nothing must have stopped by its own watchdog, and 2 s more have passed."""
+        at_ms = None if self.pcs is None else self.pcs.groups[G_MEASURE].at_ms
+        since_ms = self.started_ms if at_ms is None else at_ms
+        return now_ms - since_ms > self.settings["pcs"]["watchdog_ms"] + f.LOST_MS
+
+    def _watchdog_wrong(self):
+        """True when the PCS says that its watchdog is not the site's."""
+        told = self.pcs.groups[G_READBACK].quality == OK and self.pcs.watchdog_ms is not None
+        return told and self.pcs.watchdog_ms != self.settings["pcs"]["watchdog_ms"]
 
     def _time(self, now_ms):
         if self.started_ms is None:
@@ -254,81 +286,6 @@ class Site:
             return Inputs(None, None, None, None, None, None), True
         return None, True
 
-    def _shares(self, now_ms, reads, pcs_ma):
-        """Each pack's current as the PCS sees it: the whole for one pack; for several the PCS's current
-        less what the other packs report, None when one of them does not report now."""
-        if pcs_ma is None:
-            return (None,) * len(self.packs)
-        if len(self.packs) == 1:
-            return (pcs_ma,)
-        currents = [self._reported(now_ms, i, reads[i]) for i in range(len(self.packs))]
-        if None in currents:
-            return (None,) * len(self.packs)
-        total = sum(currents)
-        self._learn_shares(currents, total)
-        return tuple([pcs_ma - (total - ma) for ma in currents])
-
-    def _reported(self, now_ms, i, read):
-        """Current of pack i in mA when it is fresh and good, else None."""
-        if read is None:
-            return None
-        group = read.groups[G_CURRENT]
-        if group.quality != OK or group.at_ms is None:
-            return None
-        return read.current_ma if 0 <= now_ms - group.at_ms <= self.packs[i].current_stale_ms else None
-
-    def _learn_shares(self, currents, total_ma):
-        capacity_mah = sum([p.pack["capacity_mah"] for p in self.packs])
-        if abs(total_ma) * lim.PPM < capacity_mah * SHARE_FLOW_PPM:
-            return
-        self.share_reads += 1
-        for i in range(len(currents)):
-            share = max(0, currents[i] * lim.PPM // total_ma) + SHARE_MARGIN_PPM
-            if share > self.peak_share_ppm[i]:
-                self.peak_share_ppm[i] = share
-
-    def _share_ppm(self, i):
-        """Largest share of the site's current that pack i may carry: the measured peak with margin, never
-        less than 1/N; never less than the worst of the declared resistance range until measured."""
-        count = len(self.packs)
-        if count == 1:
-            return lim.PPM
-        peak = self.peak_share_ppm[i]
-        if self.share_reads < SHARE_READS:
-            peak = max(peak, SHARE_WORST_RATIO * lim.PPM // (SHARE_WORST_RATIO + count - 1) + 1)
-        return min(max(peak, -(-lim.PPM // count)), lim.PPM)
-
-    def _together(self, now_ms, guarded, shares):
-        """The PCS's Command: min over packs of limit / share, never above N times the smallest."""
-        count = len(guarded)
-        charge = discharge = None
-        charge_why = discharge_why = lim.S_NONE
-        for i in range(count):
-            share = self._share_ppm(i)
-            c = min(guarded[i].charge_ma * lim.PPM // share, count * guarded[i].charge_ma)
-            d = min(guarded[i].discharge_ma * lim.PPM // share, count * guarded[i].discharge_ma)
-            if charge is None or c < charge:
-                charge, charge_why = c, self.packs[i].limits.charge_why
-            if discharge is None or d < discharge:
-                discharge, discharge_why = d, self.packs[i].limits.discharge_why
-        self.site_limits = (charge, charge_why, discharge, discharge_why)
-        volts = [command.pack_mv for command in guarded]
-        decision = guarded[0].decision
-        for command in guarded:
-            if command.decision != decision:
-                decision = None
-        return Command(
-            -1,
-            charge,
-            discharge,
-            guarded[0].charge_mv,
-            None if None in volts else min(volts),
-            None,
-            None,
-            now_ms + self.lease_ms,
-            decision,
-        )
-
     def _clock(self, utc):
         """On the first step with a clock that can be trusted, tell the packs how long it was off."""
         self._utc = utc
@@ -363,14 +320,15 @@ class Site:
             busy = pack.estimator.work() or busy
         return busy
 
-    def state(self):
-        """Everything that must survive a restart, as a dict of integers, strings, lists and None."""
+    def state(self, clean=False):
+        """Everything that must survive a restart, as a dict of integers, strings, lists and None. clean: the last
+        one of a peaceful end."""
         return {
             "version": 1,
             "save": self.durable.next(),
             "boot": self.boot,
             "utc_s": self._utc[0] if self._utc[1] >= TRUSTED_CLOCK else None,
-            "packs": [pack.state() for pack in self.packs],
+            "packs": [pack.state(clean) for pack in self.packs],
             "report": self.reporter.state(),
             "energy": self.energy and self.energy.state(),
             "orders": None if self.orders is None else self.orders.state(),

@@ -79,8 +79,7 @@ class TxGate:
     front of all that (extended addressing). start None: a frame that asks by its identifier alone, eight
     zeroes. Whatever the rules say, no other service passes. writes: ((identifier, data, mask), ...): frames
     sent in cycles, the same in every bit of mask; only in CONTROL. A fourth element holds the fields of a frame
-    that carries limits: ((first byte, end, what, num, den), ...), lowest byte first. Such a frame is judged once
-    per permit; the same bytes pass again until that permit ends.
+    that carries limits: ((first byte, end, what, num, den), ...), lowest byte first.
     """
 
     def __init__(self, kind, mode, rules):
@@ -92,16 +91,8 @@ class TxGate:
         self.refused = 0
         self.last_refusal = SENT
         self.sink = None
-        self._decision = None
-        self._charge_ma = 0
-        self._discharge_ma = 0
-        self._pack_mv = 0
-        self._until_ms = None
-        self._cycles = {}  # data of the frames with limits that this permit let out, by identifier
-        self._window_ms = None
-        self._window_frames = 0
-        self._window_writes = 0
-        self._window_cycles = 0
+        self._permit = None  # decision, charge_ma, discharge_ma, pack_mv, until_ms
+        self._window = None  # its start in ms; reads, and writes or cycles, since then
 
     def permit(self, now_ms, command):
         """Take command (edge.core.records.Command) as what may be written from now on; True if taken.
@@ -115,17 +106,10 @@ class TxGate:
             return False
         if not now_ms <= command.valid_until_ms <= now_ms + LIFE_MAX_MS:
             return False
-        if self._decision is not None and decision <= self._decision:
+        if self._permit is not None and decision <= self._permit[0]:
             return False
-        self._decision = decision
-        known = command.pack_mv is not None
-        # never below zero: a write of zero must always fit
-        self._charge_ma = max(command.charge_ma or 0, 0) if known else 0
-        self._discharge_ma = max(command.discharge_ma or 0, 0) if known else 0
-        self._pack_mv = command.pack_mv if known else 0
-        self._until_ms = command.valid_until_ms
-        if self._cycles:
-            self._cycles = {}
+        charge_ma, discharge_ma = _magnitude(command.charge_ma), _magnitude(command.discharge_ma)
+        self._permit = (decision, charge_ma, discharge_ma, command.pack_mv, command.valid_until_ms)
         return True
 
     def send(self, now_ms, frame, write):
@@ -185,8 +169,8 @@ class TxGate:
     def _judge_can(self, now_ms, frame):
         if len(frame) < 6 or len(frame) != 5 + frame[4] or frame[4] > 64:
             return REFUSED_FRAME
-        key = unpack_from(">I", frame, 0)[0]
-        if key & 0x60000000 or 0x7FF < key < 0x80000000:
+        (key,) = unpack_from(">I", frame, 0)
+        if key > 0x9FFFFFFF or 0x7FF < key < 0x80000000:
             return REFUSED_FRAME
         data = bytes(frame[5:])
         for rule in self.reads:
@@ -205,12 +189,7 @@ class TxGate:
                 return REFUSED_MODE
             if len(rule) < 4:
                 return SENT
-            live = self._until_ms is not None and now_ms <= self._until_ms
-            if live and self._cycles.get(key) == data:
-                return SENT
             if self._fits(now_ms, data, rule[3]):
-                if live:
-                    self._cycles[key] = data
                 return SENT
             verdict = REFUSED_VALUE
         return verdict
@@ -218,9 +197,7 @@ class TxGate:
     def _fits(self, now_ms, data, fields):
         """True when every field of data (bytes of a CAN frame) stays inside the permit or its bounds."""
         for first, end, what, num, den in fields:
-            raw = 0
-            for at in range(first, end):
-                raw |= data[at] << 8 * (at - first)
+            raw = int.from_bytes(data[first:end], "little")
             if what == BETWEEN:
                 good = num <= raw <= den
             elif what in (CHARGE_ON, DISCHARGE_ON):
@@ -235,9 +212,9 @@ class TxGate:
     def _pdu_start(self, frame):
         """Index of the function code, or None when the frame is not well formed."""
         if self.kind == "tcp":
-            if len(frame) < 12 or frame[2] or frame[3]:
+            if len(frame) < 12 or frame[2] or frame[3] or frame[4]:  # no frame is longer than 260 bytes
                 return None
-            return 7 if (frame[4] << 8 | frame[5]) == len(frame) - 6 else None
+            return 7 if frame[5] == len(frame) - 6 else None
         if len(frame) < 8 or _crc16(frame[:-2]) != (frame[-1] << 8 | frame[-2]):
             return None
         return 1
@@ -260,7 +237,7 @@ class TxGate:
         if function == 6:
             if end - start != 5:
                 return REFUSED_FRAME
-            address = unpack_from(">H", frame, start + 1)[0]
+            (address,) = unpack_from(">H", frame, start + 1)
             count, data = 1, start + 3
         else:
             if end - start < 6:
@@ -283,7 +260,7 @@ class TxGate:
                 raw = whole_float(words[0] << 16 | words[1] if field[4] == FLOAT else words[1] << 16 | words[0])
                 named += 2
             else:
-                raw = unpack_from(">H", frame, data + 2 * offset)[0]
+                (raw,) = unpack_from(">H", frame, data + 2 * offset)
                 if what not in (CONSTANT, WATCHDOG_MS) and raw >= 0x8000:
                     raw = None
                 named += 1
@@ -302,37 +279,37 @@ class TxGate:
 
     def _allowed(self, now_ms, what):
         """What the permit allows now, in the unit of what; 0 once it has expired."""
-        if self._until_ms is None or now_ms > self._until_ms:
+        if self._permit is None:
+            return 0
+        _, charge_ma, discharge_ma, pack_mv, until_ms = self._permit
+        if now_ms > until_ms or pack_mv is None:
             return 0
         if what == CHARGE_MA:
-            return self._charge_ma
+            return charge_ma
         if what == DISCHARGE_MA:
-            return self._discharge_ma
+            return discharge_ma
         if what == CHARGE_MW:
-            return self._charge_ma * self._pack_mv // 1000
+            return charge_ma * pack_mv // 1000
         if what == DISCHARGE_MW:
-            return self._discharge_ma * self._pack_mv // 1000
+            return discharge_ma * pack_mv // 1000
         return 0
 
     def _rate(self, now_ms, is_write):
-        self._turn_window(now_ms)
-        if is_write:
-            self._window_writes += 1
-            return SENT if self._window_writes <= RATE_WRITES else REFUSED_RATE
-        self._window_frames += 1
-        return SENT if self._window_frames <= RATE_FRAMES else REFUSED_RATE
+        return self._count(now_ms, 2, RATE_WRITES) if is_write else self._count(now_ms, 1, RATE_FRAMES)
 
     def _rate_cycles(self, now_ms):
-        self._turn_window(now_ms)
-        self._window_cycles += 1
-        return SENT if self._window_cycles <= RATE_CYCLES else REFUSED_RATE
+        return self._count(now_ms, 2, RATE_CYCLES)
 
-    def _turn_window(self, now_ms):
-        if self._window_ms is None or now_ms - self._window_ms >= RATE_WINDOW_MS:
-            self._window_ms = now_ms
-            self._window_frames = 0
-            self._window_writes = 0
-            self._window_cycles = 0
+    def _count(self, now_ms, kind, most):
+        if self._window is None or now_ms - self._window[0] >= RATE_WINDOW_MS:
+            self._window = [now_ms, 0, 0]
+        self._window[kind] += 1
+        return SENT if self._window[kind] <= most else REFUSED_RATE
+
+
+def _magnitude(ma):
+    """Never below zero: a write of zero must always fit."""
+    return 0 if ma is None else max(ma, 0)
 
 
 def _is_question(data, start, to):
@@ -344,7 +321,7 @@ def _is_question(data, start, to):
     if start[:1] == b"\x30":
         good = size == 3
     else:
-        good = size > 2 and start[0] == size - 1 and (start[1], size) in ((0x21, 3), (0x22, 4))
+        good = (start[1:2], size) in ((b"\x21", 3), (b"\x22", 4)) and start[0] == size - 1
     if not good or len(data) != 8 or len(to) > 1 or data[: len(to)] != to:
         return False
     data = data[len(to) :]
@@ -367,7 +344,7 @@ def whole_float(bits):
     if bits == 0:
         return 0
     shift = 150 - (bits >> 23)
-    if not 0 < shift < 24:
+    if shift <= 0:
         return None
     mantissa = bits & 0x7FFFFF | 0x800000
     return None if mantissa & (1 << shift) - 1 else mantissa >> shift

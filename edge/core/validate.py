@@ -52,9 +52,21 @@ DISAGREE_READS = 3
 SUM_PPM = 10000
 SUM_MV = 3000
 SUM_READS = 3
+TOGETHER_MS = 500  # blocks of one round of questions lie closer than this
 # A larger step of an extreme cell counts on the dangerous side for this many fresh reads first.
 JUMP_MV = 200
+JUMP_MC_PER_S = 5000
 JUMP_READS = 2
+# The BMS's SoC may not step by more than this beyond what its own current explains.
+JUMP_SOC_PPM = 30000
+# A step of the current by more than this share of C must move the pack's voltage the same way; so many that move it
+# the other way in a row, and the sign of the current is not believed.
+STEP_PPM = 100000
+STEP_READS = 3
+# The BMS's SoC must go the way of its current: looked at each time so much of C has flowed. At least half as far the
+# other way, so many times in a row, and the sign of the current is not believed.
+DRIFT_PPM = 50000
+DRIFTS = 2
 
 Believed = namedtuple(
     "Believed",
@@ -79,6 +91,12 @@ Believed = namedtuple(
         "cells_wrong",  # True: more or fewer cells answer than were commissioned
     ),
 )
+
+
+def _together(sample):
+    """True when the cells and the BMS's own extremes arrived together: others may belong to another load."""
+    cells_ms, extremes_ms = sample.groups[G_CELLS].at_ms, sample.groups[G_EXTREMES].at_ms
+    return None not in (cells_ms, extremes_ms) and abs(cells_ms - extremes_ms) <= TOGETHER_MS
 
 
 def stale_after_ms(period_ms):
@@ -111,9 +129,16 @@ class Validator:
         self._window_reads = 0
         self._dead = []
         self._previous = None
-        self._extremes = None
-        self._held = None
-        self._jump_reads = 0
+        self._cell_jump = Jump()
+        self._temp_jump = Jump()
+        self._temp_ms = None
+        self._mean_bad = 0
+        self._before = None  # the fresh sample before
+        self._against = 0
+        self._drift = None  # (SoC at its start, charge since then in mA x ms)
+        self._drifts = 0
+        self.lost = True  # a required value is absent, old or impossible by itself, whatever its neighbours say
+        self.watched = False  # a second source of current tells whether any flows: a page frozen at rest is noticed
         self._marks = (OK,) * _ALL
 
     def step(self, now_ms, sample, other_ma):
@@ -121,6 +146,8 @@ class Validator:
 
         other_ma: the pack's current by a second source (PCS, + charges), or None when there is none.
         """
+        self.lost = sample is None
+        self.watched = other_ma is not None
         if sample is None:
             return self._nothing(now_ms)
         count = sample.groups[G_CURRENT].count
@@ -128,7 +155,8 @@ class Validator:
             self._count = count
             self._fresh += 1
             self._marks = self._judge_content(now_ms, sample, other_ma)
-            self._jump_reads = max(0, self._jump_reads - 1)
+            self._cell_jump.fresh()
+            self._temp_jump.fresh()
         lacking = self._lacking(sample)
         quality = []
         oldest_ms = now_ms
@@ -136,6 +164,7 @@ class Validator:
         for g in range(_ALL):
             group = sample.groups[g]
             code = self._judge_age(g, now_ms, group)
+            lost = code != OK or lacking[g]
             if code == OK:
                 code = self._marks[g]
                 if code == OK and lacking[g]:
@@ -146,6 +175,7 @@ class Validator:
                     worst = code
                 if self.stale_ms[g] is None:
                     continue
+                self.lost = self.lost or lost
                 if group.at_ms is None:
                     oldest_ms = None
                 elif oldest_ms is not None and group.at_ms < oldest_ms:
@@ -204,7 +234,45 @@ class Validator:
             self._disagree = self._disagree + 1 if apart else 0
             if self._disagree >= DISAGREE_READS:
                 marks[G_CURRENT] = IMPLAUSIBLE
+        before, self._before = self._before, sample
+        if before is not None:
+            self._judge_steps(before, sample, marks)
         return tuple(marks)
+
+    def _judge_steps(self, before, sample, marks):
+        """What two fresh samples say together: SoC without charge, a voltage that goes against the current."""
+        span_ms = sample.at_ms - before.at_ms
+        if None not in (before.bms_soc_ppm, sample.bms_soc_ppm, sample.current_ma):
+            moved_ppm = abs(sample.current_ma) * span_ms // (self.capacity_mah * 18 // 5 or 1)
+            if abs(sample.bms_soc_ppm - before.bms_soc_ppm) > JUMP_SOC_PPM + 2 * moved_ppm:
+                marks[G_STATE] = IMPLAUSIBLE
+                self._drift = None
+            else:
+                self._judge_drift(sample, span_ms)
+        if self._drifts >= DRIFTS:
+            marks[G_CURRENT] = IMPLAUSIBLE
+        if None in (before.current_ma, sample.current_ma, before.pack_mv, sample.pack_mv):
+            return
+        if sample.groups[G_PACK].at_ms != sample.groups[G_CURRENT].at_ms:
+            return  # not measured together: the voltage may follow a reading later
+        step_ma = sample.current_ma - before.current_ma
+        step_mv = sample.pack_mv - before.pack_mv
+        if abs(step_ma) > self.capacity_mah * STEP_PPM // 1000000 and abs(step_mv) > 2 * self.lsb_mv * self.cells:
+            self._against = self._against + 1 if (step_ma > 0) != (step_mv > 0) else 0
+        if self._against >= STEP_READS:
+            marks[G_CURRENT] = IMPLAUSIBLE
+
+    def _judge_drift(self, sample, span_ms):
+        """Does the BMS's SoC go the way of its current?"""
+        start_ppm, charge = self._drift or (sample.bms_soc_ppm, 0)
+        charge += sample.current_ma * span_ms
+        self._drift = (start_ppm, charge)
+        charge_ppm = charge // (self.capacity_mah * 18 // 5 or 1)
+        if abs(charge_ppm) >= DRIFT_PPM:
+            moved_ppm = sample.bms_soc_ppm - start_ppm
+            wrong = abs(moved_ppm) >= DRIFT_PPM // 2 and (moved_ppm > 0) != (charge_ppm > 0)
+            self._drifts = self._drifts + 1 if wrong else 0
+            self._drift = None
 
     def _is_frozen(self, now_ms, sample, flow_ma):
         content = (sample.cell_mv, sample.pack_mv, sample.current_ma, sample.cell_max_mv, sample.cell_min_mv)
@@ -230,6 +298,12 @@ class Validator:
             if self._sum_bad >= SUM_READS:
                 marks[G_CELLS] = IMPLAUSIBLE
                 marks[G_PACK] = IMPLAUSIBLE
+        if sample.cell_max_mv is not None and sample.cell_min_mv is not None and _together(sample):
+            mean_mv = sum(cells) // self.cells
+            inside = sample.cell_min_mv - self.lsb_mv <= mean_mv <= sample.cell_max_mv + self.lsb_mv
+            self._mean_bad = 0 if inside else self._mean_bad + 1
+            if self._mean_bad >= SUM_READS:
+                marks[G_EXTREMES] = IMPLAUSIBLE
         self._watch_cells(cells, sample.pack_mv)
         if self._dead and marks[G_CELLS] == OK:
             marks[G_CELLS] = FROZEN
@@ -275,8 +349,8 @@ class Validator:
                 temps.append(sample.temp_max_mc)
             if sample.temp_min_mc is not None and quality[G_EXTREMES] == OK:
                 temps.append(sample.temp_min_mc)
-            hot, cold = max(temps), min(temps)
-        high, low = self._hold_jump(max(highs), min(lows)) if cells_ok else (None, None)
+            hot, cold = self._temp_jump.step(max(temps), min(temps), self._temp_step(sample.groups[G_TEMPS].at_ms))
+        high, low = self._cell_jump.step(max(highs), min(lows), JUMP_MV) if cells_ok else (None, None)
         limits_ok = quality[G_LIMITS] == OK
         state_ok = quality[G_STATE] == OK
         wrong = len(sample.cell_mv) > self.cells and any([v for v in sample.cell_mv[self.cells :]])
@@ -301,14 +375,33 @@ class Validator:
             wrong,
         )
 
-    def _hold_jump(self, high, low):
-        """(high, low) to be compared with limits: after a jump of an extreme the worse of old and new
-        counts for JUMP_READS fresh reads, then the new one is accepted."""
-        before = self._extremes
-        self._extremes = (high, low)
-        if before is not None and (abs(high - before[0]) > JUMP_MV or abs(low - before[1]) > JUMP_MV):
-            self._jump_reads = JUMP_READS
+    def _temp_step(self, at_ms):
+        """By how much a temperature may have moved since the last fresh one, in thousandths of a degree."""
+        span_ms = 1000 if self._temp_ms is None else max(1000, at_ms - self._temp_ms)
+        self._temp_ms = at_ms
+        return JUMP_MC_PER_S * span_ms // 1000
+
+
+class Jump:
+    """The highest and lowest of a group as limits have to see them: after a jump of either the worse of old and new
+    counts for JUMP_READS fresh reads, then the new one is accepted."""
+
+    def __init__(self):
+        self._last = None
+        self._held = None
+        self._reads = 0
+
+    def fresh(self):
+        """A fresh read came."""
+        self._reads = max(0, self._reads - 1)
+
+    def step(self, high, low, most):
+        """(high, low) that count. most: a larger step of one of them is a jump."""
+        before = self._last
+        self._last = (high, low)
+        if before is not None and (abs(high - before[0]) > most or abs(low - before[1]) > most):
+            self._reads = JUMP_READS
             self._held = before
-        if self._jump_reads:
+        if self._reads:
             return max(high, self._held[0]), min(low, self._held[1])
         return high, low

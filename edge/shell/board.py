@@ -117,6 +117,11 @@ async def run(settings, folder, clock, feed, talk, trace):
     if settings.get("journal_kb"):
         uplink, feed = journaled(settings, folder, clock, epoch, boot, uplink, feed)
     guarded = Guarded("micropython", feed, trace, wiring.told)
+    actuators = list(wiring.actuators)
+    if any([pack.get("contactor") for pack in settings["packs"]]):
+        actuators += contactors_of(settings, clock)
+    if settings.get("inputs"):
+        wiring.devices.append(inputs_of(settings))
     for link, devices, gate in wiring.lines:
         asyncio.create_task(serve_line(link)(link, devices, clock, gate))
     if settings["uplink"] and settings["uplink"]["status_port"]:
@@ -124,12 +129,34 @@ async def run(settings, folder, clock, feed, talk, trace):
     if talk:
         asyncio.create_task(console(guarded, clock, uplink))
     asyncio.create_task(tidy(settings))
-    steps = loop(settings, clock, wiring.devices, wiring.actuators, store, uplink, guarded.seen, verify_of(settings))
+    steps = loop(settings, clock, wiring.devices, actuators, store, uplink, guarded.seen, verify_of(settings))
     try:
         await control(steps, clock)
     finally:
         steps.close()
         await asyncio.sleep(0.5)  # the last zero still has to reach the wire
+
+
+def contactors_of(settings, clock):
+    """The contactors on pins of this board, each with its own hold; imported only when a pack has one."""
+    from machine import Pin
+
+    from edge.shell.pins import contactors
+
+    made = contactors(settings, lambda number: Pin(number, Pin.OUT, value=0), clock)
+    for each in made:
+        asyncio.create_task(each.hold())
+    return made
+
+
+def inputs_of(settings):
+    """The safety inputs on pins of this board: {name: number of the pin} in the settings."""
+    from machine import Pin
+
+    from edge.shell.pins import PinInputs
+
+    pins = settings["inputs"]
+    return PinInputs({name: Pin(pins[name], Pin.IN, Pin.PULL_UP) for name in pins})
 
 
 def verify_of(settings):

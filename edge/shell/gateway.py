@@ -119,6 +119,10 @@ async def run(settings, folder, load, trace=None, said=None):
     said(text): one line for the operator.
     """
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # a silent device is a fault, not a page of log
+    if any(pack.get("contactor") for pack in settings["packs"]):
+        if said:
+            said("a contactor of ours needs outputs, and a gateway has none: use a board, or remove `contactor`")
+        return 1
     clock = GatewayClock()
     wiring = Wiring(settings, load, clock)
     store = LateStore(FileStore(folder, sync))

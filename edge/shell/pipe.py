@@ -9,7 +9,9 @@ process; main() runs one inside a MicroPython VM, driven over stdin and stdout b
 Frames: 4 bytes length (big-endian), then the payload; its first byte is the kind.
 to the VM    INIT: JSON {"settings", "state"}.  STEP: now_ms, utc_s (-1 unknown), clock quality, then for
              each device one status byte and, when it answers, per block 2 bytes length and its data.
-from the VM  wake_ms, the step's trace, its commands, the writes that the gate let out, counts.
+             POLL: the same as STEP, but the core does not step: only what is due on the wires is done.
+from the VM  after STEP wake_ms, count of records, the writes that the gate let out, the step's trace, its commands;
+             after POLL the writes alone.
 """
 
 import json
@@ -29,6 +31,7 @@ HANGS = 2
 
 INIT = 1
 STEP = 2
+POLL = 3
 
 # None inside a row of 64-bit integers.
 NONE = -0x8000000000000000
@@ -249,10 +252,15 @@ def read_exactly(stream, size):
     return data
 
 
+def written(writes):
+    """The writes of this exchange as the world reads them."""
+    return pack(">H", len(writes)) + b"".join(writes)
+
+
 def answer_of(rig, outcome, wake_ms):
     """Payload that tells the world what this step did."""
     writes = rig.wires.writes
-    parts = [pack(">qIH", wake_ms, rig.uplink.seq, len(writes))] + writes
+    parts = [pack(">qI", wake_ms, rig.uplink.seq), written(writes)]
     parts.append(_row(outcome.trace))
     parts.append(pack(">B", len(outcome.commands)))
     for c in outcome.commands:
@@ -296,8 +304,12 @@ def main():
             now_ms, utc_s, quality = unpack_from(">qqB", payload, 1)
             rig.set_time(now_ms, None if utc_s < 0 else utc_s, quality)
             rig.wires.take(payload, 18)
-            wake_ms = rig.turn()
-            body = answer_of(rig, rig.outcome, wake_ms)
+            if payload[0] == POLL:
+                rig.poll()
+                body = written(rig.wires.writes)
+            else:
+                wake_ms = rig.turn()
+                body = answer_of(rig, rig.outcome, wake_ms)
         sink.write(pack(">I", len(body)) + body)
         sink.flush()
 

@@ -70,6 +70,7 @@ def _pack(pack, site, now_ms):
         "date": grade["date"],
         "age_ms": b.age_ms,
         "quality": QUALITY[b.worst],
+        "frozen_at_rest": "observable" if pack.validator.watched else "not observable",
         "soc_ppm": e.soc.value,
         "soc_std_ppm": e.soc.std,
         "soc_why": WHY[e.soc.why],

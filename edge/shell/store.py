@@ -42,7 +42,7 @@ class FileStore:
         return self._seen
 
     def load(self):
-        """The newest whole state as a dict, or None (nothing saved yet, or both slots unreadable)."""
+        """The newest whole state as a dict, or None (nothing saved yet). Both slots unreadable: {"unreadable": 1}."""
         if self._seen is not None:
             seen, self._seen = self._seen, None
             return seen
@@ -54,8 +54,11 @@ class FileStore:
                 self.saved = number_in(state)
                 self.problem = None
                 return state
-        self.problem = None if numbers == [None, None] else "both state slots are unreadable"
-        return None
+        if numbers == [None, None]:
+            self.problem = None
+            return None
+        self.problem = "both state slots are unreadable"
+        return {"unreadable": 1}
 
     def _whole(self, slot):
         """Number of a slot whose length and CRC hold, 0 when they do not, None when there is no file."""

@@ -61,7 +61,9 @@ class Wiring:
             return port
         from bms_bridge.pcs import Pcs
 
-        return Pcs(table, pcs["unit"], pcs, clock)
+        modbus = Pcs(table, pcs["unit"], pcs, clock)
+        self.told.append(modbus.told)
+        return modbus
 
     def _add(self, per_line, device, settings):
         self.devices.append(device)

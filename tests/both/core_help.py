@@ -143,10 +143,10 @@ def regroup(one, index, group):
     return Sample(*parts)
 
 
-def pcs_sample(at_ms=0, count=1, dc_ma=0, dc_mv=52800):
+def pcs_sample(at_ms=0, count=1, dc_ma=0, dc_mv=52800, watchdog_ms=5000):
     """A healthy PCS."""
     marks = (Group(OK, at_ms, count), Group(OK, at_ms, count))
-    return PcsSample(at_ms, dc_mv, dc_ma, (dc_ma or 0) * dc_mv // 1000000, 2, 0, 0, 5000, marks)
+    return PcsSample(at_ms, dc_mv, dc_ma, (dc_ma or 0) * dc_mv // 1000000, 2, 0, 0, watchdog_ms, marks)
 
 
 def meter_sample(at_ms=0, count=1):
@@ -185,6 +185,7 @@ class Bench:
         self.inputs = None
         self.outcome = None
         self.events = []
+        self.keeps = True  # what a step wants to save is durable before the next one
 
     def healthy(self, now_ms, count):
         """A live pack whose cells move a little, as real ones do."""
@@ -192,12 +193,15 @@ class Bench:
 
     def healthy_pcs(self, now_ms, count):
         """A PCS that measures the same current, summed over the packs."""
-        return pcs_sample(now_ms, count, self.current_ma * len(self.reads))
+        watchdog_ms = self.settings["pcs"]["watchdog_ms"]
+        return pcs_sample(now_ms, count, self.current_ma * len(self.reads), watchdog_ms=watchdog_ms)
 
     def step(self, late_ms=0):
         """One step; returns the command of the PCS."""
         self.now_ms += late_ms
         self.count += 1
+        if self.keeps:
+            self.site.saved = self.site.durable.made
         reads = [read(self.now_ms, self.count) for read in self.reads]
         reads.append(self.pcs(self.now_ms, self.count))
         if self.settings.get("meter"):

@@ -170,3 +170,129 @@ def test_what_is_left_of_the_other_kinds():
     assert gate.send(0, tcp(b"\x10\x00\x05\x00\x01\x02\x00\x07"), wire) == g.REFUSED_ADDRESS
     assert gate.send(0, tcp(b"\x10\x00\x00\x00\x01\x02\x00\x01"), wire) == g.REFUSED_VALUE  # a meaning nobody knows
     assert wire.frames == []
+
+
+def test_lengths_and_identifiers_at_their_borders():
+    mask = b"\xff" * 64
+    lowest, highest, extended, last = 0x000, 0x7FF, 0x80000000, 0x9FFFFFFF
+    rules = (
+        (),
+        tuple([(key, data, mask) for key in (lowest, highest, extended, last) for data in (b"\x05", bytes(64))]),
+    )
+    for key in (lowest, highest, extended, last):
+        assert verdict(frame(key, b"\x05"), rules=rules) == g.SENT
+        assert verdict(frame(key, bytes(64)), rules=rules) == g.SENT
+        assert verdict(frame(key, b""), rules=rules) == g.REFUSED_FRAME
+    wide = (
+        (),
+        (
+            (0x7FF, bytes(65), b"\xff" * 65),
+            (0x800, b"\x05", mask),
+            (0x7FFFFFFF, b"\x05", mask),
+            (0xA0000000, b"\x05", mask),
+        ),
+    )
+    for key, data in ((0x7FF, bytes(65)), (0x800, b"\x05"), (0x7FFFFFFF, b"\x05"), (0xA0000000, b"\x05")):
+        assert verdict(frame(key, data), rules=wide) == g.REFUSED_FRAME, key
+
+
+def test_questions_with_an_address_in_front_and_without_any_service():
+    plain, other = b"\x03\x22\xdd\xbf", b"\x30\x00\x05"
+    rules = (((0x6F1, plain, b"\x07"), (0x6F1, other, b"\x12"), (0x615, plain, b"\x07\x07"), (0x305, None)), ())
+    for key, data, sent in (
+        (0x6F1, b"\x07" + plain + b"\x00\x00\x00", True),
+        (0x6F1, b"\x07" + plain + b"\xaa\xaa\xaa", True),
+        (0x6F1, b"\x12" + other + b"\x00\x00\x00\x00", True),
+        (0x6F1, plain + b"\x00\x00\x00\x00", False),
+        (0x6F1, b"\x08" + plain + b"\x00\x00\x00", False),
+        (0x6F1, b"\x12" + plain + b"\x00\x00\x00", False),
+        (0x615, b"\x07\x07" + plain + b"\x00\x00", False),  # more than one byte in front
+        (0x305, bytes(8), True),
+        (0x305, bytes(7), False),
+        (0x305, bytes(9), False),
+        (0x305, bytes(7) + b"\x01", False),
+    ):
+        want = g.SENT if sent else g.REFUSED_ADDRESS
+        assert verdict(frame(key, data), g.READ, rules) == want, (key, data)
+
+
+# bytes 0 and 1: A x 10 to charge; 2 and 3: to discharge; 4: bit 7 charging on, bit 6 discharging on; 5: 10..20
+FIELDS = (
+    (0, 2, g.CHARGE_MA, 100, 1),
+    (2, 4, g.DISCHARGE_MA, 100, 1),
+    (4, 5, g.CHARGE_ON, 0x80, 0),
+    (4, 5, g.DISCHARGE_ON, 0x40, 0),
+    (5, 6, g.BETWEEN, 10, 20),
+)
+LIMITED = ((), ((0x351, bytes(8), b"\x00" * 6 + b"\xff\xff", FIELDS),))
+
+
+def limited(charge, discharge, on, between):
+    """Frame 0x351 of FIELDS, lowest byte first."""
+    values = (charge & 255, charge >> 8, discharge & 255, discharge >> 8, on, between, 0, 0)
+    return frame(0x351, bytes(values))
+
+
+def permitting(charge_ma, discharge_ma, decision=1, until_ms=3000):
+    return Command(-1, charge_ma, discharge_ma, None, 50000, None, None, until_ms, decision)
+
+
+def test_a_frame_with_limits_stays_inside_the_permit():
+    # 30 A and 60 A: 300 and 600
+    for charge_ma, discharge_ma, values, sent in (
+        (30000, 60000, (300, 600, 0xC0, 10), True),
+        (30000, 60000, (300, 600, 0xC0, 20), True),
+        (30000, 60000, (300, 600, 0xC0, 9), False),
+        (30000, 60000, (300, 600, 0xC0, 21), False),
+        (30000, 60000, (301, 600, 0xC0, 10), False),
+        (30000, 60000, (300, 601, 0xC0, 10), False),
+        (29999, 60000, (300, 600, 0xC0, 10), False),
+        (30000, 59999, (300, 600, 0xC0, 10), False),
+        (9999999, 9999999, (0x7FFF, 0, 0, 10), True),
+        (9999999, 9999999, (0x8000, 0, 0, 10), False),
+        (9999999, 9999999, (0xFFFF, 0, 0, 10), False),
+        (9999999, 9999999, (0, 0x8000, 0, 10), False),
+        (1, 1, (0, 0, 0xC0, 10), True),
+        (0, 1, (0, 0, 0x40, 10), True),
+        (0, 1, (0, 0, 0x80, 10), False),
+        (1, 0, (0, 0, 0x80, 10), True),
+        (1, 0, (0, 0, 0x40, 10), False),
+        (0, 0, (0, 0, 0x3F, 10), True),  # bits that say nothing about a direction
+        (0, 0, (1, 0, 0, 10), False),
+        (0, 0, (0, 1, 0, 10), False),
+        (0, 0, (0, 0, 0, 10), True),
+    ):
+        gate, wire = g.TxGate("can", g.CONTROL, LIMITED), Wire()
+        assert gate.permit(0, permitting(charge_ma, discharge_ma))
+        said = gate.send(0, limited(*values), wire)
+        assert said == (g.SENT if sent else g.REFUSED_VALUE), (charge_ma, discharge_ma, values)
+        assert len(wire.frames) == sent
+
+
+def test_a_rounded_limit_is_the_most_that_it_can_mean():
+    # three raw are an ampere
+    rules = ((), ((0x351, bytes(1), b"\x00", ((0, 1, g.CHARGE_MA, 1000, 3),)),))
+    for charge_ma, sent in ((333, False), (334, True)):
+        gate = g.TxGate("can", g.CONTROL, rules)
+        assert gate.permit(0, permitting(charge_ma, 0))
+        assert (gate.send(0, frame(0x351, b"\x01"), len) == g.SENT) == sent
+
+
+def test_the_same_limits_pass_until_the_permit_ends_or_narrows():
+    gate, full, none = g.TxGate("can", g.CONTROL, LIMITED), limited(300, 600, 0xC0, 10), limited(0, 0, 0, 10)
+    assert gate.send(0, full, len) == g.REFUSED_VALUE and gate.send(0, none, len) == g.SENT  # no permit yet
+    assert gate.permit(0, permitting(30000, 60000))
+    for now_ms, sent in ((0, True), (1000, True), (3000, True), (3001, False)):
+        assert (gate.send(now_ms, full, len) == g.SENT) == sent, now_ms
+    assert gate.permit(3001, permitting(30000, 60000, 2, 6000))
+    assert gate.send(3001, full, len) == g.SENT
+    assert gate.permit(3002, permitting(29999, 60000, 3, 6000))
+    assert gate.send(3002, full, len) == g.REFUSED_VALUE
+    assert g.TxGate("can", g.READ, LIMITED).send(0, none, len) == g.REFUSED_MODE
+
+
+def test_the_second_rule_of_an_identifier_may_fit():
+    rules = ((), LIMITED[1] + ((0x351, b"\xff" * 8, b"\xff" * 8),))
+    gate = g.TxGate("can", g.CONTROL, rules)
+    assert gate.send(0, frame(0x351, b"\xff" * 8), len) == g.SENT
+    assert gate.send(0, limited(1, 0, 0, 10), len) == g.REFUSED_VALUE

@@ -3,7 +3,7 @@
 """Curves: exact, rounding toward zero, nothing outside the domain."""
 
 from edge.core import limits
-from edge.core.curve import clamped, inside
+from edge.core.curve import inside
 from edge.core.settings import check_cell
 
 LINE = ((0, 0), (10, 100), (20, 30))
@@ -15,15 +15,14 @@ POINTS = ((0, 0), (1, 10), (9, 90), (10, 100), (11, 93), (15, 65), (19, 37), (20
 def test_points_and_between():
     for x, y in POINTS:
         assert inside(LINE, x) == y, x
-        assert clamped(LINE, x) == y, x
 
 
 def test_outside_nothing_may_flow():
     assert inside(LINE, -1) == 0
     assert inside(LINE, 21) == 0
     assert inside(LINE, None) is None
-    assert clamped(LINE, -1) == 0
-    assert clamped(LINE, 999) == 30
+    flat = ((5, 7), (9, 7))
+    assert [inside(flat, x) for x in (4, 5, 6, 9, 10)] == [0, 7, 7, 7, 0]
 
 
 def test_never_above_the_exact_line():

@@ -171,7 +171,7 @@ def test_three_restarts_in_a_day_then_a_lock():
     day.run(10000, f.F_OVER_CURRENT)
     assert day.run(310000) == [(f.E_RAISED, f.F_BUDGET_USED)]
     assert day.table.level() == f.LOCK
-    day.table.acknowledge()
+    day.table.acknowledge(None)
     assert day.run(310000) == [(f.E_CLEARED, f.F_OVER_CURRENT)]
 
 
@@ -222,6 +222,67 @@ def test_locks_trips_and_budgets_survive_a_restart_through_json():
     later.run(5000)
     assert not again.active[f.F_CELL_OVER_VOLT] and again.active[f.F_SMOKE]
     assert len(again.restarts) == 3
+
+
+def test_a_restart_is_spent_before_it_is_made():
+    from edge.core.durable import Durable
+
+    durable = Durable(0)
+    day = Day(f.Faults(None, durable))
+    day.run(10000, f.F_OVER_CURRENT)
+    assert day.run(400000) == [] and day.table.active[f.F_OVER_CURRENT]
+    assert durable.is_wanted() and len(day.table.restarts) == 1
+    kept = day.table.state()
+    assert kept["tripped"] == [f.F_OVER_CURRENT] and len(kept["restarts"]) == 1
+    durable.saved = durable.next()
+    assert day.run(1000) == [(f.E_CLEARED, f.F_OVER_CURRENT)] and len(day.table.restarts) == 1
+    # paid for, and then another fault came: it is not paid twice, and not made before both are over
+    day.run(10000, f.F_OVER_CURRENT)
+    day.run(302000)
+    day.run(10000, f.F_CELL_OVER_VOLT)
+    durable.saved = durable.next()
+    assert day.run(299000) == []
+    assert len(day.run(2000)) == 2 and len(day.table.restarts) == 2
+    # what a silent BMS paid for does not clear another fault
+    day.run(5000, f.F_BMS_SILENT)
+    day.run(302000)
+    assert (len(day.table.silent_restarts), len(day.table.restarts)) == (1, 2)
+    day.run(10000, f.F_OVER_CURRENT)
+    durable.saved = durable.next()
+    assert day.run(302000) == [] and len(day.table.restarts) == 3
+
+
+def test_some_locks_need_a_grade_of_a_later_day():
+    for code in range(1, len(f.FAULTS)):
+        if f.FAULTS[code][1] != f.LOCK:
+            continue
+        for lock_day, graded_day, lifted in (
+            (20000, None, False),
+            (20000, 19999, False),
+            (20000, 20000, False),
+            (20000, 20001, True),
+            (None, 20001, False),  # nobody knew the day: it may have been this morning
+        ):
+            table = f.Faults()
+            for k in range(4):
+                table.step(1000 * k, k, k, on(code, f.F_WELD), lock_day)
+            needs = code in f.REGRADED
+            assert table.waits_for_grade(graded_day) == (needs and not lifted), f.NAMES[code]
+            table = f.Faults(json.loads(json.dumps(table.state())))  # a reboot changes nothing
+            table.acknowledge(graded_day)
+            assert table.active[code] == (needs and not lifted)
+            assert not table.active[f.F_WELD]
+            assert table.lock_day is None or table.active[code]
+    table = f.Faults()
+    for k in range(4):
+        table.step(1000 * k, k, k, on(f.F_IDENTITY))
+    table.step(9000, 9, 9, on(), 20005)  # the first day that is known counts
+    table.step(9999, 9, 9, on(), 20009)
+    assert table.lock_day == 20005
+    old = table.state()
+    del old["lock_day"]
+    assert f.Faults(old).lock_day == f.SOME_DAY
+    assert [f.NAMES[code] for code in f.REGRADED] == ["deep_discharge", "temp_far_over", "temp_rise", "identity"]
 
 
 def test_alarm_masks():

@@ -245,3 +245,157 @@ def test_a_failing_write_leaves():
     except OSError:
         return
     raise AssertionError("the error of the wire was swallowed")
+
+
+def test_numbers_are_pinned():
+    """Verdicts go upstream, meanings stand in tables; rates as the module explains them."""
+    assert (g.LISTEN, g.READ, g.CONTROL) == (0, 1, 2)
+    verdicts = (g.SENT, g.REFUSED_MODE, g.REFUSED_FRAME, g.REFUSED_ADDRESS, g.REFUSED_VALUE, g.REFUSED_RATE)
+    assert verdicts == tuple(range(6)) and len(g.VERDICTS) == 6
+    meanings = (g.CONSTANT, g.CHARGE_MW, g.DISCHARGE_MW, g.CHARGE_MA, g.DISCHARGE_MA, g.WATCHDOG_MS)
+    assert meanings + (g.CHARGE_ON, g.DISCHARGE_ON, g.BETWEEN) == tuple(range(9))
+    assert (g.FLOAT, g.FLOAT_SWAPPED) == (1, 2)
+    assert (g.RATE_WINDOW_MS, g.RATE_FRAMES, g.RATE_WRITES, g.RATE_CYCLES) == (1000, 100, 20, 1000)
+    assert g.LIFE_MAX_MS == 11000
+    assert g._READ_FUNCTIONS == (1, 2, 3, 4)
+
+
+def test_a_new_gate_has_let_nothing_out():
+    gate = g.TxGate("tcp", g.CONTROL, RULES)
+    assert (gate.approved, gate.approved_sum, gate.refused, gate.last_refusal, gate.sink) == (0, 1, 0, 0, None)
+    assert gate.send(0, tcp(read(99, 1)), len) == gate.last_refusal == g.REFUSED_ADDRESS
+    assert gate.send(0, tcp(write(200, (1, 0, 1))), len) == gate.last_refusal == g.REFUSED_VALUE
+    assert (gate.approved, gate.refused) == (0, 2)
+
+
+def test_every_read_function_and_only_those():
+    for function in range(256):
+        rules = (((1, function, 100, 150, 20),), ((1, function, 100, 1, ((0, g.CONSTANT, 1, 0),)),))
+        want = g.SENT if function in (1, 2, 3, 4, 6) else g.REFUSED_FRAME if function == 16 else g.REFUSED_ADDRESS
+        gate = g.TxGate("tcp", g.CONTROL, rules)
+        assert gate.send(0, tcp(read(100, 1, function)), len) == want, function
+
+
+def test_the_life_of_a_permit():
+    for now_ms, until_ms, taken in (
+        (5000, 4999, False),
+        (5000, 5000, True),
+        (5000, 5001, True),
+        (5000, 16000, True),
+        (5000, 16001, False),
+    ):
+        gate = g.TxGate("tcp", g.CONTROL, RULES)
+        assert gate.permit(now_ms, command(until_ms=until_ms)) == taken, until_ms
+
+
+def test_the_permit_to_the_last_unit():
+    """One raw = 1 mW, 1 mW, 1 mA, 1 mA. Permit 100 mA and 200 mA at 50 V: 5 W and 10 W."""
+    meanings = (g.CHARGE_MW, g.DISCHARGE_MW, g.CHARGE_MA, g.DISCHARGE_MA)
+    fields = tuple([(i, meanings[i], 1, 1) for i in range(4)])
+    rules = ((), ((1, 16, 0, 4, fields),))
+    rows = (
+        (command(100, 200), (5000, 10000, 100, 200)),
+        (command(0, 0), (0, 0, 0, 0)),
+        (command(None, None), (0, 0, 0, 0)),
+        (command(-5, -1), (0, 0, 0, 0)),
+        (command(100, 200, pack_mv=None), (0, 0, 0, 0)),
+        (command(19, 39, pack_mv=50999), (968, 1988, 19, 39)),  # rounded down
+    )
+    for permit, most in rows:
+        for place in range(4):
+            for more, verdict in ((0, g.SENT), (1, g.REFUSED_VALUE)):
+                values = [0, 0, 0, 0]
+                values[place] = most[place] + more
+                gate = g.TxGate("tcp", g.CONTROL, rules)
+                assert gate.permit(0, permit)
+                assert gate.send(0, tcp(write(0, values)), len) == verdict, (permit, place, more)
+
+
+def test_a_raw_value_is_signed_unless_it_is_a_constant_or_a_time():
+    rules = (
+        (),
+        (
+            (1, 16, 0, 1, ((0, g.CHARGE_MA, 1, 1),)),
+            (1, 16, 1, 1, ((0, g.CONSTANT, 0xFFFF, 0),)),
+            (1, 16, 2, 1, ((0, g.WATCHDOG_MS, 0x8000, 0xFFFE),)),
+            (1, 16, 3, 1, ((0, 99, 1, 1),)),
+        ),
+    )
+    for address, raw, verdict in (
+        (0, 0x7FFF, g.SENT),
+        (0, 0x8000, g.REFUSED_VALUE),
+        (0, 0x8001, g.REFUSED_VALUE),
+        (1, 0xFFFF, g.SENT),
+        (1, 0xFFFE, g.REFUSED_VALUE),
+        (2, 0x8000, g.SENT),
+        (2, 0x7FFF, g.REFUSED_VALUE),
+        (2, 0xFFFE, g.SENT),
+        (2, 0xFFFF, g.REFUSED_VALUE),
+        (3, 1, g.REFUSED_VALUE),  # a meaning that nobody knows: nothing but zero
+        (3, 0, g.SENT),
+    ):
+        gate, wire = g.TxGate("tcp", g.CONTROL, rules), Wire()
+        assert gate.permit(0, command(1000000, 1000000))
+        assert gate.send(0, tcp(write(address, (raw,))), wire) == verdict, (address, raw)
+
+
+def test_addresses_that_are_not_counted_one_by_one():
+    """A register that takes three addresses: only those that start one, and whole ones."""
+    rules = (((1, 3, 100, 113, 4, 3),), ())
+    for address, count, sent in (
+        (100, 4, True),
+        (103, 3, True),
+        (103, 4, False),
+        (109, 1, True),
+        (112, 1, False),
+        (101, 1, False),
+        (102, 1, False),
+        (104, 1, False),
+        (100, 5, False),
+    ):
+        gate = g.TxGate("tcp", g.READ, rules)
+        assert (gate.send(0, tcp(read(address, count)), len) == g.SENT) == sent, (address, count)
+
+
+def test_the_header_of_a_frame():
+    rules = (((1, 3, 0, 9, 9),), ((1, 16, 0, 1, ((0, g.CONSTANT, 0, 0),)),))
+    good = tcp(read(0, 1))
+    unknown = b"\x2b\x00\x00\x00"
+    rows = (
+        ("tcp", good, g.SENT),
+        ("tcp", good[:2] + b"\x01" + good[3:], g.REFUSED_FRAME),  # protocol
+        ("tcp", good[:3] + b"\x01" + good[4:], g.REFUSED_FRAME),
+        ("tcp", good[:4] + b"\x01" + good[5:], g.REFUSED_FRAME),  # length, high byte
+        ("tcp", good[:5] + b"\x05" + good[6:], g.REFUSED_FRAME),
+        ("tcp", tcp(unknown), g.REFUSED_FRAME),  # shorter than any request
+        ("tcp", tcp(unknown + b"\x00"), g.REFUSED_ADDRESS),
+        ("rtu", rtu(read(0, 1)), g.SENT),
+        ("rtu", rtu(unknown), g.REFUSED_FRAME),
+        ("rtu", rtu(unknown + b"\x00"), g.REFUSED_ADDRESS),
+        ("tcp", tcp(bytes((16, 0, 0, 0, 0, 0))), g.REFUSED_ADDRESS),  # writes nothing
+        ("tcp", tcp(bytes((16, 0, 0, 0, 1))), g.REFUSED_FRAME),
+        ("tcp", tcp(bytes((16, 0, 0, 0, 1, 2, 0, 0))), g.SENT),
+        ("tcp", tcp(bytes((16, 0, 0, 0, 1, 2, 0, 0, 0))), g.REFUSED_FRAME),  # a byte too many
+        ("tcp", tcp(bytes((16, 0, 0, 0, 1, 3, 0, 0, 0))), g.REFUSED_FRAME),  # its size is not two per register
+        ("tcp", tcp(bytes((16, 0, 0, 0, 2, 2, 0, 0))), g.REFUSED_FRAME),
+    )
+    for kind, frame, verdict in rows:
+        assert g.TxGate(kind, g.CONTROL, rules).send(0, frame, len) == verdict, (kind, frame)
+
+
+def test_the_window_of_the_rates_moves_on():
+    for start_ms in (0, 700):
+        gate, _ = open_gate()
+        zero = tcp(write(200, (0, 0, 1)))
+        for frame, most in ((tcp(read(100, 1)), g.RATE_FRAMES), (zero, g.RATE_WRITES)):
+            for now_ms in (start_ms, start_ms + 1000, start_ms + 2000):
+                verdicts = [gate.send(now_ms + i, frame, len) for i in range(most + 1)]
+                assert verdicts == [g.SENT] * most + [g.REFUSED_RATE]
+            start_ms += 3000
+
+
+def test_the_sum_over_long_frames():
+    """Adler-32 as zlib computes it, past its modulus."""
+    assert g.approved_sum(1, b"\xff" * 300) == 0xB90F2AE4
+    assert g.approved_sum(1, bytes(range(256)) * 4) == 0xE4C9FE10
+    assert g.approved_sum(g.approved_sum(1, b"Wiki"), b"pedia") == 0x11E60398

@@ -74,8 +74,72 @@ def test_what_no_sensor_can_read_is_zero():
         values.update(change)
         charge, discharge, reason, command = ask(h.sample(1000, **values))
         assert (charge, discharge, reason, command.pack_mv) == (0, 0, g.G_RANGE, None), change
-    for change in ({"cell_mv": one_cell + (500,)}, {"pack_mv": 1000}, {"current_ma": 3000000}):
-        assert ask(h.sample(1000, **change))[2] != g.G_RANGE
+
+
+def test_what_a_sensor_can_just_read_is_a_measurement():
+    cells, temps = (3300,) * 15, (25000,) * 3
+    for change in (
+        {"cell_mv": cells + (500,), "pack_mv": 50000},
+        {"cell_mv": cells + (5000,), "pack_mv": 50000},
+        {"temp_mc": temps + (-40000,)},
+        {"temp_mc": temps + (100000,)},
+        {"pack_mv": 1000},
+        {"pack_mv": 2000000},
+        {"current_ma": 3000000},
+        {"current_ma": -3000000},
+    ):
+        assert ask(h.sample(1000, **change))[2] == g.G_DOCUMENT, change
+
+
+def test_age_is_three_declared_periods_and_at_least_a_second():
+    # declared period, control period, greatest age (docs/FAULTS.md: what is old is zero)
+    for declared, period_ms, limit_ms in (
+        (1000, 1000, 3000),
+        (2000, 1000, 6000),
+        (500, 1000, 3000),
+        (400, 400, 1200),
+        (333, 200, 1000),
+        (334, 200, 1002),
+        (100, 100, 1000),
+        (None, 1000, None),
+    ):
+        pack = h.pack(facts={"periods_ms": [declared] * 8})
+        assert g.stale_limits(pack, period_ms) == (limit_ms,) * 8
+
+
+def test_the_reason_names_who_lowered():
+    rows = (
+        ((80000, 80000), g.G_PASSED),
+        ((80001, 80000), g.G_DOCUMENT),
+        ((80000, 80001), g.G_DOCUMENT),
+        ((0, 80001), g.G_DOCUMENT),
+        ((0, 0), g.G_PASSED),
+    )
+    for want, reason in rows:
+        assert ask(h.sample(1000), want=wanted(want[0], want[1]))[2] == reason, want
+    assert ask(h.regroup(h.sample(1000), r.G_CELLS, r.Group(r.OK, -2001, 1)))[2] == g.G_OLD
+    assert ask(h.regroup(h.sample(1000), r.G_CELLS, r.NEVER))[2] == g.G_NO_SAMPLE
+    assert ask(None)[2] == g.G_NO_SAMPLE and g.REASONS[g.G_OLD] == "old" and len(g.REASONS) == 8
+
+
+def test_one_cell_and_one_sensor_are_enough():
+    cells, temps = (3300,) * 15, (25000,) * 3
+    rows = (
+        ({"cell_mv": cells + (3650,)}, 0, 80000),
+        ({"cell_mv": cells + (2500,)}, 80000, 0),
+        ({"cell_mv": (3650,) + cells}, 0, 80000),
+        ({"temp_mc": temps + (55000,)}, 0, 0),
+        ({"temp_mc": temps + (0,)}, 0, 80000),
+        ({"temp_mc": (-20000,) + temps}, 0, 0),
+    )
+    for change, charge, discharge in rows:
+        assert ask(h.sample(1000, pack_mv=52800, **change))[:2] == (charge, discharge), change
+
+
+def test_what_the_guard_does_not_judge_passes_unchanged():
+    want = r.Command(3, 5, 6, 56000, 1, 1, 0, 4321, None)
+    made, _ = g.guard(1000, PACK, LIMITS_MS, h.sample(1000), want, 7)
+    assert made == r.Command(3, 5, 6, 56000, 52800, 1, 0, 4321, 7)
 
 
 def test_each_bound_stops_its_direction():

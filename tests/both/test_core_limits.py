@@ -193,6 +193,24 @@ def test_a_reading_that_recedes_counts_after_its_play():
     assert coarse._play[0] == 30 and coarse._play[2] == 2000 and coarse._play[4] == 20000
 
 
+def transitions(steps):
+    """Limits that change hands in an hour in which steps, (believed, soc), repeat once per second each."""
+    held = lim.Held(h.pack())
+    seen = []
+    before = None
+    for second in range(3600):
+        values, soc = steps[second % len(steps)]
+        if second % len(steps) == 0:
+            if held._last == before:  # the state has come round, and with it the rest of the hour
+                return seen
+            before = list(held._last)
+        limits = h.combined(h.pack(), values, soc, held=held)
+        got = (limits.charge_ma, limits.discharge_ma)
+        if not seen or seen[-1] != got:
+            seen.append(got)
+    return seen
+
+
 def test_a_reading_that_swings_around_a_threshold_changes_little_in_an_hour():
     rows = []
     for mv in (3400, 3500, 3569, 3570, 3629, 3630, 3648, 3649, 3650, 2549, 2700, 2899, 2900, 2501, 2500):
@@ -200,22 +218,128 @@ def test_a_reading_that_swings_around_a_threshold_changes_little_in_an_hour():
     for mc in (-20000, -10000, 0, 5000, 12000, 40000, 45000, 54000, 55000):
         rows.append([{"temp_mc": (mc - 1000,) * 4}, {"temp_mc": (mc,) * 4}, {"temp_mc": (mc + 1000,) * 4}])
     for swing in rows:
-        held = lim.Held(h.pack())
-        seen = []
-        readings = [believed(**change) for change in swing]
-        for second in range(3600):
-            limits = h.combined(h.pack(), readings[(0, 1, 2, 1)[second % 4]], held=held)
-            got = (limits.charge_ma, limits.discharge_ma)
-            if not seen or seen[-1] != got:
-                seen.append(got)
+        low, middle, high = [(believed(**change), 500000) for change in swing]
+        seen = transitions((low, middle, high, middle))
         assert len(seen) <= 3, (swing, seen)
     for soc in (0, 50000, 950000, 1000000):
-        held = lim.Held(h.pack())
-        seen = []
-        for second in range(3600):
-            ppm = max(0, min(1000000, soc + (second % 3 - 1) * 5000))
-            limits = h.combined(h.pack(), believed(), ppm, held=held)
-            got = (limits.charge_ma, limits.discharge_ma)
-            if not seen or seen[-1] != got:
-                seen.append(got)
+        steps = [(believed(), max(0, min(1000000, soc + step * 5000))) for step in (-1, 0, 1)]
+        seen = transitions(steps)
         assert len(seen) <= 3, (soc, seen)
+
+
+def rows_of(view, known=True, papers=h.NO_PAPERS, **packs):
+    """{source: (charge_ma, discharge_ma)} of one View; everything else is healthy."""
+    packs.setdefault("maker", {"charge_ma": 140000, "discharge_ma": 150000})
+    packs.setdefault("contract", {"charge_ma": 80000, "discharge_ma": 70000})
+    pack = h.pack(**packs)
+    values = believed(bms_charge_ma=130000, bms_discharge_ma=110000)
+    return {row[0]: row[1:] for row in lim.sources(0, pack, values, view, known, papers)}
+
+
+def test_every_source_says_its_own_for_each_direction():
+    view = lim.View(3570, 2550, 45000, 5000, 1000000, 0, 500000, 500)
+    assert rows_of(view) == {
+        lim.S_MAKER: (140000, 150000),
+        lim.S_GRADE: (90000, 100000),
+        lim.S_BMS: (130000, 110000),
+        lim.S_VOLTAGE: (14000, 7500),
+        lim.S_TEMPERATURE: (28000, 150000),
+        lim.S_SOC: (28000, 7500),
+        lim.S_SOH: (56000, 60000),
+        lim.S_IMBALANCE: (28000, 30000),
+        lim.S_CONTRACT: (80000, 70000),
+        lim.S_ENGINEER: (140000, 150000),
+        lim.S_ORDER: (140000, 150000),
+    }
+    papers = (((lim.S_ENGINEER, 5, None, None),), ((lim.S_ENGINEER, 6, None, None), (lim.S_ORDER, 7, None, None)))
+    said = rows_of(view, papers=papers)
+    assert (
+        said[lim.S_ENGINEER] == (5, 6) and said[lim.S_ORDER] == (140000, 7) and said[lim.S_CONTRACT] == (80000, 70000)
+    )
+
+
+def test_what_is_not_known_is_missing_or_caps_and_the_maker_caps_it_again():
+    nothing = lim.View(*((None,) * 8))
+    small = {"charge_ma": 40000, "discharge_ma": 50000}
+    for maker, caps in ((None, (56000, 56000)), (small, (40000, 50000))):
+        said = rows_of(nothing, **({"maker": maker} if maker else {}))
+        assert said[lim.S_VOLTAGE] == said[lim.S_TEMPERATURE] == (None, None)
+        assert said[lim.S_SOC] == said[lim.S_SOH] == said[lim.S_IMBALANCE] == caps
+    middle = lim.View(3300, 3300, 25000, 25000, 500000, 500000, 1000000, 0)
+    assert rows_of(middle)[lim.S_SOC] == (140000, 150000)
+    assert rows_of(middle, known=False)[lim.S_SOC] == (56000, 56000)
+    assert rows_of(lim.View(3300, 3300, 25000, None, 0, 0, 0, 0))[lim.S_TEMPERATURE] == (None, None)
+    assert rows_of(lim.View(3300, 3300, None, 25000, 0, 0, 0, 0))[lim.S_TEMPERATURE] == (None, None)
+    assert rows_of(lim.View(None, 3300, 0, 0, 0, 0, 0, 0))[lim.S_VOLTAGE] == (None, 150000)
+    assert rows_of(lim.View(3300, None, 0, 0, 0, 0, 0, 0))[lim.S_VOLTAGE] == (140000, None)
+
+
+def test_the_bounds_of_temperature_are_exactly_zero():
+    for hot, cold, grade, expected in (
+        (40000, 25000, {"temp_max_mc": 40000}, (0, 0)),
+        (39999, 25000, {"temp_max_mc": 40000}, (140000, 150000)),
+        (25000, 16000, {"temp_min_charge_mc": 16000}, (0, 150000)),
+        (25000, 16001, {"temp_min_charge_mc": 16000}, (140000, 150000)),
+        (25000, 16000, {"temp_min_mc": 16000}, (140000, 0)),
+        (55000, 25000, {}, (0, 0)),
+        (25000, 0, {}, (0, 114999)),
+        (25000, -20000, {}, (0, 0)),
+    ):
+        view = lim.View(3300, 3300, hot, cold, 500000, 500000, 1000000, 0)
+        assert rows_of(view, grade=grade)[lim.S_TEMPERATURE] == expected, (hot, cold)
+
+
+def test_caps_and_ramp_of_one_direction_leave_the_other():
+    for caps, ramp, expected in (
+        ((None, (lim.S_MODE, 0)), FREE, (80000, lim.S_CONTRACT, 0, lim.S_MODE)),
+        (((lim.S_LATE, 0), None), FREE, (0, lim.S_LATE, 80000, lim.S_CONTRACT)),
+        ((None, None), (1, 2), (1, lim.S_RAMP, 2, lim.S_RAMP)),
+        ((None, None), (3, 80000), (3, lim.S_RAMP, 80000, lim.S_CONTRACT)),
+        (((lim.S_INPUT, 0), None), (0, 0), (0, lim.S_INPUT, 0, lim.S_RAMP)),
+    ):
+        assert combine(caps=caps, ramp=ramp)[:4] == expected
+
+
+def test_readings_stand_on_their_dangerous_side():
+    est, mah = Est(512345, 1000, 0, 2), Est(238000, 5000, 0, 2)
+    cells, temps = (3310,) + (3300,) * 14 + (3290,), (20000, 25000, 22000, 21000)
+    for facts, lsb_mv, lsb_mc in (
+        ({"cell_lsb_mv": 1}, 1, 1000),
+        ({"cell_lsb_mv": 5, "temp_lsb_mc": 100}, 5, 100),
+        ({"cell_lsb_mv": None, "temp_lsb_mc": None}, 1, 1000),
+    ):
+        view = lim.readings(h.pack(facts=facts), believed(cell_mv=cells, temp_mc=temps), est, mah)
+        assert view == lim.View(
+            3310 + lsb_mv, 3290 - lsb_mv, 25000 + lsb_mc, 20000 - lsb_mc, 512345, 512345, 850000, 20 + 2 * lsb_mv
+        )
+
+
+def test_readings_that_are_missing_one_by_one():
+    pack = h.pack()
+    for place, gone in ((2, {"high_mv", "spread_mv"}), (3, {"low_mv", "spread_mv"}), (4, {"hot_mc"}), (5, {"cold_mc"})):
+        values = list(believed())
+        values[place] = None
+        less = Believed(*values)
+        view = lim.readings(pack, less, Est(1, 1, 0, 2), Est(1, 1, 0, 2))
+        names = ("high_mv", "low_mv", "hot_mc", "cold_mc", "full_ppm", "empty_ppm", "soh_ppm", "spread_mv")
+        assert {key for key in names if getattr(view, key) is None} == gone, place
+    view = lim.readings(pack, believed(), Est(None, None, 0, 2), Est(None, None, 0, 2))
+    assert (view.full_ppm, view.empty_ppm, view.soh_ppm) == (None, None, None)
+
+
+def test_each_reading_is_held_by_its_own_play():
+    """Back by less than its play it stays where it was; back by more it counts that much less."""
+    first = lim.View(3400, 3300, 30000, 20000, 600000, 500000, 900000, 100)
+    dangerous = (1, -1, 1, -1, 1, -1, -1, 1)
+    for lsb_mv, mv in ((1, 20), (10, 20), (11, 22), (None, 20)):
+        pack = h.pack(facts={"cell_lsb_mv": lsb_mv})
+        plays = (mv, mv, 2000, 2000, 20000, 20000, 20000, mv)
+        for place in range(8):
+            for back in (-1, 1, plays[place], plays[place] + 1):
+                held = lim.Held(pack)
+                assert held.step(first) == first
+                values = list(first)
+                values[place] -= dangerous[place] * back
+                seen = held.step(lim.View(*values))
+                values[place] += dangerous[place] * max(0, min(back, plays[place]))
+                assert list(seen) == values, (lsb_mv, place, back)

@@ -396,6 +396,29 @@ def test_an_acknowledgement_lifts_a_lock_once_it_is_durable():
     assert desk.permit() == FULL and not pack.faults.active[f.F_SMOKE]
 
 
+def test_some_locks_need_a_signed_grade_of_a_later_day_first():
+    from edge.core import faults as f
+
+    for fault in f.REGRADED:
+        desk = Desk()
+        desk.run(3)
+        pack = desk.bench.site.packs[0]
+        pack.faults.active[fault] = True
+        pack.faults.lock_day = UTC_S // 86400 - 2
+        desk.run(2)
+        desk.kept = desk.bench.site.state()
+        desk = desk.reboot()
+        pack = desk.bench.site.packs[0]
+        verdicts = [desk.ask(order(1, t.ACKNOWLEDGE, {}, key="eng", REASON="charged slowly by hand"))]
+        for number, (signer, date) in enumerate((("s", "2027-01-13"), (None, "2027-01-14"), ("s", "2027-01-14"))):
+            desk.bench.settings["packs"][0]["grade"].update({"signer": signer, "date": date})
+            assert desk.permit(3) == (0, 0) and pack.mode == f.LOCKED
+            verdicts.append(desk.ask(order(number + 2, t.ACKNOWLEDGE, {}, key="eng", REASON="graded again")))
+        assert verdicts == [[o.V_REGRADE]] * 3 + [[o.V_WAITS]]
+        desk.run(2)
+        assert not pack.faults.active[fault] and pack.faults.lock_day is None and pack.mode != f.LOCKED
+
+
 def test_too_many_that_wait_and_too_many_refusals():
     desk = Desk(keeps=False)
     verdicts = [desk.ask(order(i + 1, t.STOP, {1: 0}))[0] for i in range(9)]

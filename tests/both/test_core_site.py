@@ -348,3 +348,25 @@ def test_cells_frozen_reach_the_permit():
     bench.reads[0] = frozen
     assert bench.until_zero(130) is not None
     assert bench.site.packs[0].believed.quality[G_CELLS] != OK
+
+
+def test_a_sensor_that_stays_lost_is_zero_at_once_and_then_open():
+    from edge.core import faults as f
+
+    bench = h.Bench()
+    bench.run(60)
+    bench.reads[0] = lambda now_ms, count: h.sample(now_ms, count, temp_mc=(25000, None, 25000, 25000))
+    assert bench.step().charge_ma == 0
+    pack = bench.site.packs[0]
+    bench.run(10)
+    assert pack.mode == f.STOPPED and not pack.faults.active[f.F_SENSOR_LOST]
+    bench.step()
+    assert pack.mode == f.OPEN and pack.faults.names() == [f.F_INPUT_INVALID, f.F_SENSOR_LOST]
+    bench.reads[0] = bench.healthy
+    bench.run(299)
+    assert pack.mode == f.OPEN
+    bench.run(5)
+    assert pack.mode == f.RUNNING and len(pack.faults.restarts) == 1
+    bench.reads[0] = lambda now_ms, count: None  # silence is not a lost sensor: it has its own budget
+    bench.run(30)
+    assert pack.faults.names() == [f.F_BMS_SILENT, f.F_INPUT_INVALID]

@@ -278,3 +278,106 @@ def test_a_count_that_starts_again_never_takes_fresh_reads_back():
         assert fresh >= last
         last = fresh
     assert last == 6
+
+
+def test_a_temperature_that_jumps_counts_on_the_dangerous_side():
+    v = validator()
+    seen = []
+    for k, mc in enumerate((25000, 30000, 24999, 24999, 24999, 31000, 31000, 31000)):
+        b = v.step(k * 1000, h.sample(k * 1000, k, temp_mc=(mc,) * 4), None)
+        seen.append((b.temp_min_mc, b.temp_max_mc))
+    assert seen == [
+        (25000, 25000),
+        (30000, 30000),
+        (24999, 30000),
+        (24999, 30000),
+        (24999, 24999),
+        (24999, 31000),
+        (24999, 31000),
+        (31000, 31000),
+    ]
+    v = validator()
+    v.step(0, h.sample(0, 1, temp_mc=(25000,) * 4), None)
+    b = v.step(2000, h.sample(2000, 2, temp_mc=(35000,) * 4), None)  # 5 K/s, over two seconds
+    assert (b.temp_min_mc, b.temp_max_mc) == (35000, 35000)
+
+
+def test_a_soc_that_steps_without_charge_is_not_believed():
+    for step_ppm, current_ma, code in (
+        (30000, 0, r.OK),
+        (30001, 0, r.IMPLAUSIBLE),
+        (-30001, 0, r.IMPLAUSIBLE),
+        (30001, 5000, r.OK),
+    ):
+        v = validator()
+        v.step(0, h.sample(0, 1, current_ma=current_ma), None)
+        b = v.step(1000, h.sample(1000, 2, current_ma=current_ma, bms_soc_ppm=500000 + step_ppm), None)
+        assert b.quality[r.G_STATE] == code and b.worst == r.OK, step_ppm
+        again = h.sample(2000, 3, current_ma=current_ma + 1, bms_soc_ppm=500000 + step_ppm)
+        assert v.step(2000, again, None).quality[r.G_STATE] == r.OK
+
+
+def test_a_voltage_that_goes_against_the_current():
+    for sign, apart_ms, expected in ((1, 0, r.OK), (-1, 0, r.IMPLAUSIBLE), (-1, 1, r.OK)):
+        v = validator()
+        for k in range(8):
+            ma, mv = (28001, 33) if k % 2 else (0, 0)
+            one = h.sample(k * 1000, k, current_ma=ma, pack_mv=52800 + sign * mv)
+            if apart_ms:
+                one = h.regroup(one, r.G_PACK, r.Group(r.OK, k * 1000 - apart_ms, k))
+            b = v.step(k * 1000, one, None)
+            assert b.quality[r.G_CURRENT] == (expected if k >= 3 else r.OK), (sign, k)
+        # a step that is right ends it
+        v.step(8000, h.sample(8000, 9, current_ma=0, pack_mv=52800), None)
+        assert v.step(9000, h.sample(9000, 10, current_ma=28001, pack_mv=52900), None).worst == r.OK
+    v = validator()
+    for k in range(8):
+        one = h.sample(k * 1000, k, current_ma=28000 * (k % 2), pack_mv=52800 - 500 * (k % 2))
+        assert v.step(k * 1000, one, None).worst == r.OK  # too small a step
+
+
+def test_extremes_that_leave_the_mean_outside():
+    for low, high, code in ((3299, 3299, r.OK), (3298, 3298, r.IMPLAUSIBLE), (3302, 3400, r.IMPLAUSIBLE)):
+        v = validator()
+        for k in range(5):
+            b = v.step(k * 1000, h.sample(k * 1000, k, cell_min_mv=low, cell_max_mv=high), None)
+            assert b.quality[r.G_EXTREMES] == (code if k >= 2 else r.OK)
+
+
+def test_a_lost_sensor_is_told_apart_from_what_its_neighbours_say():
+    one = Validator(h.pack(), 1000)
+    for sample, lost in (
+        (None, True),
+        (h.sample(1000, 1), False),
+        (h.sample(2000, 2, current_ma=None), True),
+        (h.sample(3000, 3, temp_mc=(None, 25000, 25000, 25000)), True),
+        (h.regroup(h.sample(4000, 4), r.G_LIMITS, r.Group(r.SENTINEL, 4000, 4)), True),
+        (h.regroup(h.sample(5000, 5), r.G_STATE, r.Group(r.SENTINEL, 5000, 5)), False),
+        (h.sample(6000, 6, bms_soc_ppm=None), False),
+    ):
+        one.step(sample.at_ms if sample else 0, sample, None)
+        assert one.lost == lost, sample
+    one.step(9001, h.sample(6000, 6), None)
+    assert one.lost
+    for k in range(7, 12):  # it only disagrees with the PCS
+        believed = one.step(1000 * k, h.sample(1000 * k, k, mv=3300 + k), 50000)
+    assert believed.worst == r.IMPLAUSIBLE and not one.lost and one.watched
+    one = Validator(h.pack(facts={"periods_ms": [1000] * 6 + [None, 1000]}), 1000)
+    one.step(1000, h.sample(1000, 1), None)
+    assert not one.lost and not one.watched  # a profile that never tells it
+
+
+def test_the_sign_of_the_current_against_the_soc():
+    for sign, bad in ((1, False), (-1, True)):
+        one = Validator(h.pack(), 1000)
+        marks = []
+        for k in range(900):  # 280 A for 15 minutes: 25 % of C
+            soc_ppm = 300000 + sign * k * 1000000 // 3600
+            sample = h.sample(1000 * k, k + 1, mv=3300 + k % 3, current_ma=280000, bms_soc_ppm=soc_ppm)
+            marks.append(one.step(1000 * k, sample, None).quality[r.G_CURRENT])
+        assert (r.IMPLAUSIBLE in marks) == bad
+        assert not bad or 360 <= marks.index(r.IMPLAUSIBLE) <= 365
+    one = Validator(h.pack(), 1000)
+    for k in range(900):  # a counter that is set right by a jump now and then proves nothing
+        sample = h.sample(1000 * k, k + 1, mv=3300 + k % 3, current_ma=-280000, bms_soc_ppm=500000 + k // 150 * 40000)
+        assert one.step(1000 * k, sample, None).quality[r.G_CURRENT] == r.OK

@@ -67,8 +67,9 @@ def test_a_float_is_held_against_the_permit():
 
 
 def test_words_the_other_way_round():
-    pdus = ("10e00e0002040000" + "43fa", "10e00e0002048000" + "43fa", "10e00e00020443fa" + "0000")
-    assert judge([tcp(pdu) for pdu in pdus]) == ["sent", "value", "value"]
+    # 500 W; 501 W; a fraction; 512 W
+    words = ("000043fa", "800043fa", "43fa0000", "00004400")
+    assert judge([tcp("10e00e000204" + each) for each in words]) == ["sent", "value", "value", "value"]
 
 
 def test_constants_and_time_out():
@@ -137,6 +138,9 @@ def test_whole_floats():
         (0x40400000, 3),
         (0x4AFFFFFE, 8388607),
         (0x4B000000, None),
+        (0x4B000001, None),
+        (0x3F7FFFFF, None),
+        (0x00800000, None),
         (0x3F000000, None),
         (0x3FC00000, None),
         (0x80000000, None),

@@ -178,7 +178,9 @@ def test_after_the_expiry_zero_then_silence():
         assert limits(before[0x351][-1][1])[1:3] == (56000, 42000)
         after = bench.run(ZERO_MS + 5000)
         at_ms = [at for at, data in after[0x351] if limits(data)[1:3] == (0, 0)][0]
-        assert at_ms <= 2000 + GAP_MS and set([limits(data)[1:3] for at, data in after[0x351] if at >= at_ms]) == {(0, 0)}
+        assert at_ms <= 2000 + GAP_MS and set([limits(data)[1:3] for at, data in after[0x351] if at >= at_ms]) == {
+            (0, 0)
+        }
         late = [at for rows in after.values() for at, _ in rows]
         assert max(late) <= 2000 + ZERO_MS and 9 <= len(after[0x351]) <= 12
         assert [at for at, _ in after.get(0x355, []) if at > 2000] == []

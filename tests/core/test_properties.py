@@ -13,6 +13,9 @@ from edge.core.guard import guard, stale_limits
 from edge.core.records import Command, Est
 from edge.core.validate import Validator
 from tests.both import core_help as h
+from tests.both.test_can_gate import RULES as CAN_RULES
+from tests.both.test_can_gate import fill
+from tests.both.test_can_gate import frame as can_frame
 from tests.both.test_core_gate import RULES, command, open_gate, read, rtu, tcp, write
 
 FREE = h.FREE
@@ -243,9 +246,9 @@ def test_every_step_of_a_wild_hour_is_below_every_source():
 
 
 def frames_of_every_function(address):
-    """PDUs of every function code 0..127: as a read, as a single write, as a multiple write, as a mask write."""
+    """PDUs of every function code 0..255: as a read, as a single write, as a multiple write, as a mask write."""
     high, low = address >> 8, address & 255
-    for function in range(128):
+    for function in range(256):
         yield function, bytes((function, high, low, 0, 1))
         yield function, bytes((function, high, low, 0, 3, 6, 0, 0, 0, 0, 0, 1))
         yield function, bytes((function, high, low, 255, 0, 0, 1))
@@ -273,6 +276,21 @@ def test_brute_force_every_function_and_address():
                     sent = gate.send(now_ms, frame(pdu, unit), wire)
                     expected = unit == 1 and allowed(function, address, pdu)
                     assert (sent == g.SENT) == expected == (wire.data != b""), (kind, unit, pdu)
+
+
+def test_a_sample_of_29_bit_identifiers():
+    """30 000 of them and every neighbour of those that may ask; the 2048 of 11 bits: tests/both/test_can_gate.py."""
+    pick = random.Random(29)
+    keys = {1 << bit ^ key & 0x1FFFFFFF for key, _ in CAN_RULES[0] for bit in range(29)}
+    keys |= {key & 0x1FFFFFFF for key, _ in CAN_RULES[0]} | {pick.randrange(1 << 29) for _ in range(30000)}
+    gate, wire = g.TxGate("can", g.CONTROL, CAN_RULES), []
+    questions = [fill(start) for _, start in CAN_RULES[0]]
+    datas = questions + [row[1] for row in CAN_RULES[1]] + [fill(b"\x04\x2f\xf0\x32\x00"), b""]
+    for number, key in enumerate(sorted(keys)):
+        for data in datas:
+            gate.send(2000 * number, can_frame(key | 0x80000000, data), wire.append)
+    assert wire == [can_frame(0x98DADBF1, fill(b"\x03\x22\x90\x01"))]
+    assert gate.refused == len(keys) * len(datas) - 1
 
 
 @quick

@@ -79,7 +79,9 @@ class Schemata(ast.NodeTransformer):
 
     def visit_FunctionDef(self, node):
         """The body belongs to the function; defaults and decorators to the level around it."""
+        path, self._path = self._path, []
         node.args = self.visit(node.args)
+        self._path = path
         self._path.append(node.name)
         node.body = self._body(node.body)
         self._path.pop()
