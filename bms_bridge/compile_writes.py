@@ -3,7 +3,17 @@
 """What a profile of a PCS lets be written, as rows of WRITES (host only): docs/PROFILES.md."""
 
 from bms_bridge.compile_layout import parse_unit
-from edge.core.tx_gate import CHARGE_MA, CHARGE_MW, DISCHARGE_MA, DISCHARGE_MW, FLOAT, FLOAT_SWAPPED, WATCHDOG_MS
+from bms_bridge.readback import MODES
+from edge.core.tx_gate import (
+    CHARGE_MA,
+    CHARGE_MW,
+    DISCHARGE_MA,
+    DISCHARGE_MW,
+    FLOAT,
+    FLOAT_SWAPPED,
+    SETPOINT_MW,
+    WATCHDOG_MS,
+)
 
 LIMIT = {
     ("charge", "w"): CHARGE_MW,
@@ -17,6 +27,7 @@ FORMS = {"high word first": FLOAT, "low word first": FLOAT_SWAPPED}
 def compile_writes(layout, spot):
     """The rows of WRITES: ((address, count, ((offset, what, num, den, rated[, form]), ...)[, function, once]), ...).
 
+    rated: bit 0: of the PCS's rating; bit 1: one end of a window, which below zero orders the other direction.
     function 16 and once 0 are left out. once 1: set at the start and again when it is found changed, not kept alive.
     """
     rows = []
@@ -41,20 +52,37 @@ def compile_writes(layout, spot):
 
 
 def _field(offset, spot):
-    cells = spot.table(optional=("constant", "limit", "unit", "watchdog", "float"))
+    cells = spot.table(optional=("constant", "limit", "unit", "watchdog", "float", "setpoint", "window", "modes"))
     form = (FORMS[cells["float"].word(list(FORMS))],) if "float" in cells else ()
     if "constant" in cells:
         return (offset, 0, cells["constant"].integer(0, 0xFFFF), 1, 0, *form)
     if "watchdog" in cells:
         step = parse_unit(cells["watchdog"], "ms")
         return (offset, WATCHDOG_MS, step.numerator, step.denominator, 0)
-    if "limit" not in cells or "unit" not in cells:
-        raise spot.wrong("the register has no meaning", "constant: N, limit: charge with unit:, or watchdog: 1 s")
-    side = cells["limit"].word(("charge", "discharge"))
+    if "modes" in cells:
+        modes = cells["modes"].table(("idle", "charge", "discharge"))
+        return (offset, MODES, *[modes[name].integer(0, 0xFFFF) for name in ("idle", "charge", "discharge")])
+    if ("limit" not in cells) == ("setpoint" not in cells) or "unit" not in cells:
+        mend = "constant: N, watchdog: 1 s, or with unit: either limit: charge or setpoint: charge (what + means)"
+        raise spot.wrong("the register has no meaning", mend)
+    side = cells["limit" if "limit" in cells else "setpoint"].word(("charge", "discharge"))
     words = cells["unit"].text().split()
-    if words[-1] == "%":
-        step = parse_unit(cells["unit"], "ppm") / 1000  # ppm of watts are microwatts
-        return (offset, LIMIT[side, "w"], step.numerator, step.denominator, 1, *form)
     suffix = "ma" if words[-1] in ("A", "mA") else "w"
-    step = parse_unit(cells["unit"], suffix) * (1000 if suffix == "w" else 1)
-    return (offset, LIMIT[side, suffix], step.numerator, step.denominator, 0, *form)
+    window = 2 if "window" in cells and cells["window"].plain() is True else 0
+    if suffix == "ma" and (window or "setpoint" in cells):
+        raise cells["unit"].wrong("a power is ordered in watts or percent", "unit: 1 W")
+    rated = int(words[-1] == "%")
+    if rated:
+        step = parse_unit(cells["unit"], "ppm") / 1000  # ppm of watts are microwatts
+    else:
+        step = parse_unit(cells["unit"], suffix) * (1000 if suffix == "w" else 1)
+    if "setpoint" in cells:
+        return (
+            offset,
+            SETPOINT_MW,
+            step.numerator if side == "charge" else -step.numerator,
+            step.denominator,
+            rated,
+            *form,
+        )
+    return (offset, LIMIT[side, suffix], step.numerator, step.denominator, rated | window, *form)

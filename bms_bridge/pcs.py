@@ -8,15 +8,28 @@ cannot (the line is down, the controller is dead), the PCS's own watchdog brings
 
 Nothing above zero is written before the PCS's own registers say that the watchdog is the site's and that every
 fixed register holds what it must, nor while what it says of its limits is looser than what it acknowledged.
+
+A power that somebody asks for (edge.core.requests) goes to the PCS when its profile knows how: as both ends of the
+window of its limits, as a mode with limits, or as a register of its own. It is clipped to the limits of every moment;
+when the request is over, the PCS's own logic runs inside the limits again.
 """
 
 from bms_bridge.modbus import REFUSED
 from bms_bridge.poll import Request
-from bms_bridge.readback import Readback, get_raw, put_raw
+from bms_bridge.readback import MODES, Readback, get_raw, is_end, put_raw
 from bms_bridge.reader import Reader
 from edge.core.records import G_READBACK, SENTINEL
 from edge.core.records import OK as GOOD
-from edge.core.tx_gate import CHARGE_MA, CHARGE_MW, CONTROL, DISCHARGE_MA, DISCHARGE_MW, WATCHDOG_MS
+from edge.core.tx_gate import (
+    CHARGE_MA,
+    CHARGE_MW,
+    CONSTANT,
+    CONTROL,
+    DISCHARGE_MA,
+    DISCHARGE_MW,
+    SETPOINT_MW,
+    WATCHDOG_MS,
+)
 
 # What apply answers.
 OK = 0
@@ -78,6 +91,11 @@ class Pcs:
         self._raised_ms = None
         self._differs = [0] * len(table.WRITES)  # reads in a row that did not show what was acknowledged
         self._looser = [False] * len(table.WRITES)
+        fields = sum([row[2] for row in table.WRITES], ())
+        self._has_window = True in [is_end(field) for field in fields]
+        self._has_modes = MODES in [field[1] for field in fields]
+        self._asked = None  # (mW, until ms) of the request in force
+        self._owes_zero = False  # an order was written to a register of its own, and no zero was acknowledged since
         self.unapplied = 0  # acknowledged writes that were found not applied
 
     # ---- Device ------------------------------------------------------------------------------
@@ -123,7 +141,11 @@ class Pcs:
         self._until_ms = None
 
     def told(self, site, outcome):
-        """After each step: a current beyond the permit is answered by saying every limit once more."""
+        """After each step: what power is asked for; a current beyond the permit is answered by saying every limit once
+        more."""
+        self._asked = None
+        if site.requests is not None and site.requests.now is not None:
+            self._asked = (1000 * site.requests.now[1], site.requests.now[4])
         if site.obey.again:
             for index, row in enumerate(self.table.WRITES):
                 if len(row) < 5 or not row[4]:  # what is written once stays written
@@ -143,7 +165,10 @@ class Pcs:
         if index is not None:
             row = self.table.WRITES[index]
             function = row[3] if len(row) > 3 else 16
-            return Request(self.unit, function, row[0], row[1], self._write_data(now_ms, index), -1 - index)
+            data = self._write_data(now_ms, index)
+            if row[2][0][1] == SETPOINT_MW:
+                self._owes_zero = True
+            return Request(self.unit, function, row[0], row[1], data, -1 - index)
         return self.reader.next_request(now_ms)
 
     def reply(self, now_ms, request, data):
@@ -153,6 +178,8 @@ class Pcs:
             if self._rises(index, request.data):
                 self._raised_ms = now_ms
             self._held[index] = request.data
+            if self.table.WRITES[index][2][0][1] == SETPOINT_MW:
+                self._owes_zero = any(request.data)
             self._sent_ms[index] = now_ms
             self._differs[index] = 0
             self._retry_ms[index] = None
@@ -181,10 +208,16 @@ class Pcs:
                 if what == WATCHDOG_MS:
                     steps = self.watchdog_ms * den // num
                     rules.append((offset, what, steps, steps))
-                else:
-                    rules.append((offset, what, num * self.power_w if rated else num, den) + field[5:])
-            function = row[3] if len(row) > 3 else 16
-            writes.append((self.unit, function, row[0], row[1], tuple(rules)))
+                    continue
+                if is_end(field):
+                    what, num = SETPOINT_MW, num if what == CHARGE_MW else -num
+                elif what == MODES:
+                    what, rated = CONSTANT, 0
+                rules.append((offset, what, num * self.power_w if rated & 1 else num, den) + field[5:])
+            start = (self.unit, row[3] if len(row) > 3 else 16, row[0], row[1])
+            writes.append(start + (tuple(rules),))
+            if row[2][0][1] == MODES:
+                writes += [start + (((0, CONSTANT, mode, 1),),) for mode in row[2][0][3:5]]
         return self.reader.rules(), tuple(writes)
 
     # ---- writes ---------------------------------------------------------------------------------
@@ -205,9 +238,11 @@ class Pcs:
             if self._retry_ms[index] is not None and now_ms < self._retry_ms[index]:
                 continue
             held = self._held[index]
+            row = self.table.WRITES[index]
+            if row[2][0][1] == SETPOINT_MW and self._setpoint(now_ms) is None and not self._owes_zero:
+                continue  # nobody asks, and it holds nothing of ours
             if held is None:
                 return index
-            row = self.table.WRITES[index]
             if (len(row) < 5 or not row[4]) and now_ms - self._sent_ms[index] >= self.watchdog_ms // 3:
                 return index
             if self._write_data(now_ms, index) != held:
@@ -263,37 +298,66 @@ class Pcs:
             held = None
         live = self._until_ms is not None and now_ms <= self._until_ms and self._rating_agrees()
         live = live and self._watchdog_agrees() and True not in self._looser
-        made_of = (live, held, self._want_mw, self._want_ma)
+        setpoint = self._setpoint(now_ms) if live else None
+        made_of = (live, held, self._want_mw, self._want_ma, setpoint)
         if self._made[index] is None or self._made[index][0] != made_of:
-            self._made[index] = (made_of, self._encode(index, live, held))
+            self._made[index] = (made_of, self._encode(index, live, held, setpoint))
         return self._made[index][1]
 
-    def _encode(self, index, live, held):
-        """Register bytes of write index: the wanted limits when live, none above those in held (bytes or None)."""
+    def _setpoint(self, now_ms):
+        """The power that is asked for now, inside the wanted limits, in mW (+ charges); None: nobody asks."""
+        if self._asked is None or now_ms >= self._asked[1]:
+            return None
+        return max(-self._want_mw[1], min(self._asked[0], self._want_mw[0]))
+
+    def _encode(self, index, live, held, setpoint):
+        """Register bytes of write index: the wanted limits when live, none above those in held (bytes or None); all
+        for the power setpoint (mW or None)."""
         data = bytearray(2 * self.table.WRITES[index][1])
+        want_mw = self._want_mw if live else (0, 0)
+        if setpoint is not None and (self._has_window or self._has_modes):
+            want_mw = (setpoint, -setpoint)
+            held = None  # what is ordered is told whole: its ends belong together
+            if not self._has_window:
+                want_mw = (_magnitude(setpoint), _magnitude(-setpoint))
         for field in self.table.WRITES[index][2]:
-            offset, what, num, den, rated = field[:5]
+            _, what, num, den, rated = field[:5]
             if what == WATCHDOG_MS:
                 raw = self.watchdog_ms * den // num
+            elif what == MODES:
+                raw = field[2 if not setpoint else 3 if setpoint > 0 else 4]
+            elif what == SETPOINT_MW:
+                raw = self._raw(setpoint or 0, field)
             elif what in _LIMITS:
-                want = self._want_mw if what in _POWER else self._want_ma
-                value = want[0 if what in _CHARGE else 1] if live else 0
-                raw = min(value * den // (num * self.power_w if rated else num), 0x7FFFFF if len(field) > 5 else 0x7FFF)
-                if rated:
-                    raw = min(raw, 1000 * den // num)  # 100 % of the rating, in mW
+                want = want_mw if what in _POWER else self._want_ma if live else (0, 0)
+                raw = self._raw(want[0 if what in _CHARGE else 1], field)
                 if held is not None:
-                    raw = min(raw, get_raw(held, field))
+                    raw = min(raw, _magnitude(get_raw(held, field)))
             else:
                 raw = num
             put_raw(data, field, raw)
         return bytes(data)
+
+    def _raw(self, value, field):
+        """value (mW or mA, signed) as the raw value of field, rounded toward zero, at most the rating."""
+        _, _, num, den, rated = field[:5]
+        step = abs(num) * (self.power_w if rated & 1 else 1)
+        raw = min(abs(value) * den // step, 0x7FFFFF if len(field) > 5 else 0x7FFF)
+        if rated & 1:
+            raw = min(raw, 1000 * den // abs(num))  # 100 % of the rating, in mW
+        return raw if (value < 0) == (num < 0) else -raw
 
 
 def _looser(fields, data, held):
     """True when data (bytes of a write) allows more than held in any limit, or has another fixed register."""
     for field in fields:
         found, said = get_raw(data, field), get_raw(held, field)
-        if found is None or (found > said if field[1] in _LIMITS else found != said):
+        if found is None:
+            return True
+        if is_end(field) or field[1] == SETPOINT_MW:  # none, or a part of what was ordered
+            if not min(said, 0) <= found <= max(said, 0):
+                return True
+        elif found > said if field[1] in _LIMITS else found != said:
             return True
     return False
 

@@ -5,7 +5,10 @@
 from struct import pack_into, unpack_from
 
 from bms_bridge.decode import Assembler
-from edge.core.tx_gate import FLOAT, whole_float
+from edge.core.tx_gate import FLOAT, SETPOINT_MW, signed_float
+
+# Meaning of a register that says how the PCS works: num on its own, den to charge, rated to discharge with its limits.
+MODES = 10
 
 
 class Readback(Assembler):
@@ -25,24 +28,31 @@ class Readback(Assembler):
 
 def get_raw(data, field):
     """Raw value of field (row of a write: offset, ..., form) in data (bytes); None for a float32 that is no whole
-    number from 0 on."""
+    number. Only a float32 and what may be an order (is_end, SETPOINT_MW) has a sign."""
     if len(field) < 6:
-        return unpack_from(">H", data, 2 * field[0])[0]
+        return unpack_from(">h" if is_end(field) or field[1] == SETPOINT_MW else ">H", data, 2 * field[0])[0]
     high, low = unpack_from(">HH", data, 2 * field[0])
-    return whole_float(high << 16 | low if field[5] == FLOAT else low << 16 | high)
+    return signed_float(high << 16 | low if field[5] == FLOAT else low << 16 | high)
+
+
+def is_end(field):
+    """True for a limit that is one end of a window: below zero it orders the other direction (SunSpec 124)."""
+    return field[4] > 1 and field[1] != MODES
 
 
 def put_raw(data, field, raw):
-    """Enter raw (integer, a float32 below 2^23) into data (bytearray) where field says."""
+    """Enter raw (integer, a float32 of a size below 2^23) into data (bytearray) where field says."""
     if len(field) < 6:
         pack_into(">H", data, 2 * field[0], raw & 0xFFFF)
         return
     bits = 0
+    sign = raw < 0
     if raw:
+        raw = abs(raw)
         shift = 0
         while raw << shift < 0x800000:
             shift += 1
-        bits = (150 - shift) << 23 | raw << shift & 0x7FFFFF
+        bits = sign << 31 | (150 - shift) << 23 | raw << shift & 0x7FFFFF
     high, low = bits >> 16, bits & 0xFFFF
     if field[5] != FLOAT:
         high, low = low, high

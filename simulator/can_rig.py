@@ -6,7 +6,6 @@ from bms_bridge.can_line import gate_frame, split_frame
 from bms_bridge.tables import load
 from edge.core.tx_gate import SENT
 from edge.shell.pipe import MOST_REQUESTS, Rig
-from edge.shell.presented import presented
 from simulator.world import ANSWERS
 
 
@@ -15,11 +14,6 @@ class CanRig(Rig):
     gate frame that left, in order, when it is a list."""
 
     captured: list | None = None
-
-    def _seen(self, site, outcome):
-        super()._seen(site, outcome)
-        known = presented(site)
-        self.devices[self.pcs_index].say(known, outcome.commands[0].valid_until_ms)
 
     def _serve(self, index):
         if index != self.pcs_index:

@@ -108,10 +108,10 @@ class SimPcs:
 
     def limits_w(self):
         """(charge_w, discharge_w) that the registers allow now; a side whose control bit is off is not
-        limited below rated power."""
+        limited below rated power. One below zero orders at least that much of the other direction."""
         control = self.registers[STORCTL]
-        charge = self.registers[IN_RATE] * self.power_w / FULL_RATE if control & 1 else self.power_w
-        discharge = self.registers[OUT_RATE] * self.power_w / FULL_RATE if control & 2 else self.power_w
+        charge = signed(self.registers[IN_RATE]) * self.power_w / FULL_RATE if control & 1 else self.power_w
+        discharge = signed(self.registers[OUT_RATE]) * self.power_w / FULL_RATE if control & 2 else self.power_w
         return charge, discharge
 
     def step(self, now_ms, dt_s, dc_v, request_w):
@@ -145,6 +145,11 @@ class SimPcs:
             self.registers[REVERT] * 1000,
             (group, group),
         )
+
+
+def signed(word):
+    """A register's word as int16."""
+    return word - 0x10000 if word & 0x8000 else word
 
 
 class SimMeter:

@@ -4,6 +4,7 @@
 
 CAVEATS = (
     "The vendor's document itself was not at hand, only its table in public drivers: commissioning proves the time-out before control.",
+    "An asked power is the limit of its direction, with mode 3 or 4; the other direction is shut.",
     "Values of two registers come low word first. The sign of 0xE174 is taken as + into the battery, as public drivers have it.",
     "Whether the time of 0xE00B starts anew with each write of mode or limits is not stated: both are written.",
     "Only one client may hold a Modbus TCP connection to the inverter.",
@@ -28,7 +29,7 @@ ARRAYS = ((), (), ())
 PACKS = (">14H", ">6H", ">2H")
 
 TEMPLATES = (
-    (4, 1, 0, 0, 0, 0, 0, 65535, 0, 7, 65535, 65535, 65535, 65535),
+    (4, 1, 0, 0, 0, 0, 0, 65535, 0, 65535, 65535, 65535, 65535, 65535),
     (65535, 65535, 65535, 65535, 65535, 65535),
     (65535, 0),
 )

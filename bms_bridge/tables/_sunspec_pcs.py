@@ -7,6 +7,7 @@ CAVEATS = (
     "DCA has no sign: it takes the sign of DCW, which is positive from battery to grid (discharge).",
     "OutWRte and InWRte are percent of WChaMax, which must be the site's power_w (within 10 W).",
     "The scale factors of its measurements and of WChaMax are read with every poll; that of the limits must be -2 (0.01 %), else none is written.",
+    "An asked power is both ends of the window: OutWRte is its negative to charge, InWRte to discharge. An inverter that takes no negative rate only keeps the limit.",
     "What the inverter does when RvrtTms runs out (zero, or no limit) is not in the model: commissioning proves it.",
 )
 

@@ -33,6 +33,7 @@ WATCHDOG_MS = 5  # raw must lie in num..den
 CHARGE_ON = 6  # of a CAN frame: the bits num of the raw value may be set only while the permit is above zero
 DISCHARGE_ON = 7
 BETWEEN = 8  # of a CAN frame: raw must lie in num..den
+SETPOINT_MW = 9  # an ordered power with its sign: num above zero + charges, below zero + discharges
 
 # How a written value of two registers is told.
 FLOAT = 1  # float32, high word first
@@ -70,8 +71,9 @@ class TxGate:
     number is how many addresses one register takes (JK: 2, an address is a byte offset).
     writes: ((unit, 16 or 6, address, count, fields), ...) with fields ((offset, what, num, den), ...); every
     register of a write must be named by a field. A fifth number in a field: the value is a float32 of two
-    registers, FLOAT or FLOAT_SWAPPED. Kind "serial": reads are whole questions, byte for byte; writes:
-    ((whole frame, on), ...), byte for byte, in CONTROL; one with on set only while the permit is above zero.
+    registers, FLOAT or FLOAT_SWAPPED. A write that has several rules must obey one of them. Kind "serial": reads
+    are whole questions, byte for byte; writes: ((whole frame, on), ...), byte for byte, in CONTROL; one with on set
+    only while the permit is above zero.
 
     Kind "can": a frame is its identifier in four bytes (highest bit: 29 bits), its length in one, and its
     data. reads: ((identifier, start), ...): a diagnostic question (length, 21 or 22, what) or a flow control
@@ -246,10 +248,13 @@ class TxGate:
             if size != 2 * count or end - start != 6 + size:
                 return REFUSED_FRAME
             data = start + 6
-        for rule in self.writes:
+        verdict = REFUSED_ADDRESS
+        for rule in self.writes:  # one register may have several rules: what one of them lets out may go
             if (unit, function, address, count) == rule[:4]:
-                return self._judge_fields(now_ms, frame, data, count, rule[4])
-        return REFUSED_ADDRESS
+                verdict = self._judge_fields(now_ms, frame, data, count, rule[4])
+                if verdict == SENT:
+                    break
+        return verdict
 
     def _judge_fields(self, now_ms, frame, data, count, fields):
         named = 0
@@ -257,10 +262,11 @@ class TxGate:
             offset, what, num, den = field[:4]
             if len(field) > 4:
                 words = unpack_from(">HH", frame, data + 2 * offset)
-                raw = whole_float(words[0] << 16 | words[1] if field[4] == FLOAT else words[1] << 16 | words[0])
+                bits = words[0] << 16 | words[1] if field[4] == FLOAT else words[1] << 16 | words[0]
+                raw = signed_float(bits) if what == SETPOINT_MW else whole_float(bits)
                 named += 2
             else:
-                (raw,) = unpack_from(">H", frame, data + 2 * offset)
+                (raw,) = unpack_from(">h" if what == SETPOINT_MW else ">H", frame, data + 2 * offset)
                 if what not in (CONSTANT, WATCHDOG_MS) and raw >= 0x8000:
                     raw = None
                 named += 1
@@ -270,6 +276,9 @@ class TxGate:
                 good = raw == num
             elif what == WATCHDOG_MS:
                 good = num <= raw <= den
+            elif what == SETPOINT_MW:
+                most, least = self._allowed(now_ms, CHARGE_MW), -self._allowed(now_ms, DISCHARGE_MW)
+                good = least * den <= raw * num <= most * den
             else:
                 # ceiling: a limit is compared with the largest current that the register can mean
                 good = -(-raw * num // den) <= self._allowed(now_ms, what)
@@ -348,6 +357,12 @@ def whole_float(bits):
         return None
     mantissa = bits & 0x7FFFFF | 0x800000
     return None if mantissa & (1 << shift) - 1 else mantissa >> shift
+
+
+def signed_float(bits):
+    """whole_float of bits without its sign, below zero when that is set."""
+    value = whole_float(bits & 0x7FFFFFFF)
+    return -value if value and bits >> 31 else value
 
 
 def approved_sum(total, frame):

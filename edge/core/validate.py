@@ -68,29 +68,13 @@ STEP_READS = 3
 DRIFT_PPM = 50000
 DRIFTS = 2
 
-Believed = namedtuple(
-    "Believed",
-    (
-        "pack_mv",
-        "current_ma",
-        "cell_max_mv",
-        "cell_min_mv",
-        "temp_max_mc",
-        "temp_min_mc",
-        "cell_mv",
-        "bms_charge_ma",
-        "bms_discharge_ma",
-        "bms_charge_mv",
-        "alarms",
-        "bms_soc_ppm",
-        "bms_soh_ppm",
-        "quality",  # one code per group
-        "worst",  # worst code of the required groups
-        "age_ms",  # age of the oldest required group, None when one never came
-        "fresh",  # count of fresh reads of the current group since the start; never goes back
-        "cells_wrong",  # True: more or fewer cells answer than were commissioned
-    ),
+# quality: one code per group, worst: the worst of the required ones. age_ms: of the oldest required group, or None.
+# fresh: count of fresh reads of the current since the start. cells_wrong: another count of cells answers.
+_BELIEVED = (
+    "pack_mv current_ma cell_max_mv cell_min_mv temp_max_mc temp_min_mc cell_mv bms_charge_ma "
+    "bms_discharge_ma bms_charge_mv alarms bms_soc_ppm bms_soh_ppm quality worst age_ms fresh cells_wrong"
 )
+Believed = namedtuple("Believed", _BELIEVED.split())
 
 
 def _together(sample):

@@ -121,6 +121,7 @@ class Rig:
             if hasattr(device, "reader"):
                 device.reader.one_block_each()  # the wires carry whole blocks
         self.actuators = wiring.actuators
+        self.told = wiring.told
         self.gate = wiring.pcs.gate
         self.pcs_index = len(settings["packs"])
         self.tid = 0
@@ -131,6 +132,8 @@ class Rig:
     def _seen(self, site, outcome):
         self.site = site
         self.outcome = outcome
+        for told in self.told:
+            told(site, outcome)
 
     def set_time(self, now_ms, utc_s, quality):
         """Set the clock of this rig."""

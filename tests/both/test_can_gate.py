@@ -158,7 +158,7 @@ def test_bytes_on_the_wire_equal_the_approved_sum():
 
 def test_what_is_left_of_the_other_kinds():
     """Branches of the Modbus kinds that no other test reaches."""
-    rules = (((1, 3, 0, 10, 5),), ((1, 16, 0, 1, ((0, 9, 1, 1),)), (2, 16, 5, 1, ((0, g.CONSTANT, 7, 0),))))
+    rules = (((1, 3, 0, 10, 5),), ((1, 16, 0, 1, ((0, 99, 1, 1),)), (2, 16, 5, 1, ((0, g.CONSTANT, 7, 0),))))
     gate, wire = g.TxGate("tcp", g.CONTROL, rules), Wire()
     assert gate.permit(0, Command(-1, 9000, 9000, None, 50000, None, None, 3000, 1))
 

@@ -151,3 +151,117 @@ def test_whole_floats():
         (0x4AFFFFFF, None),
     ):
         assert g.whole_float(bits) == value
+
+
+# An ordered power: register 10 charges with plus (1 W), 11 with minus, both as one write (a window); 20 and 30 are
+# float32 with - charges; register 40 has one of three values. 10 A and 20 A at 50 V: 500 W and 1000 W.
+ORDERED = (
+    (),
+    (
+        (71, 16, 10, 2, ((0, g.SETPOINT_MW, 1000, 1), (1, g.SETPOINT_MW, -1000, 1))),
+        (71, 16, 12, 1, ((0, g.SETPOINT_MW, 1000, 3),)),
+        (71, 16, 20, 2, ((0, g.SETPOINT_MW, -1000, 1, g.FLOAT),)),
+        (71, 16, 30, 2, ((0, g.SETPOINT_MW, -1000, 1, g.FLOAT_SWAPPED),)),
+        (71, 6, 40, 1, ((0, g.CONSTANT, 7, 1),)),
+        (71, 6, 40, 1, ((0, g.CONSTANT, 3, 1),)),
+        (71, 6, 40, 1, ((0, g.CHARGE_MA, 1, 1),)),
+    ),
+)
+
+
+def words(address, values):
+    """FC16 of values (signed) to address."""
+    data = b"".join([bytes((value >> 8 & 255, value & 255)) for value in values])
+    return bytes((0, 7, 0, 0, 0, 7 + len(data), 71, 16, 0, address, 0, len(values), len(data))) + data
+
+
+def ordered(frames, charge_ma=10000, discharge_ma=20000, now_ms=3000, permit=True):
+    """True for each frame that goes out, by a gate of its own."""
+    sent = []
+    for frame in frames:
+        gate = g.TxGate("tcp", g.CONTROL, ORDERED)
+        if permit:
+            assert gate.permit(1000, command(charge_ma, discharge_ma))
+        sent.append(gate.send(now_ms, frame, len) == g.SENT)
+    return sent
+
+
+def test_an_ordered_power_lies_between_the_permits():
+    values = (500, 501, -1000, -1001, 0, 32767, -32768)
+    window = [words(10, (value, -value)) for value in values[:5]] + [words(10, (value, 0)) for value in values[5:]]
+    assert ordered(window) == [True, False, True, False, True, False, False]
+    # each end by itself: the other one orders nothing
+    assert ordered([words(10, (value, 0)) for value in values[:4]]) == [True, False, True, False]
+    assert ordered([words(10, (0, -value)) for value in values[:4]]) == [True, False, True, False]
+    assert ordered([words(10, (501, 0))], 10020) == [True] and ordered([words(10, (501, 0))], 10019) == [False]
+    assert ordered([words(10, (-1001, 0))], discharge_ma=20020) == [True]
+    assert ordered([words(10, (-1001, 0))], discharge_ma=20019) == [False]
+    # a permit that would take every raw value as unsigned: the sign still counts
+    assert ordered([words(10, (-32768, 0)), words(10, (-1, 0)), words(10, (0, 1))], 10**7, 0) == [False] * 3
+    assert ordered([words(10, (-32768, 0)), words(10, (0, 32767))], 0, 655360) == [True, True]
+
+
+def test_an_ordered_power_and_its_fractions():
+    # a third of a watt per step: exactly, neither up nor down
+    assert ordered([words(12, (value,)) for value in (1500, 1501, -3000, -3001)]) == [True, False, True, False]
+
+
+def test_no_order_without_a_live_permit():
+    frames = [words(10, pair) for pair in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))]
+    assert ordered(frames, now_ms=3000) == [True] * 5
+    assert ordered(frames, now_ms=3001) == [True] + [False] * 4
+    assert ordered(frames, permit=False) == [True] + [False] * 4
+    assert ordered(frames, 0, 0) == [True] + [False] * 4
+    assert ordered(frames, 10000, 0) == [True, True, False, False, True]
+    assert ordered(frames, 0, 20000) == [True, False, True, True, False]
+
+
+def test_an_ordered_power_as_a_float():
+    # - charges: -500 W, -501 W, 1000 W, 1001 W, 0, minus zero, -0.5 W, -500.5 W, minus infinite, not a number
+    bits = (
+        (0xC3FA, 0, True),
+        (0xC3FA, 0x8000, False),
+        (0x447A, 0, True),
+        (0x447A, 0x4000, False),
+        (0, 0, True),
+        (0x8000, 0, True),
+        (0xBF00, 0, False),
+        (0xC3FA, 0x4000, False),
+        (0xFF80, 0, False),
+        (0x7FC0, 0, False),
+        (0x0080, 0, False),
+    )
+    for high, low, good in bits:
+        assert ordered([words(20, (high, low)), words(30, (low, high))]) == [good, good], (high, low)
+    assert ordered([words(20, (0xC3FA, 0)), words(20, (0, 0))], permit=False) == [False, True]
+
+
+def test_signed_floats():
+    for bits, value in (
+        (0x3F800000, 1),
+        (0xBF800000, -1),
+        (0x40000000, 2),
+        (0xC0000000, -2),
+        (0x4AFFFFFE, 8388607),
+        (0xCAFFFFFE, -8388607),
+        (0x4AFFFFFF, None),
+        (0xCAFFFFFF, None),
+        (0, 0),
+        (0x80000000, 0),
+        (0x7F800000, None),
+        (0xFF800000, None),
+        (0x80000001, None),
+    ):
+        assert g.signed_float(bits) == value, bits
+
+
+def test_one_of_several_rules():
+    pdus = ("0600280007", "0600280003", "0600280005", "0600280000", "0600282711", "0600290007")
+    want = ["sent", "sent", "sent", "sent", "value", "address"]
+    assert judge([tcp(pdu) for pdu in pdus], rules=ORDERED) == want
+    # 3 by the first rule that fits, also when none of the others does; what does not fit any is refused for its value
+    assert judge([tcp(pdu) for pdu in pdus[:3]], rules=ORDERED, permit=False) == ["sent", "sent", "value"]
+
+
+def test_the_number_of_a_meaning_is_pinned():
+    assert g.SETPOINT_MW == 9
