@@ -2,15 +2,17 @@
 # Copyright 2026 The reuse-edge authors
 """Faults of time, of a hung line, and of several packs: 34, 42, 43, 46, and what peers got wrong with the same."""
 
+from importlib import import_module
+
 from edge.core import faults as f
 from edge.core.terms import LEASE
-from edge.shell import board
 from simulator.faults import PLANT, WIRE, Scenario, Stage
 from simulator.scenarios_orders import Desk
 from simulator.scenarios_pcs import DISOBEYS
 from simulator.site_rig import begin
 
 PERIOD_MS = 1000
+board = import_module("edge.shell.board")  # written for another runtime
 STALE_MS = 3000
 OBEY_MS = 2000
 YEAR_S = 365 * 86400
@@ -224,7 +226,7 @@ def passes(stage, middle_ms, bits):
     start_ms = max(middle_ms - 45000, 0)
     world = begin(stage, start_ms=start_ms)
     if bits is not None:
-        board.time = Ticks(world, bits)
+        vars(board)["time"] = Ticks(world, bits)
         clock = board.TickClock()
         stage.rig.rig.set_time = lambda now_ms, utc_s, quality: _tick(stage.rig.rig, start_ms + clock.now_ms(), utc_s)
     rows = []
@@ -280,7 +282,7 @@ BY_MONOTONIC = (
 )
 UNWRAPPED = ("edge/shell/board.py", "time.ticks_diff(ticks, self._last)", "(ticks - self._last)")
 
-_ROWS = (
+_ROWS: tuple = (
     ("frozen_at_rest", ("4.42",), "the page stands still, then the PCS starts", frozen_at_rest, (DISAGREES,), SEPLOS),
     ("hangs", ("4.43",), "the line returns its newest sample for ever", hangs, (OLD_IS_STALE, GUARD_AGE), SEPLOS),
     ("share_unequally", ("4.46", "B22"), "two packs share 2 to 1", share_unequally, (LEARNS,), PAIR),
@@ -290,8 +292,13 @@ _ROWS = (
     ("wraps", ("4.34",), "the monotonic clock passes 2^30 to fifty days", wraps, (UNWRAPPED,), SEPLOS),
 )
 _ON_WIRES = ("frozen_at_rest", "hangs", "one_forbids")
-SCENARIOS = tuple(Scenario(*row[:3], WIRE if row[0] in _ON_WIRES else PLANT, *row[3:], False) for row in _ROWS)
-MISSING = tuple(
+SCENARIOS = tuple(Scenario._make((*row[:3], WIRE if row[0] in _ON_WIRES else PLANT, *row[3:], False)) for row in _ROWS)
+# What the controller does not do yet.
+KNOWN = {
+    ("clock_jump_told", "seplos"): "the event clock stepped is never made",
+    ("frozen_goes_on", "seplos"): "at zero current a page that was found frozen is believed again: current in pulses",
+}
+SCENARIOS += tuple(
     Scenario(name, (number,), text, where, play, (), SEPLOS, False)
     for name, number, text, where, play in (
         ("clock_jump_told", "4.34", "a jump of the wall clock is told", PLANT, clock_jump_is_told),
