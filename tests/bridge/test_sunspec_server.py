@@ -15,6 +15,7 @@ from edge.core.records import ALARMS
 from edge.core.settings import with_defaults
 from edge.shell.gateway_sunspec import SunSpecServer
 from edge.shell.status import status
+from simulator.requester import SunSpecManager
 from simulator.rigs import Local
 from simulator.sites import DEMO_TRUTH, settings
 from simulator.world import World
@@ -352,6 +353,23 @@ def test_what_is_asked_is_clipped_to_the_permit():
             assert site.guarded.site.requests.now[1] == 0 and site.world.pcs.now_w == 0
         finally:
             manager.device.close()
+
+
+def test_the_simulated_energy_manager_drives_the_site():
+    with Running() as site:
+        site.run(60)
+        manager = SunSpecManager(site.world, "127.0.0.1", site.port)
+        for _ in range(60):
+            manager.step()
+            site.run(1)
+        asked, permitted, obeyed, source, _ = site.guarded.site.requests.now
+        manager.close()
+        assert manager.asked == 12 and manager.refused == 0 and source == 2
+        assert 1000 < permitted <= asked and obeyed == pytest.approx(permitted, rel=0.05)
+        signed = [word - 0x10000 if word & 0x8000 else word for word in (site.world.pcs.registers[40135],)]
+        assert signed[0] > 0 and site.world.pcs.registers[40134] == 0x10000 - signed[0]  # an order, not a limit
+        site.run(45)
+        assert asked_of(site) is None and site.world.pcs.registers[40134] < 0x8000
 
 
 def test_writes_that_are_refused_change_nothing():
