@@ -87,7 +87,7 @@ class Requests:
 
 
 def clip(power_w, command):
-    """power_w (+ charges) inside what command allows, rounded toward zero; 0 when the battery's voltage is not known."""
+    """power_w (+ charges) inside what command allows, rounded toward zero; 0 without a known battery voltage."""
     if command.pack_mv is None:
         return 0
     if power_w >= 0:
