@@ -13,6 +13,8 @@ import sys
 
 from bms_bridge.compile_bits import also_served, compile_alarms, templates
 from bms_bridge.compile_can import compile_profile as compile_can
+from bms_bridge.compile_digital import KINDS as DIGITAL
+from bms_bridge.compile_digital import compile_digital
 from bms_bridge.compile_examples import compile_examples
 from bms_bridge.compile_layout import FIELDS, GROUP_NAMES, LISTS, TYPES, Layout
 from bms_bridge.compile_models import extras
@@ -55,8 +57,10 @@ def compile_file(path):
     Raises ProfileError (the file is wrong), FileNotFoundError.
     """
     top = read_yaml(path)
-    kinds = tuple(_OPTIONAL)
+    kinds = (*_OPTIONAL, *DIGITAL)
     kind = top.table(("kind",), free=True)["kind"].word(kinds)
+    if kind in DIGITAL:
+        return compile_digital(top)
     bus = top.value["bus"].word(BUSES) if "bus" in top.value else "modbus"
     if bus == "can":
         return compile_told(top, _facts) if kind == "pcs" else compile_can(top, _facts)
@@ -195,7 +199,8 @@ def _inverse(layout, cells):
 def load_profile(path):
     """The profile at path (anywhere) as a table, without writing a file. Raises as compile_file does."""
     values = compile_file(path)
-    values["INVERSE"] = Table(values["INVERSE"])
+    if "INVERSE" in values:
+        values["INVERSE"] = Table(values["INVERSE"])
     return Table(values)
 
 
@@ -205,7 +210,7 @@ def table_texts(values, origin):
     skip = ("INVERSE", "EXAMPLES")
     names = [name for name in values if name not in skip]
     main_text = head + "".join(f"\n{name} = {_text(values[name], len(name) + 3)}\n" for name in names)
-    back = values["INVERSE"]
+    back = values.get("INVERSE", {})
     return main_text, head + "".join(f"\n{name} = {_text(back[name], len(name) + 3)}\n" for name in back)
 
 
@@ -252,6 +257,11 @@ def _all_texts():
                 files[os.path.join(_HERE, "tables", prefix + values["NAME"] + ".py")] = text
             bus = "told" if "TOLD" in values else values.get("BUS", "modbus")
             vectors[bus] += [(values["NAME"], *row[1:]) for row in values["EXAMPLES"]]
+    digital = os.path.join(folder, "modules")
+    for name in sorted(os.listdir(digital)):
+        values = compile_file(os.path.join(digital, name))
+        path = os.path.join(_HERE, "modules", values["NAME"] + ".py")
+        files[path] = table_texts(values, "profiles/modules/" + name)[0]
     if os.path.isdir(_BOTH):
         files[os.path.join(_BOTH, "bridge_vectors.py")] = _vector_text("profile, block, data", vectors["modbus"])
         wire = "profile, block, data, values, unit, frame, payload, record, cells, temps"
@@ -280,6 +290,9 @@ def _read(path):
 
 def _describe(path):
     values = compile_file(path)
+    if values["KIND"] in DIGITAL:
+        print(f"{values['NAME']}: {values['INFO']['title']}, {values['POINTS']} {values['KIND']}")
+        return
     groups = GROUP_NAMES[values["KIND"]]
     print(f"{values['NAME']}: {values['INFO']['title']}")
     for group, period_ms in zip(groups, values["PERIODS_MS"]):

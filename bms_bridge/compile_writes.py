@@ -42,6 +42,8 @@ def compile_writes(layout, spot):
             field = _field(count, register)
             fields.append(field)
             count += 2 if len(field) > 5 else 1
+        if len(fields) > 1 and [1 for field in fields if field[1] in (SETPOINT_MW, MODES)]:
+            raise item.wrong("a setpoint or a mode stands alone in its write", "an entry of its own")
         layout.registers(index, cells["at"], at, at + count - 1)
         if function not in (6, 16) or (function == 6 and count != 1):
             raise item.wrong("no such write", "function 6 writes one register, 16 any number")

@@ -2,14 +2,14 @@
 # Copyright 2026 The reuse-edge authors
 """Modbus framing without I/O: Modbus Application Protocol V1.1b3, Modbus over Serial Line V1.02.
 
-A PDU is function code and data. The master's side only: reads FC01-FC04 and the writes FC06 and FC16.
+A PDU is function code and data. The master's side only: reads FC01-FC04 and the writes FC05, FC06 and FC16.
 """
 
 from struct import pack, unpack_from
 
 TCP_MAX = 260  # largest frame on TCP: 7 bytes of header and 253 of PDU
 RTU_MAX = 256
-FUNCTIONS = (1, 2, 3, 4, 6, 16)  # what this product asks for
+FUNCTIONS = (1, 2, 3, 4, 5, 6, 16)  # what this product asks for
 
 # Why an exchange failed. From EXCEPTION on: the device's exception code added.
 TIMEOUT = 1
@@ -53,8 +53,8 @@ def request_pdu(request):
     """Request PDU of a bms_bridge.poll.Request."""
     if request.function == 16:
         return write_pdu(request.address, request.data)
-    if request.function == 6:
-        return pack(">BH", 6, request.address) + request.data
+    if request.function in (5, 6):
+        return pack(">BH", request.function, request.address) + request.data
     return read_pdu(request.function, request.address, request.count)
 
 
@@ -107,7 +107,7 @@ def rtu_parse(buffer, unit, function):
             continue
         if code & 0x80:
             end = start + 5
-        elif code in (6, 16):
+        elif code in (5, 6, 16):
             end = start + 8
         else:
             end = start + 5 + buffer[start + 2]
@@ -140,7 +140,7 @@ def reply_data(request, pdu):
         if pdu != pack(">BHH", 16, request.address, request.count):
             return None, BAD_REPLY
         return b"", 0
-    if function == 6:
+    if function in (5, 6):
         return (b"", 0) if pdu == request_pdu(request) else (None, BAD_REPLY)
     size = data_size(function, request.count)
     if pdu[1] != size or len(pdu) != size + 2:

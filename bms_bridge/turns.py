@@ -52,7 +52,7 @@ class Turns:
         """ASK, PROBE or REST: what is to be done with request (bms_bridge.poll.Request) now. A write never waits."""
         dubious, probes = self._dubious.get(request.unit, (0, PROBES))
         owed = self._owed.get(request.unit)
-        if request.function in (6, 16):
+        if request.function in (5, 6, 16):
             return ASK
         if not owed:
             self._dubious[request.unit] = (0, PROBES)

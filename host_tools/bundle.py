@@ -142,6 +142,13 @@ def add_tables(settings, texts, base, root):
     A profile named by its file is compiled; on the board it goes by its own name.
     """
     settings = copy.deepcopy(settings)
+    for pack in settings["packs"]:
+        own = pack.get("contactor")
+        if own and own.get("main_pin") is None and not settings.get("outputs"):
+            raise BundleError("the contactor of %s has no main_pin: nothing on a board pulls it" % pack["id"])
+    for name in [settings[part]["profile"] for part in ("inputs", "outputs") if settings.get(part)]:
+        if name:
+            texts.update(modules_of(("bms_bridge.modules." + name,), root))
     for device in profiles_of(settings):
         name = device["profile"]
         if name.endswith((".yaml", ".yml")):

@@ -20,7 +20,7 @@ from edge.core.records import (
     PcsSample,
 )
 from edge.core.tx_gate import WATCHDOG_MS
-from host_tools import certificate_site
+from host_tools import certificate_site, wired
 from host_tools.units import human
 
 REQUIRED_GROUPS = (G_PACK, G_CURRENT, G_EXTREMES, G_LIMITS, G_ALARMS)
@@ -41,7 +41,7 @@ def remarks(settings, entries, tables):
     found += line_problems(settings, entries) + pcs_problems(settings, entries, tables[settings["pcs"]["profile"]])
     for pack, spot in zip(settings["packs"], entries["packs"].items(), strict=True):
         found += pack_problems(pack, spot)
-    return found
+    return found + wired.remarks(settings, entries)
 
 
 def refuse(settings, found):
@@ -82,12 +82,12 @@ def pack_problems(pack, spot):
     facts = pack["facts"]
     found = []
     entries = spot.entries()
-    if facts["protection"] != "self_opening" and "opening_path" not in entries:
+    if facts["protection"] != "self_opening" and "opening_path" not in entries and not pack.get("contactor"):
         found.append(
             (
                 entries["bms"],
                 "the BMS of %s does not open by itself (%s)" % (pack["profile"], facts["protection"]),
-                "name the independent opening path: opening_path: fuse and dead-man contactor K1",
+                "add contactor:, or name the independent opening path: opening_path: fuse and dead-man contactor K1",
                 True,
             )
         )

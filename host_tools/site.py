@@ -12,7 +12,7 @@ import os
 from decimal import Decimal, InvalidOperation
 
 from edge.core import settings as core
-from host_tools import cautions, cell_site, certificate_site, connections
+from host_tools import cautions, cell_site, certificate_site, connections, wired
 from host_tools.places import SiteError, parse
 from host_tools.units import human, human_key, unit_of
 
@@ -124,27 +124,27 @@ def table_of(profile, base="."):
         from bms_bridge import compile as compiler
 
         return compiler.load_profile(os.path.join(base, os.path.expanduser(profile)))
-    from bms_bridge import tables
+    from bms_bridge import modules, tables
 
-    return tables.load(profile)
+    return modules.load(profile) if profile in shipped_profiles("modules") else tables.load(profile)
 
 
-def shipped_profiles():
-    """Names of the profiles in bms_bridge/tables."""
+def shipped_profiles(room="tables"):
+    """Names of the profiles in bms_bridge/tables, or in bms_bridge/modules."""
     import bms_bridge
 
-    folder = os.path.join(os.path.dirname(bms_bridge.__file__), "tables")
+    folder = os.path.join(os.path.dirname(bms_bridge.__file__), room)
     return sorted(name[:-3] for name in os.listdir(folder) if name.endswith(".py") and name[0] != "_")
 
 
 def find_table(spot, profile, base, kind):
-    """table_of with every way to be wrong told at spot; kind: bms, pcs or meter."""
+    """table_of with every way to be wrong told at spot; kind: bms, pcs, meter, inputs or outputs."""
     try:
         table = table_of(profile, base)
     except FileNotFoundError:
         raise spot.wrong("there is no file %s" % profile, "a path is taken from the folder of site.yaml") from None
     except ImportError:
-        names = shipped_profiles()
+        names = shipped_profiles("modules" if kind in ("inputs", "outputs") else "tables")
         near = difflib.get_close_matches(profile, names, 1, 0.5)
         mend = "did you mean %s?" % near[0] if near else "there are: %s" % ", ".join(names)
         raise spot.wrong("there is no profile '%s'" % profile, mend) from None
@@ -209,7 +209,7 @@ def read_grade(pack, entries, base, keys):
 
 def read_pack(spot, links, base, keys=()):
     """The settings dict of one pack. keys: trusted keys for its certificate."""
-    values, entries = read_section(spot, "pack", ("maker", "grade", "contract"))
+    values, entries = read_section(spot, "pack", ("maker", "grade", "contract", "contactor"))
     sources = {}
     for name in ("maker", "grade", "contract"):
         entry = entries.get(name)
@@ -233,6 +233,9 @@ def read_pack(spot, links, base, keys=()):
     values.update({name: source[0] for name, source in sources.items()})
     values.setdefault("contract", None)
     values["facts"] = facts_of(table)
+    if "contactor" in entries:
+        values["contactor"] = read_section(entries["contactor"], "pack.contactor")[0]
+        wired.read_contactor(entries["contactor"], values["contactor"])
     if "cell" in entries:
         values["cell"] = cell_site.read(entries["cell"], values["chemistry"], base)
     return values
@@ -264,7 +267,7 @@ def read_site(path):
     """(settings, {top key: Spot}) of the file at path; load_site is what most callers want."""
     spot = parse(path)
     base = os.path.dirname(os.path.abspath(path))
-    settings, entries = read_section(spot, "", ("packs", "pcs", "meter", "uplink", "trust"))
+    settings, entries = read_section(spot, "", ("packs", "pcs", "meter", "inputs", "outputs", "uplink", "trust"))
     trust = certificate_site.trusted(entries.get("trust"), base)
     keys = certificate_site.certifiers(trust)
     if trust:
@@ -281,7 +284,7 @@ def read_site(path):
     meter, uplink = entries.get("meter"), entries.get("uplink")
     settings["meter"] = read_device(meter, "meter", links, base) if meter else None
     settings["uplink"] = read_section(uplink, "uplink")[0] if uplink else None
-    settings["inputs"] = None
+    wired.read_wired(entries, settings, links, base, read_section, find_table)
     settings["links"] = links.links
     settings["device"] = settings["device"] or settings["site"]
     check_whole(spot, entries, settings)
@@ -313,5 +316,6 @@ def load_site(path):
 def tables_of(settings, path):
     """{profile: table} of every device of settings that load_site(path) gave."""
     base = os.path.dirname(os.path.abspath(path))
-    devices = [*settings["packs"], settings["pcs"], settings["meter"]]
-    return {device["profile"]: table_of(device["profile"], base) for device in devices if device}
+    devices = [*settings["packs"], settings["pcs"], settings["meter"], settings["inputs"], settings["outputs"]]
+    devices = [device for device in devices if device and device["profile"]]
+    return {device["profile"]: table_of(device["profile"], base) for device in devices}

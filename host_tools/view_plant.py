@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The reuse-edge authors
-"""The part of the live view below the packs: faults, what was done, PCS, meter, link."""
+"""The part of the live view below the packs: faults, what was done, PCS, requested power, meter, link."""
+
+from datetime import datetime
 
 from edge.core.faults import FAULTS
 from host_tools import display
@@ -40,6 +42,8 @@ def gravest_first(faults):
 def plant_lines(look, status):
     """PCS, meter, link and the controller itself: [(keep, line), ...]."""
     lines = [(NEEDED, _pcs_line(look, status.get("pcs") or {}))]
+    if status.get("request"):
+        lines.append((NEEDED, _request_line(look, status)))
     lines.append((USEFUL, _meter_line(look, status.get("meter") or {})))
     lines.append((NEEDED, _link_line(look, status.get("link") or {})))
     late = look.word("late") % tuple(
@@ -74,6 +78,31 @@ def _pcs_line(look, pcs):
         (SPARE, [(guard, "bad" if watchdog == 0 else "")]),
     ]
     return look.row(pieces, [("%s %s" % (look.word(key), sign), style)], 2)
+
+
+def _request_line(look, status):
+    """Who asks for what power, what of it may flow, what does, and until when."""
+    asked = status["request"]
+    permitted_w = asked.get("permitted_w")
+    clipped = permitted_w != asked.get("asked_w")
+    pieces = [
+        look.head("request", [(display.power(asked.get("asked_w"), True), "head")]),
+        (NEEDED, [("%s %s" % (look.word("permitted"), display.power(permitted_w, True)), "warn" if clipped else "")]),
+        (NEEDED, [("%s %s" % (look.word("obeyed"), display.power(asked.get("obeyed_w"), True)), "")]),
+        (USEFUL, [(look.word("by_%s" % (asked.get("by") or "local")), "")]),
+        (USEFUL, [(_until(look, status.get("utc_s"), asked.get("left_ms")), "")]),
+    ]
+    if status.get("mode") == "observe":
+        pieces.append((NEEDED, [(look.word("not_forwarded"), "warn")]))
+    return look.row(pieces, None, 2)
+
+
+def _until(look, utc_s, left_ms):
+    """When it is over, by the clock; without one, in how long."""
+    if utc_s is None or left_ms is None:
+        return look.word("for") % display.duration(left_ms)
+    at_s = utc_s + left_ms // 1000
+    return look.word("until") % datetime.fromtimestamp(at_s, look.zone).strftime("%H:%M:%S")
 
 
 def _meter_line(look, meter):

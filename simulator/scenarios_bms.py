@@ -25,7 +25,7 @@ FIELD_RANGE = (
 )
 LIST_RANGE = (DECODE, "good = min(raws) >= low and max(raws) <= high", "good = True")
 LIST_CODES = (DECODE, "if code in raws:\n            good = False", "pass")
-APART = (VALIDATE, "if self._disagree >= DISAGREE_READS:", "if False:")
+APART = ("edge/core/trust.py", "if self._apart >= DISAGREE_READS:", "if False:")
 UP_RAMP = (
     (LIMITS, "self._last[i] + self.rates[i] * span_ms // 1000 for i in (0, 1)", "10**9 for i in (0, 1)"),
     (

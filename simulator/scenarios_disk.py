@@ -36,7 +36,7 @@ def store_on(disk):
     """A FileStore whose files are those of disk."""
     name = "disk%d" % len(DISKS)
     DISKS[name] = disk
-    store_module.open = _opened  # the module's own name goes before the builtin one
+    vars(store_module)["open"] = _opened  # the module's own name goes before the builtin one
     return FileStore(name, disk.sync)
 
 
@@ -266,7 +266,7 @@ CAUGHT = (
 STATE_LOST = ("edge/core/controller.py", "c[f.F_STATE_LOST] = site.state_lost", "pass")
 OWN_THREAD = ("edge/shell/gateway.py", "self._queue.put_nowait(state)", "self.store.save(state)")
 
-_ROWS = (
+_ROWS: tuple = (
     ("lock_survives", ("4.33", "B11"), "power cut at every write around a lock", lock_survives, (TWO_SLOTS,)),
     ("lock_is_synced", ("4.33", "B11"), "the same for what was not synced", lock_survives, (SYNC_STATE,)),
     ("records_survive", ("4.33", "B19"), "power cut at every write of the journal", records_survive, (SYNC_RECORDS,)),
@@ -275,8 +275,13 @@ _ROWS = (
     ("state_rotten", ("4.35",), "both saved states are damaged", rotten(True), (STATE_LOST,)),
     ("slow_sync", ("4.45",), "a sync takes seconds during a trip", slow_sync, (OWN_THREAD,)),
 )
-SCENARIOS = tuple(Scenario(*row[:3], PLANT, *row[3:], SEPLOS, False) for row in _ROWS)
-MISSING = tuple(
+SCENARIOS = tuple(Scenario._make((*row[:3], PLANT, *row[3:], SEPLOS, False)) for row in _ROWS)
+# What the controller does not do yet.
+KNOWN = {
+    ("newest_rotten", "seplos"): "an older whole slot stands in for a damaged newest one without a word",
+    ("disk_comes_back", "seplos"): "a save that failed is repeated only with the next event or after ten minutes",
+}
+SCENARIOS += tuple(
     Scenario(name, ("4.35",), text, PLANT, play, (), SEPLOS, False)
     for name, text, play in (
         ("newest_rotten", "the newest saved state is damaged, an older one is not", rotten(False)),

@@ -2,15 +2,17 @@
 # Copyright 2026 The reuse-edge authors
 """Faults of time, of a hung line, and of several packs: 34, 42, 43, 46, and what peers got wrong with the same."""
 
+from importlib import import_module
+
 from edge.core import faults as f
 from edge.core.terms import LEASE
-from edge.shell import board
 from simulator.faults import PLANT, WIRE, Scenario, Stage
 from simulator.scenarios_orders import Desk
 from simulator.scenarios_pcs import DISOBEYS
 from simulator.site_rig import begin
 
 PERIOD_MS = 1000
+board = import_module("edge.shell.board")  # written for another runtime
 STALE_MS = 3000
 OBEY_MS = 2000
 YEAR_S = 365 * 86400
@@ -224,7 +226,7 @@ def passes(stage, middle_ms, bits):
     start_ms = max(middle_ms - 45000, 0)
     world = begin(stage, start_ms=start_ms)
     if bits is not None:
-        board.time = Ticks(world, bits)
+        vars(board)["time"] = Ticks(world, bits)
         clock = board.TickClock()
         stage.rig.rig.set_time = lambda now_ms, utc_s, quality: _tick(stage.rig.rig, start_ms + clock.now_ms(), utc_s)
     rows = []
@@ -263,7 +265,8 @@ SEPLOS = ("seplos",)
 PAIR = ("seplos_pair",)
 OLD_IS_STALE = ("edge/core/validate.py", "return STALE if age_ms > limit_ms else OK", "return OK")
 GUARD_AGE = ("edge/core/guard.py", "if age_ms < 0 or age_ms > limit_ms:", "if age_ms < 0:")
-DISAGREES = ("edge/core/validate.py", "if self._disagree >= DISAGREE_READS:", "if False:")
+STANDS_STILL = ("edge/core/trust.py", "self._agree += content != self._content", "self._agree += 1")
+DISAGREES = ("edge/core/trust.py", "if self._apart >= DISAGREE_READS:", "if False:")
 LEARNS = (
     "edge/core/sharing.py",
     "share = max(0, currents[i] * lim.PPM // total_ma) + SHARE_MARGIN_PPM",
@@ -280,21 +283,25 @@ BY_MONOTONIC = (
 )
 UNWRAPPED = ("edge/shell/board.py", "time.ticks_diff(ticks, self._last)", "(ticks - self._last)")
 
-_ROWS = (
+_ROWS: tuple = (
     ("frozen_at_rest", ("4.42",), "the page stands still, then the PCS starts", frozen_at_rest, (DISAGREES,), SEPLOS),
     ("hangs", ("4.43",), "the line returns its newest sample for ever", hangs, (OLD_IS_STALE, GUARD_AGE), SEPLOS),
     ("share_unequally", ("4.46", "B22"), "two packs share 2 to 1", share_unequally, (LEARNS,), PAIR),
     ("leaves", ("4.46", "B22"), "one of two packs is gone", leaves, (LEARNS, DISOBEYS), PAIR),
     ("one_forbids", ("B22",), "one of two packs allows little", one_forbids, LEAST, PAIR),
+    ("frozen_goes_on", ("4.42",), "the page goes on standing still", frozen_goes_on, (STANDS_STILL,), SEPLOS),
     ("clock_jumps", ("4.34", "B10"), "the wall clock jumps by years", clock_jumps, (BY_MONOTONIC,), SEPLOS),
     ("wraps", ("4.34",), "the monotonic clock passes 2^30 to fifty days", wraps, (UNWRAPPED,), SEPLOS),
 )
-_ON_WIRES = ("frozen_at_rest", "hangs", "one_forbids")
-SCENARIOS = tuple(Scenario(*row[:3], WIRE if row[0] in _ON_WIRES else PLANT, *row[3:], False) for row in _ROWS)
-MISSING = tuple(
+_ON_WIRES = ("frozen_at_rest", "frozen_goes_on", "hangs", "one_forbids")
+SCENARIOS = tuple(Scenario._make((*row[:3], WIRE if row[0] in _ON_WIRES else PLANT, *row[3:], False)) for row in _ROWS)
+# What the controller does not do yet.
+KNOWN = {
+    ("clock_jump_told", "seplos"): "the event clock stepped is never made",
+}
+SCENARIOS += tuple(
     Scenario(name, (number,), text, where, play, (), SEPLOS, False)
     for name, number, text, where, play in (
         ("clock_jump_told", "4.34", "a jump of the wall clock is told", PLANT, clock_jump_is_told),
-        ("frozen_goes_on", "4.42", "the page goes on standing still", WIRE, frozen_goes_on),
     )
 )

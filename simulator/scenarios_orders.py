@@ -85,7 +85,7 @@ def hostile(desk):
     """[(name, bytes), ...]: none of them may widen anything."""
     first = desk.order(t.LEASE, WIDE, counter=1)
     nan = cbor.encode({1: 0})[:-1] + b"\xf9\x7e\x00"
-    looser = [("wider than the test centre", {1: [90001, 600, 0]}), ("beyond any pack", {1: [2**63, 600, 0]})]
+    looser: list = [("wider than the test centre", {1: [90001, 600, 0]}), ("beyond any pack", {1: [2**63, 600, 0]})]
     looser += [("negative", {1: [-1, 600, -1]}), ("endless", {1: [70000, 2**40, 70000]}), ("true", {1: [True, 600, 0]})]
     looser += [("afterwards more", {1: [10000, 600, 20000]}), ("text", {1: ["79000", 600, 0]}), ("empty", {})]
     looser += [("another side", {3: [79000, 600, 0]}), ("one of two wrong", {1: [79000, 600, 0], 2: [90000000, 1, 0]})]
@@ -316,7 +316,7 @@ OBSERVES = ("edge/core/orders.py", "if self.stopped or self.observing", "if self
 SAME_PACK = ("edge/core/controller.py", "and list(saved) == same else None", "else None")
 READ_ONLY = (("edge/shell/wiring.py", "mode = CONTROL if control else READ", "mode = CONTROL"),)
 
-_ROWS = (
+_ROWS: tuple = (
     ("hostile_signature", ("4.37", "B8"), "orders that are not wholly right", WIRE, hostile_orders, (SIGNATURE,)),
     ("hostile_counter", ("4.37", "B8"), "the same with an old one", WIRE, hostile_orders, (COUNTER,)),
     ("order_flood", ("4.37",), "fifty bad orders a second", WIRE, flood, (REFUSALS, BOUNDED)),
@@ -329,4 +329,4 @@ _ROWS = (
     ("another_pack", ("4.39",), "the pack was changed for another", PLANT, another_pack, (SAME_PACK,)),
     ("observe_writes", ("4.39",), "everything asks for a write in observe", WIRE, observe_writes_nothing, READ_ONLY),
 )
-SCENARIOS = tuple(Scenario(*row, SEPLOS, False) for row in _ROWS)
+SCENARIOS = tuple(Scenario._make((*row, SEPLOS, False)) for row in _ROWS)

@@ -223,7 +223,7 @@ FUSE = (
 FAILED_KEPT = ("edge/core/contactor.py", "self.failed = self.tries >= TRIES", "self.failed = False")
 CLEAN = ("edge/loop.py", "store.save(site.state(True))", "store.save(site.state())")
 
-_ROWS = [
+_ROWS: list = [
     ("%s_%s" % (name, "opens" if how is False else "unknown"), ("4.41",), text, WIRE, opens(name, how), (rule(name),))
     for name in ("estop", "smoke", "insulation", "door")
     for how, text in ((False, "the loop of an input opens"), (None, "an input gives no value"))
@@ -245,4 +245,4 @@ _ROWS += [
     ),
     ("opens_under_load", ("B15",), "the PCS ignores zero while it opens", PLANT, opens_under_load, (FUSE,)),
 ]
-SCENARIOS = tuple(Scenario(*row, SEPLOS, False) for row in _ROWS)
+SCENARIOS = tuple(Scenario._make((*row, SEPLOS, False)) for row in _ROWS)

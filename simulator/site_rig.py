@@ -32,7 +32,8 @@ class Contacts:
         """See the Device port."""
         if not self.silent:
             said = [None if self.closed[name] is None else not self.closed[name] for name in LOOPS]
-            self._newest = Inputs(now_ms, *said, None if self.auxiliary is None else self.auxiliary())
+            said.append(None if self.auxiliary is None else self.auxiliary())
+            self._newest = Inputs(now_ms, said[0], said[1], said[2], said[3], said[4])
         return self._newest
 
     def next_request(self, now_ms):

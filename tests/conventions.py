@@ -41,7 +41,7 @@ ROOMS = (
     (
         "bridge",
         ("bms_bridge/*.py",),
-        ("edge.core.records", "edge.core.tx_gate", "struct", "collections", "bms_bridge"),
+        ("edge.core.records", "edge.core.tx_gate", "edge.core.coil_gate", "struct", "collections", "bms_bridge"),
     ),
     ("start-up", ("edge/shell/wiring.py",), ("edge", "bms_bridge")),
     ("shell", ("edge/shell/*.py",), ("micropython stdlib", "edge.core", "edge.shell")),

@@ -21,8 +21,13 @@ BESIDE = pathlib.Path(sys.executable).parent
 ROOMS = {
     "core": (
         ("edge/core/*.py", "edge/loop.py"),
+<<<<<<< HEAD
         ("cell_", "orders", "terms", "grades", "contactor", "requests"),
         126500,  # 117100; without what only some sites load
+=======
+        ("cell_", "orders", "terms", "grades", "contactor", "requests", "coil_gate"),
+        106500,  # 101400; without what only some sites load
+>>>>>>> limits
     ),
     "orders": (
         ("edge/core/orders.py", "edge/core/terms.py", "edge/core/grades.py", "edge/shell/signed.py"),
@@ -30,12 +35,13 @@ ROOMS = {
         16000,
     ),
     "contactor": (("edge/core/contactor.py",), (), 4200),  # 3650; when a pack has one of ours
+    "modules": (("bms_bridge/coils.py", "bms_bridge/digital.py", "edge/core/coil_gate.py"), (), 5700),  # 4930; Modbus I/O
     "cell library": (("edge/core/cell_*.py",), (), 18600),  # 16179; a board takes one of them
     "shell": (("edge/shell/*.py",), ("gateway", "journal", "frames", "signed"), 30700),  # 26733
     "journal": (("edge/shell/journal*.py", "edge/shell/frames.py"), (), 7700),  # 6632; when the settings ask
     "bridge": (
         ("bms_bridge/*.py", "bms_bridge/transports/*.py"),
-        ("compile", "gateway", "serial", "can", "isotp", "crc"),
+        ("compile", "gateway", "serial", "can", "isotp", "crc", "coils", "digital"),
         29500,  # 27291; on the board also what a PCS is told and reads back
     ),
     "serial": (("bms_bridge/serial*.py", "bms_bridge/transports/board_serial.py"), (), 11700),  # 10167

@@ -121,6 +121,8 @@ class PymodbusLine:
             return await client.read_holding_registers(request.address, **where)
         if request.function == 4:
             return await client.read_input_registers(request.address, **where)
+        if request.function == 5:
+            return await client.write_coil(request.address, request.data[0] == 0xFF, device_id=request.unit & 0xFF)
         if request.function == 6:
             value = request.data[0] << 8 | request.data[1]
             return await client.write_register(request.address, value, device_id=request.unit & 0xFF)
@@ -136,6 +138,9 @@ def _data(request, answer):
         if answer.address != request.address or answer.count != request.count:
             return None, BAD_REPLY
         return b"", 0
+    if request.function == 5:
+        good = answer.address == request.address and answer.bits[:1] == [request.data[0] == 0xFF]
+        return (b"", 0) if good else (None, BAD_REPLY)
     if request.function == 6:
         sent = request.data[0] << 8 | request.data[1]
         return (b"", 0) if answer.address == request.address and answer.registers == [sent] else (None, BAD_REPLY)

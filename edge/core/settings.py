@@ -27,7 +27,7 @@ SETTINGS = (
     ("", "journal_kb", "int", 16, 1048576, OPTIONAL, "room for the journal on disk; absent: gateway 65536, board none"),
     ("", "lease_ms", "int", 1000, 3000, 2000, "life of a command, three periods at most: 2 s gateway, 3 s board"),
     ("", "sunspec_port", "int", 0, 65535, 0, "SunSpec server on the gateway for an energy manager on site; 0: none"),
-    ("", "sunspec_host", "str", 1, 100, "127.0.0.1", "address the SunSpec server listens on: anybody there may read"),
+    ("", "sunspec_host", "str", 1, 100, "127.0.0.1", "its address: anybody there may read, and ask for power"),
     ("pack", "id", "str", 1, 40, REQUIRED, "name of the pack in every record"),
     ("pack", "serial", "str", 1, 40, OPTIONAL, "serial on the label; another serial starts estimation afresh"),
     ("pack", "profile", "str", 1, 60, REQUIRED, "profile of the BMS"),
@@ -72,8 +72,29 @@ SETTINGS = (
     ("pack.contactor", "fuse_ms", "int", 0, 10000, 3000, "a larger current is opened after this time: the fuse"),
     ("pack.contactor", "join_mv", "int", 100, 10000, 1000, "it closes when pack and bus are this near, either way"),
     ("pack.contactor", "precharge", ("output", "none"), 0, 0, "output", "none: it waits for the bus to come near"),
+    ("pack.contactor", "hold_ms", "int", 2000, 60000, OPTIONAL, "it falls by itself: PCS watchdog + fuse + 1 s"),
     ("pack.contactor", "main_pin", "int", 0, 99, OPTIONAL, "board: pin of the coil"),
     ("pack.contactor", "precharge_pin", "int", 0, 99, OPTIONAL, "board: pin of the precharge relay"),
+    ("pack.contactor", "feedback_pin", "int", 0, 99, OPTIONAL, "board: pin of its auxiliary contact, to ground"),
+    ("pack.contactor", "output", "int", 0, 64, OPTIONAL, "number of the relay of section outputs that pulls it"),
+    ("pack.contactor", "precharge_output", "int", 0, 64, OPTIONAL, "number of the relay of its precharge"),
+    ("pack.contactor", "feedback_input", "int", 0, 64, OPTIONAL, "number of the input of its auxiliary contact"),
+    ("inputs", "id", "str", 1, 40, "inputs", "name of the input module"),
+    ("inputs", "estop_pin", "int", 0, 99, OPTIONAL, "board: pin of the emergency stop, normally closed to ground"),
+    ("inputs", "smoke_pin", "int", 0, 99, OPTIONAL, "board: pin of the smoke or off-gas detector, normally closed"),
+    ("inputs", "insulation_pin", "int", 0, 99, OPTIONAL, "board: pin of the insulation monitor, normally closed"),
+    ("inputs", "door_pin", "int", 0, 99, OPTIONAL, "board: pin of the door contact, normally closed"),
+    ("inputs", "profile", "str", 1, 60, OPTIONAL, "profile of the input module; absent: pins of the board"),
+    ("inputs", "link", "int", 0, 63, OPTIONAL, "index of the line the module is on"),
+    ("inputs", "unit", "int", 0, 247, OPTIONAL, "unit id on that line"),
+    ("inputs", "estop_input", "int", 0, 64, OPTIONAL, "number of the input of the emergency stop, normally closed"),
+    ("inputs", "smoke_input", "int", 0, 64, OPTIONAL, "number of the input of the smoke detector, normally closed"),
+    ("inputs", "insulation_input", "int", 0, 64, OPTIONAL, "number of the input of the insulation monitor"),
+    ("inputs", "door_input", "int", 0, 64, OPTIONAL, "number of the input of the door contact, normally closed"),
+    ("outputs", "id", "str", 1, 40, "outputs", "name of the relay module"),
+    ("outputs", "profile", "str", 1, 60, REQUIRED, "profile of the relay module that pulls contactors"),
+    ("outputs", "link", "int", 0, 63, REQUIRED, "index of the line the module is on"),
+    ("outputs", "unit", "int", 0, 247, REQUIRED, "unit id on that line"),
     ("pcs", "id", "str", 1, 40, "pcs", "name of the PCS in every record"),
     ("pcs", "profile", "str", 1, 60, REQUIRED, "profile of the PCS"),
     ("pcs", "link", "int", 0, 63, REQUIRED, "index of the line the PCS is on"),
@@ -223,7 +244,8 @@ def check(settings):
     """
     if settings.get("version") != VERSION:
         raise SettingsError("version", "%s is not %d" % (settings.get("version"), VERSION), "flash matching versions")
-    _check_section("", "", settings, ("version", "links", "packs", "pcs", "meter", "inputs", "uplink", "trust"))
+    inner = ("version", "links", "packs", "pcs", "meter", "inputs", "outputs", "uplink", "trust")
+    _check_section("", "", settings, inner)
     links = settings.get("links") or ()
     for index, link in enumerate(links):
         if link.get("kind") not in _LINK_KINDS:
@@ -238,14 +260,12 @@ def check(settings):
     full = with_defaults(settings)
     if full["pcs"]["watchdog_ms"] < 3 * full["period_ms"]:
         raise SettingsError("pcs.watchdog_ms", "is under three control periods", "raise it or shorten period_ms")
-    if settings.get("inputs") is not None and not isinstance(settings["inputs"], dict):
-        raise SettingsError("inputs", "needs a section", "give it as key: value lines, or remove it")
     for index, key in enumerate(settings.get("trust") or ()):
         if not isinstance(key, dict) or len(key.get("key") or "") != 64 or len(key.get("id") or "") != 16:
             raise SettingsError("trust[%d]" % index, "is no public key", "make the settings from site.yaml again")
         if (key.get("role") or TRUST_ROLES[0]) not in TRUST_ROLES:
             raise SettingsError("trust[%d]" % index, "has an unknown role", "use one of: " + ", ".join(TRUST_ROLES))
-    for name in ("meter", "uplink"):
+    for name in ("meter", "uplink", "inputs", "outputs"):
         if settings.get(name) is not None:
             _check_section(name + ".", name, settings[name], ("facts",))
     return full
@@ -257,9 +277,8 @@ def with_defaults(settings):
     _fill("", full)
     full["device"] = full["device"] or full["site"]
     full["packs"] = [_filled("pack", pack) for pack in settings.get("packs") or ()]
-    for name in ("pcs", "meter", "uplink"):
+    for name in ("pcs", "meter", "uplink", "inputs", "outputs"):
         full[name] = _filled(name, settings[name]) if settings.get(name) is not None else None
-    full["inputs"] = settings.get("inputs")
     return full
 
 

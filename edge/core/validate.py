@@ -24,6 +24,7 @@ from edge.core.records import (
     OK,
     STALE,
 )
+from edge.core.trust import Trust
 
 # Groups without which no current may flow (LIMITS: V, I, T, cell extremes, BMS limits, alarm word).
 REQUIRED_GROUPS = (G_PACK, G_CURRENT, G_EXTREMES, G_CELLS, G_TEMPS, G_LIMITS, G_ALARMS)
@@ -47,7 +48,6 @@ CELL_MOVE_LSB = 8
 
 # BMS and PCS current further apart than this share of C for this many fresh reads: one of them lies.
 DISAGREE_PPM = 30000
-DISAGREE_READS = 3
 # Cells must add up to the pack voltage within the larger of these for this many fresh reads.
 SUM_PPM = 10000
 SUM_MV = 3000
@@ -107,7 +107,7 @@ class Validator:
         self._same_reads = 0
         self._same_ms = 0
         self._judged_ms = None
-        self._disagree = 0
+        self._trust = Trust()
         self._sum_bad = 0
         self._window = None
         self._window_reads = 0
@@ -215,8 +215,7 @@ class Validator:
             self._judge_cells(sample, cells, marks)
         if current_ma is not None and other_ma is not None:
             apart = abs(current_ma - other_ma) > self.capacity_mah * DISAGREE_PPM // 1000000
-            self._disagree = self._disagree + 1 if apart else 0
-            if self._disagree >= DISAGREE_READS:
+            if self._trust.is_lost(apart, (cells, sample.pack_mv, current_ma)):
                 marks[G_CURRENT] = IMPLAUSIBLE
         before, self._before = self._before, sample
         if before is not None:

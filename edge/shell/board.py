@@ -118,9 +118,9 @@ async def run(settings, folder, clock, feed, talk, trace):
         uplink, feed = journaled(settings, folder, clock, epoch, boot, uplink, feed)
     guarded = Guarded("micropython", feed, trace, wiring.told)
     actuators = list(wiring.actuators)
-    if any([pack.get("contactor") for pack in settings["packs"]]):
+    if any([pack.get("contactor") for pack in settings["packs"]]) and not settings.get("outputs"):
         actuators += contactors_of(settings, clock)
-    if settings.get("inputs"):
+    if settings.get("inputs") and not settings["inputs"]["profile"]:
         wiring.devices.append(inputs_of(settings))
     for link, devices, gate in wiring.lines:
         asyncio.create_task(serve_line(link)(link, devices, clock, gate))
@@ -150,13 +150,12 @@ def contactors_of(settings, clock):
 
 
 def inputs_of(settings):
-    """The safety inputs on pins of this board: {name: number of the pin} in the settings."""
+    """The safety inputs on pins of this board; imported only when the settings name some."""
     from machine import Pin
 
-    from edge.shell.pins import PinInputs
+    from edge.shell.pins import inputs
 
-    pins = settings["inputs"]
-    return PinInputs({name: Pin(pins[name], Pin.IN, Pin.PULL_UP) for name in pins})
+    return inputs(settings, lambda number: Pin(number, Pin.IN, Pin.PULL_UP))
 
 
 def verify_of(settings):

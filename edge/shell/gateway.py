@@ -112,6 +112,13 @@ async def serve_sunspec(settings, guarded, clock, said=None):
     return server
 
 
+def needs_pins(settings):
+    """True when a contactor or a safety input of the site is wired to pins of a board."""
+    if settings["inputs"] and not settings["inputs"]["profile"]:
+        return True
+    return not settings["outputs"] and any(pack.get("contactor") for pack in settings["packs"])
+
+
 async def run(settings, folder, load, trace=None, said=None):
     """Run the site of settings until SIGINT or SIGTERM; returns 0, or 1 when the loop failed.
 
@@ -119,9 +126,9 @@ async def run(settings, folder, load, trace=None, said=None):
     said(text): one line for the operator.
     """
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # a silent device is a fault, not a page of log
-    if any(pack.get("contactor") for pack in settings["packs"]):
+    if needs_pins(settings):
         if said:
-            said("a contactor of ours needs outputs, and a gateway has none: use a board, or remove `contactor`")
+            said("a gateway has no pins: give inputs and contactors a module (profile), or use a board")
         return 1
     clock = GatewayClock()
     wiring = Wiring(settings, load, clock)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The reuse-edge authors
-"""SunSpec models 1, 802, 803, 804 and 805 of a running site, as registers.
+"""SunSpec models 1, 802, 803, 804, 805 and 704 of a running site, as registers.
 
 A model is a list of registers from its id on; the offsets are those of the SunSpec Information Model
 Specification. Several packs are strings of one bank, each with one module. Evt1 has the packs' own alarms and
@@ -12,6 +12,7 @@ from struct import pack
 from edge.core import faults as f
 from edge.core.records import ALARMS, OK
 from edge.core.report import VERSION_TEXT
+from edge.shell.gateway_sunspec_power import PowerModel
 
 BASE = 40000
 NO_UINT = 0xFFFF
@@ -29,7 +30,7 @@ CELL_805 = 4
 _STATES = {f.STARTING: 2, f.RUNNING: 3, f.STOPPED: 4, f.OPEN: 99, f.LOCKED: 99}
 _DISCHARGING, _CHARGING, _HOLDING = 3, 4, 6
 _LITHIUM_ION = 4
-_LOCAL = 1  # LocRemCtl: nothing is taken from remote
+_REMOTE, _LOCAL = 0, 1  # LocRemCtl: requests for power are taken, or nothing is
 _REST_PPM = 5000  # of the rated capacity per hour: less is at rest
 LOOP_MS = 3000  # a step this much later than it was due: nothing counts as live any more
 
@@ -69,6 +70,8 @@ class Models:
         self.watt_sf = 0
         while settings["pcs"]["power_w"] > 30000 * 10**self.watt_sf:
             self.watt_sf += 1
+        self.power = PowerModel(settings["pcs"]["power_w"])
+        self.power_at = None  # address of model 704
         self.beat = 0
         self._fresh = None
         self._key = ()
@@ -79,8 +82,8 @@ class Models:
 
         site: edge.core.site.Site after a step, or None before the first. now_ms: monotonic.
         """
-        live = site is not None and site.wake_ms is not None and now_ms <= site.wake_ms + LOOP_MS
-        key = (live, site.decision if site is not None else None)
+        live = is_live(site, now_ms)
+        key = (live, site.decision if site is not None else None, self.power.changes)
         if key != self._key:
             self._key = key
             self._registers = self._build(site if live else None, now_ms)
@@ -99,6 +102,8 @@ class Models:
             words += self._string(one)
         for one in packs:
             words += self._module(one)
+        self.power_at = BASE + len(words)
+        words += self.power.words(now_ms)
         return [word & 0xFFFF for word in words + [0xFFFF, 0]]
 
     def _count_beat(self, site):
@@ -132,7 +137,7 @@ class Models:
         words[14:16] = long_words(most([one.cycles for one in packs]))
         current_ma = total([one.current_ma for one in packs])
         words[16] = flow(current_ma, self.rated_mah)
-        words[17] = _LOCAL
+        words[17] = _REMOTE if site is not None and site.settings["mode"] == "control" else _LOCAL
         words[18] = self.beat
         words[20] = 0  # AlmRst
         words[21] = _LITHIUM_ION
@@ -295,6 +300,11 @@ class Pack:
                 self.faults |= 1 << fault
                 if f.FAULTS[fault][1] != f.INFO:
                     self.events |= 1 << ALARMS.index(_EVENTS.get(fault, "other_alarm"))
+
+
+def is_live(site, now_ms):
+    """True when site has done a step, and the next one is not overdue."""
+    return site is not None and site.wake_ms is not None and now_ms <= site.wake_ms + LOOP_MS
 
 
 def scaled(value, digits, signed):

@@ -11,6 +11,7 @@ import asyncio
 from edge.core.records import Inputs
 
 LOOK_MS = 100
+LOOPS = ("estop", "smoke", "insulation", "door")
 
 
 class PinContactor:
@@ -58,8 +59,9 @@ class PinContactor:
 
 
 def hold_ms(settings, pack):
-    """Hold of the contactor of pack: what the PCS's watchdog and the fuse need, and one second."""
-    return settings["pcs"]["watchdog_ms"] + pack["contactor"]["fuse_ms"] + 1000
+    """Hold of the contactor of pack: its setting, or what the PCS's watchdog and the fuse need, and one second."""
+    own = pack["contactor"]
+    return own.get("hold_ms") or settings["pcs"]["watchdog_ms"] + own["fuse_ms"] + 1000
 
 
 def contactors(settings, pin, clock):
@@ -74,18 +76,24 @@ def contactors(settings, pin, clock):
 
 
 class PinInputs:
-    """Device port of the safety inputs. pins: {name of a field of Inputs: pin, callable without argument}, wired
-    normally closed to ground with a pull-up: 1 = active, or the wire is open. What is not wired is quiet, an
-    auxiliary contact that is not wired is not known."""
+    """Device port of the safety inputs. pins: {loop: pin, callable without argument}, wired normally closed to ground
+    with a pull-up: 1 = active, or the wire is open. What is not wired is quiet. contacts: pin of the auxiliary contact
+    of each pack's contactor, closed to ground while that is closed; None: not wired, not known."""
 
-    def __init__(self, pins):
+    def __init__(self, pins, contacts):
         self.pins = pins
+        self.contacts = contacts
 
     def read(self, now_ms):
         """Inputs as the wires say them now."""
-        told = [self._active(name) for name in ("estop", "smoke", "insulation", "door")]
-        closed = not self._active("contactor") if "contactor" in self.pins else None
+        told = [name in self.pins and self.pins[name]() != 0 for name in LOOPS]
+        closed = tuple([None if pin is None else pin() == 0 for pin in self.contacts])
         return Inputs(now_ms, told[0], told[1], told[2], told[3], closed)
 
-    def _active(self, name):
-        return name in self.pins and self.pins[name]() != 0
+
+def inputs(settings, pin):
+    """PinInputs of the pins that settings name. pin(number): makes an input with a pull-up."""
+    own = settings["inputs"]
+    numbers = [(pack.get("contactor") or {}).get("feedback_pin") for pack in settings["packs"]]
+    pins = {name: pin(own[name + "_pin"]) for name in LOOPS if own.get(name + "_pin") is not None}
+    return PinInputs(pins, [None if number is None else pin(number) for number in numbers])

@@ -45,6 +45,7 @@ def status(guarded, clock, uplink):
         "late_max_ms": site.late_max_ms,
         "packs": [_pack(pack, site, now_ms) for pack in site.packs],
         "pcs": _pcs(site, now_ms),
+        "request": _request(site, now_ms),
         "meter": _meter(site, now_ms),
         "faults": _faults(site, now_ms),
         "last": [_event(entry, now_ms) for entry in site.reporter.recent[-5:]],
@@ -148,6 +149,22 @@ def _pcs(site, now_ms):
         "watchdog_ms": pcs.watchdog_ms,
         "age_ms": None if pcs.at_ms is None else now_ms - pcs.at_ms,
         "obeys": None if site.settings["mode"] != "control" else not disobeys,
+    }
+
+
+def _request(site, now_ms):
+    """The request for power in force: W, + charges; None: nobody asks."""
+    if site.requests is None or site.requests.now is None:
+        return None
+    from edge.core.requests import SOURCES
+
+    asked_w, permitted_w, obeyed_w, source, until_ms = site.requests.now
+    return {
+        "asked_w": asked_w,
+        "permitted_w": permitted_w,
+        "obeyed_w": obeyed_w,
+        "by": SOURCES[source],
+        "left_ms": max(0, until_ms - now_ms),
     }
 
 

@@ -26,6 +26,8 @@ class Wiring:
         if meter:
             self._add(per_line, reader(load(meter["profile"]), meter, control), meter)
         self.actuators = (self.pcs,)
+        self.relays = []  # the relay module, if any: polled, and not a device of the loop
+        self._modules(per_line, settings, clock)
         mode = CONTROL if control else READ
         self.lines = []
         for index in range(len(per_line)):
@@ -33,11 +35,37 @@ class Wiring:
             rules = [device.gate_rules() for device in per_line[index]]
             reads = sum([rule[0] for rule in rules], ())
             writes = sum([rule[1] for rule in rules], ())
-            gate = TxGate(link["kind"], mode, (reads, writes))
+            relays = [module for module in self.relays if module in per_line[index]]
+            gate = gate_of(link["kind"], mode, (reads, writes), relays)
             if self.pcs in per_line[index]:
                 self.pcs.gate = gate
             self.lines.append((link, per_line[index], gate))
         self._switches(settings, clock)
+
+    def _modules(self, per_line, settings, clock):
+        """The input module, the last of the devices, and the relay module with an actuator per contactor."""
+        own = settings.get("inputs")
+        if own and own.get("profile"):
+            from bms_bridge.digital import InputModule
+            from bms_bridge.modules import load as load_module
+
+            contacts = [(pack.get("contactor") or {}).get("feedback_input") for pack in settings["packs"]]
+            self._add(per_line, InputModule(load_module(own["profile"]), own, contacts), own)
+        own = settings.get("outputs")
+        if own:
+            from bms_bridge.coils import CoilContactor, OutputModule
+            from bms_bridge.modules import load as load_module
+            from edge.shell.pins import hold_ms
+
+            packs = settings["packs"]
+            holds = [hold_ms(settings, pack) for pack in packs if pack.get("contactor")]
+            module = OutputModule(load_module(own["profile"]), own, (max(holds) - 1000, max(holds) + 1000))
+            for index in range(len(packs)):
+                coil = packs[index].get("contactor")
+                if coil:
+                    self.actuators += (CoilContactor(module, index, coil, hold_ms(settings, packs[index]), clock),)
+            self.relays.append(module)
+            per_line[own["link"]].append(module)
 
     def _switches(self, settings, clock):
         """Wire the BMSs whose switches are ours to their gates and to what each step decides."""
@@ -68,6 +96,18 @@ class Wiring:
     def _add(self, per_line, device, settings):
         self.devices.append(device)
         per_line[settings["link"]].append(device)
+
+
+def gate_of(kind, mode, rules, relays):
+    """The gate of a line. relays: the relay modules on it."""
+    if not relays:
+        return TxGate(kind, mode, rules)
+    from edge.core.coil_gate import CoilGate
+
+    gate = CoilGate(kind, mode, rules)
+    for module in relays:
+        module.gate = gate
+    return gate
 
 
 def reader(table, settings, control):

@@ -202,7 +202,7 @@ def test_pcs_silent_is_zero_and_a_pcs_without_current_is_not_silent():
 
 
 def with_inputs():
-    bench = h.Bench(h.site_settings(inputs={"estop": 1}))
+    bench = h.Bench(h.site_settings(inputs={"estop_pin": 1}))
     bench.inputs = lambda now_ms, count: h.quiet_inputs(now_ms)
     return bench
 

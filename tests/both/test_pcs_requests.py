@@ -195,3 +195,23 @@ def test_observe_forwards_nothing():
     bench.ask(3000)
     bench.go(20000)
     assert bench.device.writes == []
+
+
+def test_whatever_is_asked_and_permitted_nothing_leaves_the_permit():
+    """Random permits and requests: the gate never has to refuse, and what the device holds stays inside."""
+    seed = 7
+    for name in WATCHDOG_MS:
+        bench = Asked(name, WATCHDOG_MS[name])
+        bench.go(20000)
+        for _ in range(150):
+            seed = (seed * 1103515245 + 12345) & 0x7FFFFFFF
+            charge_ma = (0, 1, 2500, 10000, 24999)[seed >> 8 & 7 if seed >> 8 & 7 < 5 else 0]
+            discharge_ma = (0, 777, 20000, 25000)[seed >> 12 & 3]
+            if seed >> 16 & 1:
+                bench.ask((seed >> 17 & 0x3FFF) - 8192, bench.clock.now + 500 + (seed >> 5 & 0xFFF))
+            bench.go(1000, charge_ma, discharge_ma)
+            least, most, how = bench.orders()
+            seen = [least, most] + ([how] if name == "kostal_g3" else [])
+            for power_w in seen:
+                assert -discharge_ma * 4 <= power_w * 10 and power_w * 10 <= charge_ma * 4, (name, seen, charge_ma)
+        assert bench.gate.refused == 0 and bench.pcs.unapplied == 0, name

@@ -3,7 +3,7 @@
 """A contactor on pins: follows the command, falls by itself, never first under load."""
 
 from edge.core.records import Command
-from edge.shell.pins import PinInputs, contactors
+from edge.shell.pins import contactors, inputs
 from tests.both import core_help as h
 
 
@@ -64,9 +64,20 @@ def test_none_without_pins_and_no_precharge():
 
 
 def test_inputs_are_active_when_the_wire_is_open():
-    levels = {"estop": 0, "smoke": 0, "contactor": 0}
-    inputs = PinInputs({name: lambda name=name: levels[name] for name in levels})
-    assert inputs.read(7) == (7, False, False, False, False, True)
-    levels["estop"] = levels["contactor"] = 1
-    assert inputs.read(8) == (8, True, False, False, False, False)
-    assert PinInputs({"door": lambda: 1}).read(9) == (9, False, False, False, True, None)
+    levels = {1: 0, 2: 0, 3: 0, 4: 1}
+    packs = [h.pack(contactor={"break_ma": 20000, "main_pin": 9, "feedback_pin": pin}) for pin in (3, None, 4)]
+    for number in range(3):
+        packs[number]["id"] = "p%d" % number
+    made = h.site_settings(packs, inputs={"estop_pin": 1, "smoke_pin": 2})
+    one = inputs(made, lambda number: lambda: levels[number])
+    assert one.read(7) == (7, False, False, False, False, (True, None, False))
+    levels[1] = levels[3] = 1
+    assert one.read(8) == (8, True, False, False, False, (False, None, False))
+    made = h.site_settings(inputs={"door_pin": 4})
+    assert inputs(made, lambda number: lambda: levels[number]).read(9) == (9, False, False, False, True, (None,))
+
+
+def test_the_hold_is_the_sites():
+    pins = Pins()
+    own = {"break_ma": 20000, "main_pin": 4, "precharge": "none", "hold_ms": 12000}
+    assert contactors(h.site_settings([h.pack(contactor=own)]), pins.pin, pins)[0].hold_ms == 12000

@@ -181,3 +181,25 @@ def test_declared_periods_are_fast_enough_for_control():
         periods = load(name).PERIODS_MS
         for group in (1, 2, 6, 7):
             assert periods[group] is not None and periods[group] <= 2000
+
+
+def test_what_a_pcs_may_be_ordered_has_one_meaning(tmp_path):
+    text = (PROFILES / "kostal_g3.yaml").read_text(encoding="utf-8")
+    old = "{setpoint: discharge, unit: 1 W, float: high word first}"
+    assert text.count(old) == 1
+    for new, reason in (
+        ("{setpoint: discharge, limit: charge, unit: 1 W, float: high word first}", "has no meaning"),
+        ("{setpoint: discharge, float: high word first}", "has no meaning"),
+        ("{setpoint: forth, unit: 1 W, float: high word first}", "'forth'"),
+        ("{setpoint: discharge, unit: 1 A, float: high word first}", "ordered in watts"),
+        ("{limit: charge, unit: 1 A, window: true, float: high word first}", "ordered in watts"),
+        ("{modes: {idle: 7, charge: 3}}", "discharge is missing"),
+        ("{modes: {idle: 7, charge: 3, discharge: 4}}, {constant: 0}", "stands alone"),
+        (old + ", " + old, "stands alone"),
+    ):
+        assert reason in str(wrong(tmp_path / "acme.yaml", text.replace(old, new))), new
+    (row,) = [row for row in load("kostal_g3").WRITES if row[0] == 1034]
+    assert row[2] == ((0, 9, -1000, 1, 0, 1),)
+    (row,) = [row for row in load("solaredge_storedge").WRITES if row[0] == 0xE00D]
+    assert row[2] == ((0, 10, 7, 3, 4),)
+    assert [field[1:5] for field in load("sunspec_pcs").WRITES[0][2][:2]] == [(2, 1, 10, 3), (1, 1, 10, 3)]

@@ -15,6 +15,7 @@ from edge.core.records import ALARMS
 from edge.core.settings import with_defaults
 from edge.shell.gateway_sunspec import SunSpecServer
 from edge.shell.status import status
+from simulator.requester import SunSpecManager
 from simulator.rigs import Local
 from simulator.sites import DEMO_TRUTH, settings
 from simulator.world import World
@@ -25,8 +26,9 @@ client = pytest.importorskip("sunspec2.modbus.client")
 class Running:
     """A simulated site, stepped by hand, and its SunSpec server in a thread."""
 
-    def __init__(self, kind="lfp16", packs=1):
+    def __init__(self, kind="lfp16", packs=1, mode="control"):
         self.site = settings(kind, packs)
+        self.site["mode"] = mode
         self.world = World(self.site, 5, **{**DEMO_TRUTH, "plants": packs * DEMO_TRUTH["plants"]})
         self.rig = Local(self.world, self.site)
         self.lag_ms = 0
@@ -66,7 +68,7 @@ class Running:
         """Let the site control for so long."""
         end_ms = self.world.now_ms + 1000 * seconds
         while self.world.now_ms < end_ms:
-            turn = self.rig.turn()
+            turn = self.turn = self.rig.turn()
             self.guarded.site = self.rig.rig.site
             self.world.advance(turn.wake_ms)
 
@@ -155,7 +157,7 @@ def check_bank(device, found, packs):
     assert bank.CellVMax.cvalue == near(max(row["cell_max_mv"] for row in packs), 1000, 3)
     assert bank.CellVMin.cvalue == near(min(row["cell_min_mv"] for row in packs), 1000, 3)
     assert bank.State.value == {"running": 3, "stopped": 4, "starting": 2, "open": 99}[found["state"]]
-    assert bank.LocRemCtl.value == 1 and bank.Typ.value == 4 and bank.WHRtg.cvalue is None
+    assert bank.LocRemCtl.value == 0 and bank.Typ.value == 4 and bank.WHRtg.cvalue is None
 
 
 @pytest.mark.parametrize(("kind", "packs"), [("lfp16", 1), ("nmc96", 1), ("lfp16", 3)])
@@ -241,12 +243,17 @@ def test_before_the_first_step_and_after_the_last_nothing_is_live():
             site.lag_ms = 5000  # the loop hangs
 
 
-def test_it_only_answers_reads():
-    with Running() as site:
+def test_in_observe_it_only_answers_reads():
+    with Running(mode="observe") as site:
+        site.run(3)
+        assert site.scan().models[802][0].LocRemCtl.value == 1
+        assert site.ask(write_pdu(power_at(site) + 22, b"\x00\x01")) == b"\x90\x01"
+        assert site.guarded.site.requests is None
+        site.guarded.site = None
         assert site.ask(write_pdu(40086, b"\x00\x01")) == b"\x90\x01"
         for function in (1, 2, 4, 5, 6, 15, 22, 23, 43):
             assert site.ask(bytes((function, 0x9C, 0x40, 0, 1))) == bytes((function | 0x80, 1))
-        assert site.server.refused == 10
+        assert site.server.refused == 11
         assert site.ask(bytes((3, 0x9C, 0x40, 0, 2))) == b"\x03\x04SunS"
         assert site.ask(bytes((3, 0x9C, 0x3F, 0, 2))) == b"\x83\x02"
         assert site.ask(bytes((3, 0xFF, 0xFF, 0, 2))) == b"\x83\x02"
@@ -256,3 +263,151 @@ def test_it_only_answers_reads():
         with socket.create_connection(("127.0.0.1", site.port), timeout=10) as wire:
             wire.sendall(b"GET / HTTP/1.1\r\n\r\n")
             assert wire.recv(100) == b""  # not Modbus: the connection is closed
+
+
+# ---- model 704: an energy manager asks for power ------------------------------------------------------
+
+
+def power_at(site):
+    return site.server.models.power_at
+
+
+class Manager:
+    """SunSpec's own client that writes: an energy manager."""
+
+    def __init__(self, site):
+        self.device = client.SunSpecModbusClientDeviceTCP(slave_id=1, ipaddr="127.0.0.1", ipport=site.port, timeout=10)
+        self.device.scan()
+        self.model = self.device.models[704][0]
+        self.model.read()
+
+    def write(self, **points):
+        """Write points, each by itself, in the order given."""
+        for name, value in points.items():
+            point = getattr(self.model, name)
+            point.cvalue = value
+            point.write()
+
+    def read(self):
+        """What the model says: (enabled, W or None, seconds that remain)."""
+        self.model.read()
+        model = self.model
+        return model.WSetEna.value, model.WSet.cvalue, model.WSetRvrtRem.value
+
+
+def asked_of(site):
+    now = site.guarded.site.requests.now
+    return None if now is None else (now[0], now[3])
+
+
+def test_an_energy_manager_asks_and_the_pcs_obeys():
+    with Running() as site:
+        site.run(120)
+        manager = Manager(site)
+        try:
+            assert manager.read() == (0, 0, 0)
+            manager.write(WSetRvrtTms=20, WSet=-2000, WSetMod=1, WSetEna=1)
+            assert manager.read() == (1, -2000, 20)
+            site.run(10)
+            assert asked_of(site) == (2000, 2)
+            assert site.guarded.site.requests.now[1] == 2000
+            assert site.world.pcs.now_w == pytest.approx(2000, abs=2)
+            assert manager.read()[:2] == (1, -2000) and manager.read()[2] in (10, 11)
+            manager.write(WSet=1500)  # discharge; the time starts anew
+            assert manager.read() == (1, 1500, 20)
+            site.run(5)
+            assert site.world.pcs.now_w == pytest.approx(-1500, abs=2)
+            manager.write(WSetPct=-10, WSetMod=0)  # 10 % of the rating into the battery
+            site.run(5)
+            assert asked_of(site) == (site.site["pcs"]["power_w"] // 10, 2)
+            site.run(20)
+            assert asked_of(site) is None and manager.read()[0] == 0  # over in time
+            registers = site.world.pcs.registers
+            assert registers[40134] < 0x8000 and registers[40135] < 0x8000  # limits again, no order
+            manager.write(WSetEna=1)
+            site.run(2)
+            assert asked_of(site) is not None
+            manager.write(WSetEna=0)
+            site.run(2)
+            assert asked_of(site) is None and manager.read()[2] == 0
+        finally:
+            manager.device.close()
+
+
+def test_what_is_asked_is_clipped_to_the_permit():
+    with Running() as site:
+        site.run(120)
+        manager = Manager(site)
+        try:
+            for watts in (-5000000, 5000000):
+                manager.write(WSetMod=1, WSet=watts, WSetRvrtTms=60, WSetEna=1)
+                site.run(10)
+                asked, permitted, _, _, _ = site.guarded.site.requests.now
+                command = site.turn.commands[0]
+                most_ma = command.charge_ma if watts < 0 else command.discharge_ma
+                assert asked == -watts and abs(permitted) == most_ma * command.pack_mv // 1000000 > 0
+                assert 0 < abs(site.world.pcs.now_w) <= abs(permitted)
+                assert (site.world.pcs.now_w > 0) == (watts < 0)
+            site.world.mishaps.start("bms_silent", site.world.now_ms)
+            site.run(10)
+            assert site.guarded.site.requests.now[1] == 0 and site.world.pcs.now_w == 0
+        finally:
+            manager.device.close()
+
+
+def test_the_simulated_energy_manager_drives_the_site():
+    with Running() as site:
+        site.run(60)
+        manager = SunSpecManager(site.world, "127.0.0.1", site.port)
+        for _ in range(60):
+            manager.step()
+            site.run(1)
+        asked, permitted, obeyed, source, _ = site.guarded.site.requests.now
+        manager.close()
+        assert manager.asked == 12 and manager.refused == 0 and source == 2
+        assert 1000 < permitted <= asked and obeyed == pytest.approx(permitted, rel=0.05)
+        signed = [word - 0x10000 if word & 0x8000 else word for word in (site.world.pcs.registers[40135],)]
+        assert signed[0] > 0 and site.world.pcs.registers[40134] == 0x10000 - signed[0]  # an order, not a limit
+        site.run(45)
+        assert asked_of(site) is None and site.world.pcs.registers[40134] < 0x8000
+
+
+def test_writes_that_are_refused_change_nothing():
+    with Running() as site:
+        site.run(30)
+        site.ask(bytes((3, 0x9C, 0x40, 0, 2)))
+        at = power_at(site)
+        one, two = b"\x00\x01", b"\x00\x00\x00\x01"
+        for address, data, code in (
+            (40086, one, 2),  # another model
+            (at, one, 2),
+            (at + 21, one, 2),
+            (at + 26, two, 2),  # WSetRvrt
+            (at + 24, one, 2),  # half a point
+            (at + 25, one, 2),
+            (at + 31, two + two, 2),  # and WSetRvrtRem
+            (at + 22, b"\x00\x02", 3),
+            (at + 23, b"\x00\x02", 3),
+            (at + 28, b"\x27\x11", 3),  # 100.01 %
+            (at + 28, b"\xd8\xef", 3),
+            (at + 31, b"\x00\x00\x00\x00", 3),  # for ever
+            (at + 31, b"\x00\x01\x51\x81", 3),  # a day and a second
+            (at + 22, one + one + b"\x00\x4c\x4b\x41", 3),  # 5 000 001 W
+        ):
+            assert site.ask(write_pdu(address, data)) == bytes((0x90, code)), (address - at, data)
+        assert site.ask(bytes((6,)) + (at + 24).to_bytes(2, "big") + one) == b"\x86\x02"
+        assert site.ask(bytes((6,)) + (at + 22).to_bytes(2, "big")) == b"\x86\x03"
+        assert site.ask(write_pdu(at + 22, one)[:-1]) == b"\x90\x03"
+        assert site.ask(write_pdu(at + 22, one) + one) == b"\x90\x03"
+        assert site.ask(bytes((16,)) + (at + 22).to_bytes(2, "big") + b"\0\0\0") == b"\x90\x03"
+        site.run(2)
+        assert site.guarded.site.requests is None or site.guarded.site.requests.now is None
+        assert site.server.models.power.changes == 0
+        pdu = bytes((6,)) + (at + 22).to_bytes(2, "big") + one
+        assert site.ask(pdu) == pdu  # 0 W
+        pdu = write_pdu(at + 22, one + one + b"\xff\xff\xff\x9c")
+        assert site.ask(pdu) == pdu[:5]  # 100 W into the battery
+        site.run(2)
+        assert asked_of(site) == (100, 2)
+        site.lag_ms = 5000  # the loop hangs: nobody would clip it
+        assert site.ask(pdu) == b"\x90\x04"

@@ -176,6 +176,23 @@ def nothing_known():
 
 
 # name: (state, language, ASCII only, notice)
+def requested():
+    """An energy manager asks for more than may flow."""
+    status = healthy()
+    status["request"] = {"asked_w": 5000, "permitted_w": 3200, "obeyed_w": 3120, "by": "server", "left_ms": 47000}
+    status["pcs"].update(dc_ma=58900, dc_w=3120, charge_w=3200, discharge_w=-3200)
+    status["packs"][0].update(current_ma=58900, power_w=3120)
+    return status
+
+
+def requested_in_observe():
+    """The same by a signed order, out of the battery, where nothing is forwarded and the time is not known."""
+    status = requested()
+    status["request"].update(asked_w=-800, permitted_w=-800, obeyed_w=None, by="order")
+    status.update(mode="observe", utc_s=None, clkq=0)
+    return status
+
+
 STATES = {
     "healthy": (healthy, "en", False, None),
     "bms_silent": (bms_silent, "en", False, None),
@@ -186,5 +203,8 @@ STATES = {
     "korean": (disobedience, "ko", False, None),
     "ascii": (bms_silent, "en", True, None),
     "no_answer": (healthy, "en", False, "no answer since 5.0 s (127.0.0.1:40123)"),
+    "requested": (requested, "en", False, None),
+    "requested_ko": (requested, "ko", False, None),
+    "requested_observe": (requested_in_observe, "en", False, None),
     "nothing_known": (nothing_known, "en", False, None),
 }

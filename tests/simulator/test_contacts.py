@@ -28,7 +28,7 @@ def site_of(packs=1, inputs=True):
     made = settings(packs=packs)
     for pack in made["packs"]:
         pack["contactor"] = dict(CONTACTOR)
-    made["inputs"] = {"profile": "pins"} if inputs else None
+    made["inputs"] = {"estop_pin": 1} if inputs else None
     return with_defaults(check(made))
 
 

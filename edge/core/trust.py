@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""Two sources of one current: when they are no longer believed, and when they are again."""
+
+# So many fresh reads that disagree, one after the other: one of the two lies.
+DISAGREE_READS = 3
+# At rest they always agree: that proves little. So many agreeing reads with a content that has moved are needed
+# before the current is believed again, twice as many each time, until they agreed for so long.
+TRUST_READS = 5
+TRUST_MOST = 640
+TRUST_AGAIN = 3600
+
+
+class Trust:
+    """Whether two sources of one current may be believed, after they disagreed."""
+
+    def __init__(self):
+        self._apart = 0
+        self._agree = 0
+        self._needed = TRUST_READS
+        self._content = None  # of the read that gave the trust up; None: they are trusted
+
+    def is_lost(self, apart, content):
+        """Take a fresh read (content: a tuple of what moves while current flows); True: do not believe it."""
+        if apart:
+            self._apart += 1
+            self._agree = 0
+            if self._apart >= DISAGREE_READS:
+                self._content = content
+        else:
+            self._apart = 0
+            self._agree += content != self._content
+            if self._content is not None and self._agree >= self._needed:
+                self._content = None
+                self._needed = min(2 * self._needed, TRUST_MOST)
+            elif self._agree >= TRUST_AGAIN:
+                self._needed = TRUST_READS
+        return self._content is not None
