@@ -21,13 +21,8 @@ BESIDE = pathlib.Path(sys.executable).parent
 ROOMS = {
     "core": (
         ("edge/core/*.py", "edge/loop.py"),
-<<<<<<< HEAD
-        ("cell_", "orders", "terms", "grades", "contactor", "requests"),
-        126500,  # 117100; without what only some sites load
-=======
         ("cell_", "orders", "terms", "grades", "contactor", "requests", "coil_gate"),
-        106500,  # 101400; without what only some sites load
->>>>>>> limits
+        126500,  # 117100; without what only some sites load
     ),
     "orders": (
         ("edge/core/orders.py", "edge/core/terms.py", "edge/core/grades.py", "edge/shell/signed.py"),
