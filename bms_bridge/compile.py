@@ -126,7 +126,7 @@ def _facts(cells, kind, layout):
             if key not in cells:
                 raise cells["kind"].wrong(f"{key} is missing", f"add {key}: ...")
         values["CELL_LSB_MV"] = cells["cell_lsb_mv"].integer(1, 100)
-        values["PROTECTION"] = cells["protection"].word(("self_opening", "external_contactor"))
+        values["PROTECTION"] = cells["protection"].word(("self_opening", "requests_only", "none", "external_contactor"))
         values["OPENS_BY"] = cells["opens_by"].word(("none", "relay", "silence", "command"))
     return values
 

@@ -8,6 +8,7 @@ input is wired normally closed: a broken wire reads as nothing at all.
 
 from math import exp
 
+from bms_bridge.modules import load as load_module
 from edge.core.records import Inputs
 
 BOUNCE_MS = 30
@@ -38,6 +39,14 @@ class SimContactor:
             self._since_ms = now_ms
         self._wants = (command.contactor, command.precharge)
         self._told_ms = now_ms
+
+    def drive(self, now_ms, main=None, precharge=None):
+        """A relay of a module pulls or lets go (1, 0); None: stays, and the module lives."""
+        self._told_ms = now_ms
+        if main is not None and main != self._wants[0]:
+            self._since_ms = now_ms
+        before = self._wants
+        self._wants = (before[0] if main is None else main, before[1] if precharge is None else precharge)
 
     def step(self, now_ms, current_a):
         """Move the contacts. current_a: through the main contact until now."""
@@ -107,3 +116,81 @@ class SimInputs:
     def next_request(self, now_ms):
         """It is wired, not asked."""
         return None
+
+    def bits(self, table, settings, packs):
+        """Bits of the input module of that table now, lowest number first; nothing is wired to the others."""
+        said = self.read(0)
+        bits = [False] * table.POINTS
+        for name in ("estop", "smoke", "insulation", "door"):
+            number = settings.get(name + "_input")
+            if number is not None:  # normally closed: current flows while it is quiet
+                bits[number - table.FIRST] = getattr(said, name) is False
+        for index, pack in enumerate(packs):
+            number = (pack.get("contactor") or {}).get("feedback_input")
+            if number is not None:
+                bits[number - table.FIRST] = self.contacts.each[index].main
+        return bits
+
+
+class SimModules:
+    """The digital modules of a site on their wires: inputs, and relays that let go when nobody speaks to them.
+
+    first: number of the first of them among the devices of the world."""
+
+    def __init__(self, settings, first, inputs, contacts):
+        self.settings = settings
+        self.tables = {}
+        self.inputs = inputs
+        self.contacts = contacts
+        self._coils = {}
+        for section in ("inputs", "outputs"):
+            own = settings.get(section)
+            if own and own.get("profile"):
+                self.tables[first + len(self.tables)] = (section, load_module(own["profile"]))
+
+    def rows(self):
+        """[settings dict] of the modules, in the order of their numbers."""
+        return [self.settings[section] for section, _ in self.tables.values()]
+
+    def block(self, now_ms, device, index):
+        """Data bytes of block index of a module."""
+        section, table = self.tables[device]
+        if section == "inputs":
+            return _packed(self.inputs.bits(table, self.settings["inputs"], self.settings["packs"]))
+        for one in self.contacts.each:
+            one.drive(now_ms)
+        if index == 0:
+            return _packed([self._coils.get(place, 0) for place in range(table.POINTS)])
+        _, what, value = table.WATCH[index - 1]
+        if what == "time":
+            return (9000 // value).to_bytes(2, "big")
+        return _packed([value] * table.BLOCKS[index][2])
+
+    def answer(self, now_ms, device, function, address, count):
+        """Data bytes of a read, None where the module has no such place. count None: any (coils)."""
+        for index, row in enumerate(self.tables[device][1].BLOCKS):
+            if row[:2] == (function, address) and count in (None, row[2]):
+                return self.block(now_ms, device, index)
+        return None
+
+    def coil(self, now_ms, device, address, on):
+        """A write of function 5; True when the module has that relay."""
+        section, table = self.tables[device]
+        place = address - table.BLOCKS[0][1]
+        if section != "outputs" or not 0 <= place < table.POINTS:
+            return False
+        self._coils[place] = int(on)
+        for one, pack in zip(self.contacts.each, self.settings["packs"], strict=True):
+            own = pack["contactor"]
+            if own["output"] == place + table.FIRST:
+                one.drive(now_ms, main=int(on))
+            elif own.get("precharge_output") == place + table.FIRST:
+                one.drive(now_ms, precharge=int(on))
+        return True
+
+
+def _packed(bits):
+    data = bytearray((len(bits) + 7) // 8)
+    for place, bit in enumerate(bits):
+        data[place >> 3] |= int(bit) << (place & 7)
+    return bytes(data)

@@ -50,7 +50,7 @@ class Local:
     def make(self, settings, state, keep):
         """The Rig. settings: with defaults."""
         rig = rig_of(settings)(settings, state, self.world, keep)
-        if self.world.inputs is not None:
+        if self.world.inputs is not None and not settings["inputs"].get("profile"):
             rig.devices.append(self.world.inputs)
         return rig
 

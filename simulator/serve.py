@@ -55,6 +55,8 @@ class Server:
             raise NoSuchIdException("device %d is silent" % device)  # the server then answers nothing
         if values:
             return self._write(unit, device, function, address, values)
+        if function == 5:
+            return None  # pymodbus reads back what it has just written
         bits = function <= 2
         data = self.world.answer(device, function, address, None if bits else count)
         if data is None:
@@ -70,6 +72,8 @@ class Server:
 
     def _write(self, unit, device, function, address, values):
         self.writes.append((self.world.now_ms, unit, address, tuple(values)))
+        if function == 5:
+            return None if self.world.coil(device, address, bool(values[0])) else ExcCodes.ILLEGAL_ADDRESS
         data = b"".join(value.to_bytes(2, "big") for value in values) if function == 16 else b""
         if function != 16 or not self.world.write(device, address, data):
             return ExcCodes.ILLEGAL_ADDRESS
@@ -97,6 +101,7 @@ class Served:
         self.writes = []
         site = world.settings
         rows = list(site["packs"]) + [site["pcs"]] + ([site["meter"]] if site.get("meter") else [])
+        rows += world.modules.rows()
         lines = {}
         for device, row in enumerate(rows):
             lines.setdefault(row["link"], []).append((row["unit"], device))

@@ -18,7 +18,7 @@ from math import sin, tau
 from bms_bridge.encode import encode_block, served
 from bms_bridge.tables import load
 from simulator.bms import GOOD, SimBms
-from simulator.contacts import Contacts, SimInputs
+from simulator.contacts import Contacts, SimInputs, SimModules
 from simulator.mishaps import Mishaps
 from simulator.pcs import STORCTL, FactoryDay, SimMeter, SimPcs
 from simulator.plant import Plant
@@ -68,6 +68,7 @@ class World:
         self.tables.append(load(settings["pcs"]["profile"]))
         if self.meter:
             self.tables.append(load(settings["meter"]["profile"]))
+        self.modules = SimModules(settings, len(self.tables), self.inputs, self.contacts)
         self.samples = [None] * len(self.tables)
         self.request_w = 0.0
         self._manager_ms = None
@@ -127,7 +128,7 @@ class World:
 
     def contact(self, commands):
         """The contactors hear what a step commanded (Outcome.commands)."""
-        if self.contacts is not None:
+        if self.contacts is not None and not self.settings.get("outputs"):
             for command in commands[1:]:
                 self.contacts.each[command.target].apply(self.now_ms, command)
 
@@ -175,11 +176,15 @@ class World:
             if self.mishaps.get("transport_hangs", device) is not None:
                 return HANGS
             return SILENT if self.mishaps.get("bms_silent", device) is not None else ANSWERS
+        if device in self.modules.tables:
+            return SILENT if self.mishaps.get("inputs_silent") is not None else ANSWERS
         name = "pcs_silent" if device == packs else "meter_silent"
         return SILENT if self.mishaps.get(name) is not None else ANSWERS
 
     def block(self, device, index):
         """Bytes of block `index` of device's table, as it answers now."""
+        if device in self.modules.tables:
+            return self.modules.block(self.now_ms, device, index)
         data = encode_block(self.tables[device], index, self.samples[device], self.pcs.power_w)
         if device == len(self.bms) and self.pcs.registers[STORCTL] != 3:
             data = self._control_bits(device, index, data)
@@ -196,6 +201,8 @@ class World:
     def answer(self, device, function, address, count):
         """Data bytes of a read of count registers, or (count None) of the coils from address on, as device
         answers now; None when it has no such place (exception 2). A read may span blocks."""
+        if device in self.modules.tables:
+            return self.modules.answer(self.now_ms, device, function, address, count)
         table = self.tables[device]
         if count is None:
             for index, row in enumerate(table.BLOCKS):
@@ -217,6 +224,10 @@ class World:
     def write(self, device, address, data):
         """An FC16 write of data (bytes) at address; True when the device takes it. Only the PCS does."""
         return device == len(self.bms) and self.pcs.write(self.now_ms, address, data)
+
+    def coil(self, device, address, on):
+        """An FC05 write; True when the device has that relay."""
+        return device in self.modules.tables and self.modules.coil(self.now_ms, device, address, on)
 
     def frames(self, device):
         """CAN frames that device sends by itself now: [(can_id, extended, data), ...]."""

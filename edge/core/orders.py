@@ -90,14 +90,13 @@ class Orders:
         self.refused = 0  # refusals that were not told, for the flood guard
         self._told = 0
         self._minute_ms = 0
-        self._now_ms = 0
+        self._now_ms = None
         self._power = None
-        self._site = None
         self.asked = None  # (W, until ms) of a power order that the site has not taken yet
         try:
             self._load(saved or {})
         except (AttributeError, IndexError, KeyError, TypeError, ValueError):
-            self._load({"stopped": 1})  # what was in force is not known: nothing flows until a release
+            self._load({"stopped": True})  # what was in force is not known: nothing flows until a release
 
     def _load(self, saved):
         self.counters = {key: int(saved["counters"][key]) for key in saved.get("counters", ())}
@@ -156,22 +155,22 @@ class Orders:
         site: edge.core.site.Site. Acts before the limits of this step are made.
         """
         self._now_ms = now_ms
-        utc_s = utc[0] if utc[0] is not None and utc[1] >= TRUSTED_CLOCK else None
-        self._resume(now_ms, utc_s, site)
+        self._site = site
+        utc_s = utc[0] if utc[1] >= TRUSTED_CLOCK else None
+        self._resume(now_ms, utc_s)
         records = []
         while self.waiting and self.durable.kept(self.waiting[0][0]):
             _, operation, told = self.waiting.pop(0)
-            self._act(operation, site)
+            self._act(operation)
             self.durable.ticket()  # and the store learns that it waits no more
             records.append(self._record(now_ms, utc, V_DONE, told))
-        self._site = site
         for raw in raws:
             verdict, told = self._judge(now_ms, utc_s, raw)
             if self._is_told(now_ms, verdict):
                 records.append(self._record(now_ms, utc, verdict, told))
         return records
 
-    def _resume(self, now_ms, utc_s, site):
+    def _resume(self, now_ms, utc_s):
         """First step: what the state holds. Leases are void until a trusted clock says what is left of them; a
         narrowing goes on with all that was left when it was saved."""
         self.terms.update(t.terms_of(self._saved_terms, now_ms))
@@ -179,7 +178,7 @@ class Orders:
         for operation in self._restored:
             if operation[0] == "terms":
                 operation = ("terms", t.terms_of(operation[1], now_ms))
-            self._act(operation, site)
+            self._act(operation)
         self._restored = []
         if utc_s is None:
             return
@@ -188,7 +187,7 @@ class Orders:
             if term.until_ms is None and term.until_s is not None:
                 term.until_ms = now_ms + max(min(term.left_ms, (term.until_s - utc_s) * 1000), 0)
 
-    def _act(self, operation, site):
+    def _act(self, operation):
         """Let in force what has become durable."""
         kind = operation[0]
         if kind == "terms":
@@ -200,7 +199,7 @@ class Orders:
         elif kind == "acknowledge":
             for name in operation[1]:
                 if name in self.names:
-                    site.packs[self.names.index(name)].acknowledge()
+                    self._site.packs[self.names.index(name)].acknowledge()
         else:
             self.grades[operation[1]] = operation[2]
             self._regrade(operation[1], operation[2])
@@ -312,7 +311,8 @@ class Orders:
         found = self.verify(raw)
         if isinstance(found, str) or found[0] != "grade" or found[2] != t.CERTIFICATE:
             return V_CERTIFICATE, None
-        pack = self.settings["packs"][packs[0]]
+        (index,) = packs
+        pack = self.settings["packs"][index]
         grade = grades.grade_of(pack, found[3], utc_s, found[1], found[4])
         if grade is None:
             return V_CERTIFICATE, None
@@ -366,7 +366,7 @@ class Orders:
 
     def _forget(self, kind):
         """What waits of this kind was overtaken."""
-        self.waiting = [row for row in self.waiting if row[1][0] != kind]
+        self.waiting = [row for row in self.waiting if row[1] != (kind,)]
 
     # ---- records -------------------------------------------------------------------------------------
 

@@ -120,6 +120,7 @@ class Rig:
         for device in self.devices:
             if hasattr(device, "reader"):
                 device.reader.one_block_each()  # the wires carry whole blocks
+        self.relays = wiring.relays  # polled behind the devices
         self.actuators = wiring.actuators
         self.told = wiring.told
         self.gate = wiring.pcs.gate
@@ -142,17 +143,19 @@ class Rig:
 
     def poll(self):
         """Do every request that is due now, on every device."""
-        for index in range(len(self.devices)):
+        for index in range(len(self.devices) + len(self.relays)):
             self._serve(index)
 
     def flush(self):
         """Do what is due at the PCS alone: the writes that the last step caused."""
         self._serve(self.pcs_index)
+        for index in range(len(self.relays)):
+            self._serve(len(self.devices) + index)
 
     def _serve(self, index):
         """Every request of one device; one that hangs is left alone, as a hung line would."""
         now_ms = self.clock.at_ms
-        device = self.devices[index]
+        device = (self.devices + self.relays)[index] if self.relays else self.devices[index]
         status = self.wires.status(index)
         if status == HANGS:
             return
@@ -175,13 +178,17 @@ class Rig:
         self.tid = self.tid + 1 & 0xFFFF
         frame = modbus.tcp_frame(self.tid, request.unit, modbus.request_pdu(request))
         left = []
-        if self.gate.send(now_ms, frame, left.append) != SENT:
+        if (device.gate or self.gate).send(now_ms, frame, left.append) != SENT:
             device.failed(now_ms, request, modbus.REFUSED)
         elif status != ANSWERS:
             device.failed(now_ms, request, modbus.TIMEOUT)
         else:
             address = unpack_from(">H", left[0], 8)[0]
-            if self.wires.write(index, address, left[0][13:]):
+            if request.function == 5:
+                good = self.wires.coil(index, address, left[0][10] == 0xFF)
+            else:
+                good = self.wires.write(index, address, left[0][13:])
+            if good:
                 device.reply(now_ms, request, b"")
             else:
                 device.failed(now_ms, request, modbus.EXCEPTION + 2)

@@ -112,3 +112,36 @@ def test_time_passes_by_itself_and_ports_go_into_the_settings():
         assert len(set(ports.values())) == 3
 
     _with_client(2, play)
+
+
+def test_digital_modules_on_a_line():
+    from tests.simulator.test_modules import site
+
+    async def run():
+        world = World(site(), 1)
+        served = Served(world)
+        ports = await served.start()
+        said = []
+        for link in (3, 4):
+            client = AsyncModbusTcpClient("127.0.0.1", port=ports[link], timeout=0.5, retries=0)
+            assert await client.connect()
+            if link == 3:
+                for name in (None, "estop"):
+                    if name:
+                        world.mishaps.start(name, 0)
+                    answer = await client.read_discrete_inputs(0, count=6, device_id=1)
+                    said.append([bool(bit) for bit in answer.bits[:6]])
+            else:
+                for address, good in ((0, True), (4, True), (5, False)):
+                    assert (await client.write_coil(address, True, device_id=1)).isError() != good
+                answer = await client.read_coils(0, count=5, device_id=1)
+                said.append([bool(bit) for bit in answer.bits[:5]])
+                assert (await client.read_holding_registers(488, count=1, device_id=1)).registers == [90]
+            client.close()
+        await served.stop()
+        world.advance(500)
+        return said, world.contacts.each[0].main
+
+    said, closed = asyncio.run(run())
+    assert said == [[True, True] + [False] * 4, [False, True] + [False] * 4, [True, False, False, False, True]]
+    assert closed
