@@ -25,7 +25,7 @@ PRECHARGE = 1
 
 
 class CoilGate(TxGate):
-    """kind: "tcp" or "rtu". Beside those of TxGate its rules hold writes (unit, 5, address, pack, CLOSE or PRECHARGE)."""
+    """kind: "tcp" or "rtu". Its rules also hold writes (unit, 5, address, pack, CLOSE or PRECHARGE)."""
 
     def __init__(self, kind, mode, rules):
         super().__init__(kind, mode, rules)

@@ -70,11 +70,11 @@ DRIFTS = 2
 
 # quality: one code per group, worst: the worst of the required ones. age_ms: of the oldest required group, or None.
 # fresh: count of fresh reads of the current since the start. cells_wrong: another count of cells answers.
-_BELIEVED = (
+Believed = namedtuple(
+    "Believed",
     "pack_mv current_ma cell_max_mv cell_min_mv temp_max_mc temp_min_mc cell_mv bms_charge_ma "
-    "bms_discharge_ma bms_charge_mv alarms bms_soc_ppm bms_soh_ppm quality worst age_ms fresh cells_wrong"
+    "bms_discharge_ma bms_charge_mv alarms bms_soc_ppm bms_soh_ppm quality worst age_ms fresh cells_wrong",
 )
-Believed = namedtuple("Believed", _BELIEVED.split())
 
 
 def _together(sample):
