@@ -114,6 +114,30 @@ def test_a_refused_block_leaves_the_others_fresh(runtime, kind):
 
 
 @on(LINES)
+def test_a_device_that_refuses_joined_reads_is_asked_block_by_block(runtime, kind):
+    async def script(line):
+        line.wire.start("joined")
+        await line.until(lambda: line.rounds() >= 3, Watch(line, apart=8))
+
+    Line(runtime, kind).play(script)
+
+
+@on(LINES)
+def test_a_gateway_that_answers_with_an_exception_gives_nothing_fresh(runtime, kind):
+    async def script(line):
+        await line.until(lambda: line.rounds() >= 2)
+        line.wire.start("exception", code=11)
+        count = line.pack.read(0).groups[1].count
+        asked = line.wire.requests
+        await line.until(lambda: line.wire.requests >= asked + 4)
+        assert line.pack.read(0).groups[1].count <= count + 1  # one may have been on its way
+        line.wire.stop("exception")
+        await line.until(lambda: line.pack.read(0).groups[1].count >= count + 2)
+
+    Line(runtime, kind).play(script)
+
+
+@on(LINES)
 def test_a_device_that_answers_16_registers_at_most(runtime, kind):
     async def script(line):
         line.wire.start("max16")

@@ -4,7 +4,9 @@
 
 import pytest
 
+from edge.core.faults import F_PCS_DISOBEYS
 from edge.core.records import Est
+from edge.core.registry import KEYS
 from simulator import ageing, year
 from simulator.cells import cell_file
 from simulator.checks import Violation
@@ -135,8 +137,8 @@ def test_a_pcs_that_ignores_its_limit_is_noticed_by_the_controller():
     run.until(at_ms + 20000)
     assert run.world.pcs.dc_a > 20.0  # it does ignore
     assert run.last.commands[0].charge_ma == 0
-    codes = {pair[1] for _, record in run.rig.rig.uplink.records if record.cls == "E" for pair in record.pairs}
-    assert codes  # and it was reported
+    events = [dict(record.pairs) for _, record in run.rig.rig.uplink.records if record.cls == "E"]
+    assert F_PCS_DISOBEYS in [event.get(KEYS["fault"]) for event in events]  # and it was reported
 
 
 def test_disobedience_that_nobody_announced_violates_an_invariant():
