@@ -52,7 +52,7 @@ DISAGREE_PPM = 30000
 SUM_PPM = 10000
 SUM_MV = 3000
 SUM_READS = 3
-TOGETHER_MS = 500  # blocks of one round of questions lie closer than this
+TOGETHER_MS = 250  # what arrived further apart may belong to another load
 # A larger step of an extreme cell counts on the dangerous side for this many fresh reads first.
 JUMP_MV = 200
 JUMP_MC_PER_S = 5000

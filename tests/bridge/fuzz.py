@@ -13,7 +13,8 @@ from edge.core.records import IMPLAUSIBLE, MeterSample, PcsSample, Sample
 from tests.bridge.fuzz_lines import Can, Joined, Modbus, Serial
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent / "bms_bridge"
-PROFILES = sorted(path.stem for path in (ROOT / "tables").glob("[!_]*.py"))
+TELL_ONLY = ("pylontech_pcs", "sma_pcs")  # inverters that are told and say nothing that is decoded
+PROFILES = sorted(path.stem for path in (ROOT / "tables").glob("[!_]*.py") if path.stem not in TELL_ONLY)
 MAKES = {"bms": Sample, "pcs": PcsSample, "meter": MeterSample}
 LISTS = ("cell_mv", "temp_mc")
 SIGNED = ("current_ma", "dc_ma", "dc_w", "power_w")
@@ -25,7 +26,7 @@ WIDEST = {
     "temp_mc": (-300000, 400000), "bms_soc_ppm": (0, 1200000), "bms_soh_ppm": (0, 1200000),
     "bms_charge_ma": (0, 20000000), "bms_discharge_ma": (0, 20000000), "bms_charge_mv": (0, 2000000),
     "alarms": (0, (1 << 30) - 1), "state": (0, 3), "dc_mv": (0, 2000000), "dc_ma": (-5000000, 5000000),
-    "dc_w": (-5000000, 5000000), "charge_w": (0, 5000000), "discharge_w": (0, 5000000), "watchdog_ms": (0, 1 << 32),
+    "dc_w": (-5000000, 5000000), "charge_w": (-5000000, 5000000), "discharge_w": (-5000000, 5000000), "watchdog_ms": (0, 1 << 32),
     "in_wh": (0, 1 << 64), "out_wh": (0, 1 << 64), "power_w": (-5000000, 5000000),
 }  # fmt: skip
 
