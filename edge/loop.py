@@ -21,9 +21,10 @@ def loop(settings, clock, devices, actuators, store, uplink, seen=None, verify=N
     A slice of the estimators' longer work is done when the next step is more than two slices away.
 
     settings: checked dict with defaults (edge.core.settings). devices: BMSs, PCS, meter, inputs in settings
-    order, each with read(now_ms). actuators: the PCS, each with apply(command) and zero(). store: load(),
-    save(state) and saved, the state["save"] of the newest state known to be durable. uplink: offer(record) and
-    orders(). seen(site, outcome), when given, is called after each step (status line, watchdog, traces).
+    order, each with read(now_ms). actuators: the PCS, each with apply(command) -> 0 or a fault code, and zero().
+    store: load(), save(state) and saved, the state["save"] of the newest state known to be durable. uplink:
+    offer(record) and orders(). seen(site, outcome), when given, is called after each step (status line, watchdog,
+    traces).
     verify(raw): judges the signature of an order, or None when no key is trusted.
 
     Raises Late after the third late step within a minute. Whatever goes wrong inside, every actuator is told
@@ -39,8 +40,8 @@ def loop(settings, clock, devices, actuators, store, uplink, seen=None, verify=N
             site.ask(now_ms, devices)
             site.saved = store.saved
             outcome = site.step(now_ms, clock.utc_s(), reads, uplink.orders())
-            for index in range(len(actuators)):
-                actuators[index].apply(outcome.commands[index])  # first the battery, then the world
+            # first the battery, then the world
+            site.answers = [actuators[index].apply(outcome.commands[index]) for index in range(len(actuators))]
             for record in outcome.records:
                 uplink.offer(record)
             if outcome.state is not None:

@@ -58,8 +58,8 @@ HAZARDS = (
     (
         "the PCS does not hear or does not obey",
         "link lost, write not applied, watchdog off",
-        ("pcs_silent", "pcs_lost", "pcs_watchdog", "pcs_disobeys"),
-        ("write_not_applied", "watchdog_zero", "death", "flows_at_zero"),
+        ("pcs_silent", "pcs_lost", "pcs_watchdog", "pcs_unapplied", "pcs_disobeys"),
+        ("write_not_applied", "write_not_applied_told", "watchdog_zero", "death", "flows_at_zero"),
         "KEC 512: PCS state is supervised",
     ),
     (
@@ -80,7 +80,7 @@ HAZARDS = (
         "this controller stalls, dies or forgets",
         "software fault, power cut, full or damaged disk",
         ("late_step", "unexplained_stop", "state_lost", "budget_used"),
-        ("stalled", "steps_stop", "death", "killed_closed", "actuator_raises"),
+        ("stalled", "steps_stop", "death", "killed_closed", "newest_rotten", "disk_comes_back", "actuator_raises"),
         "KC 62619: system lock (no restart by an ordinary user)",
     ),
 )

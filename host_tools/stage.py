@@ -90,7 +90,7 @@ class Stage:
         (self.folder / "settings.json").write_text(json.dumps(live), encoding="utf-8")
         with open(self.folder / "state.1", "wb") as file:
             # the played past ended this moment, whatever its calendar said
-            slots.write(file, 1, dict(self._state, utc_s=int(time.time())))
+            slots.write(file, 1, dict(self._state, utc_s=int(time.time())), lambda each: each.flush())
         self.controller = await asyncio.to_thread(self._spawn)
 
     def _spawn(self):

@@ -159,6 +159,7 @@ FAULTS = {
     "circulating": ("current between packs", "팩 간 순환 전류"),
     "identity": ("another pack than the graded one", "등급 인증과 다른 팩"),
     "sensor_lost": ("a sensor is lost", "센서 상실"),
+    "pcs_unapplied": ("the PCS does not hold what it was told", "PCS 지령 미적용"),
 }
 
 # What is abnormal (edge.core.anomalies.TEXTS) and what would tell more (edge.core.advice.ADVICE), in Korean.

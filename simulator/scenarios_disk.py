@@ -264,6 +264,8 @@ CAUGHT = (
     "        except KeyError as error:\n            self.failed_saves",
 )
 STATE_LOST = ("edge/core/controller.py", "c[f.F_STATE_LOST] = site.state_lost", "pass")
+ROTTEN_IS_TOLD = ("edge/shell/store.py", "rotten = ROTTEN in numbers", "rotten = False")
+SAVES_AGAIN = ("edge/core/site.py", "if self._unsaved or self.durable.is_waiting() else", "if self._unsaved else")
 OWN_THREAD = ("edge/shell/gateway.py", "self._queue.put_nowait(state)", "self.store.save(state)")
 
 _ROWS: tuple = (
@@ -273,18 +275,8 @@ _ROWS: tuple = (
     ("disk_full", ("4.35",), "no space on the disk", disk_fails(NO_SPACE), (CAUGHT,)),
     ("disk_read_only", ("4.35",), "the disk has become read-only", disk_fails(READ_ONLY), (CAUGHT,)),
     ("state_rotten", ("4.35",), "both saved states are damaged", rotten(True), (STATE_LOST,)),
+    ("newest_rotten", ("4.35",), "only the newest saved state is damaged", rotten(False), (ROTTEN_IS_TOLD,)),
+    ("disk_comes_back", ("4.35",), "the disk recovers after a lock was not saved", disk_comes_back, (SAVES_AGAIN,)),
     ("slow_sync", ("4.45",), "a sync takes seconds during a trip", slow_sync, (OWN_THREAD,)),
 )
 SCENARIOS = tuple(Scenario._make((*row[:3], PLANT, *row[3:], SEPLOS, False)) for row in _ROWS)
-# What the controller does not do yet.
-KNOWN = {
-    ("newest_rotten", "seplos"): "an older whole slot stands in for a damaged newest one without a word",
-    ("disk_comes_back", "seplos"): "a save that failed is repeated only with the next event or after ten minutes",
-}
-SCENARIOS += tuple(
-    Scenario(name, ("4.35",), text, PLANT, play, (), SEPLOS, False)
-    for name, text, play in (
-        ("newest_rotten", "the newest saved state is damaged, an older one is not", rotten(False)),
-        ("disk_comes_back", "the disk is well again after a lock could not be saved", disk_comes_back),
-    )
-)

@@ -281,6 +281,7 @@ BY_MONOTONIC = (
     "if term.until_ms is None and term.until_s is not None:",
     "if term.until_s is not None:",
 )
+JUMP_IS_TOLD = ("edge/core/site.py", "abs(self._wall_ms - before_ms) <= CLOCK_STEP_MS:", "True:")
 UNWRAPPED = ("edge/shell/board.py", "time.ticks_diff(ticks, self._last)", "(ticks - self._last)")
 
 _ROWS: tuple = (
@@ -291,17 +292,8 @@ _ROWS: tuple = (
     ("one_forbids", ("B22",), "one of two packs allows little", one_forbids, LEAST, PAIR),
     ("frozen_goes_on", ("4.42",), "the page goes on standing still", frozen_goes_on, (STANDS_STILL,), SEPLOS),
     ("clock_jumps", ("4.34", "B10"), "the wall clock jumps by years", clock_jumps, (BY_MONOTONIC,), SEPLOS),
+    ("clock_jump_told", ("4.34",), "a jump of the wall clock is told", clock_jump_is_told, (JUMP_IS_TOLD,), SEPLOS),
     ("wraps", ("4.34",), "the monotonic clock passes 2^30 to fifty days", wraps, (UNWRAPPED,), SEPLOS),
 )
 _ON_WIRES = ("frozen_at_rest", "frozen_goes_on", "hangs", "one_forbids")
 SCENARIOS = tuple(Scenario._make((*row[:3], WIRE if row[0] in _ON_WIRES else PLANT, *row[3:], False)) for row in _ROWS)
-# What the controller does not do yet.
-KNOWN = {
-    ("clock_jump_told", "seplos"): "the event clock stepped is never made",
-}
-SCENARIOS += tuple(
-    Scenario(name, (number,), text, where, play, (), SEPLOS, False)
-    for name, number, text, where, play in (
-        ("clock_jump_told", "4.34", "a jump of the wall clock is told", PLANT, clock_jump_is_told),
-    )
-)

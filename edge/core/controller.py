@@ -191,6 +191,7 @@ class Controller:
         c[f.F_TEMP_RISE] = self.heats
         c[f.F_STATE_LOST] = site.state_lost
         c[f.F_PCS_WATCHDOG] = site.controls and site.pcs_watchdog_wrong
+        c[f.F_PCS_UNAPPLIED] = site.controls and site.pcs_unapplied and not site.pcs_watchdog_wrong
         if self.contactor is not None:
             self._contacts(c, self._feedback(site))
         c[f.F_PCS_SILENT] = site.pcs_silent

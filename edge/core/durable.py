@@ -25,8 +25,9 @@ class Durable:
         return self._wanted > self.made
 
     def is_waiting(self):
-        """True when somebody waits for a state that is not known to be durable: it is made again when it is due."""
-        return self._wanted > self.saved
+        """True when the newest state, or one that somebody waits for, is not known to be durable: it is made again when
+        it is due."""
+        return max(self._wanted, self.made) > self.saved
 
     def kept(self, ticket):
         """True when the state with that number, or a later one, is durable."""

@@ -53,6 +53,7 @@ FAULTS = (
     ("circulating", TRIP, BOTH, 2000, 3, 300000, "current between packs beyond this pack's own limits"),
     ("identity", LOCK, BOTH, 0, 3, 0, "the BMS names another serial number than the site's"),
     ("sensor_lost", TRIP, BOTH, 0, 0, 300000, "fresh answers without a required value for max(10 s, 5 periods)"),
+    ("pcs_unapplied", WARN, BOTH, 10000, 3, 0, "the PCS does not hold what it was told"),
 )
 NAMES = tuple([row[0] for row in FAULTS])
 (
@@ -95,6 +96,7 @@ NAMES = tuple([row[0] for row in FAULTS])
     F_CIRCULATING,
     F_IDENTITY,
     F_SENSOR_LOST,
+    F_PCS_UNAPPLIED,
 ) = range(len(FAULTS))
 
 # BMS alarm bits (SunSpec 802 Evt1) -> fault. Warnings of the BMS are reported, not acted upon: its own
@@ -116,6 +118,7 @@ FLOW_FAULTS = (
     F_PCS_LOST,
     F_PCS_WATCHDOG,
     F_CIRCULATING,
+    F_PCS_UNAPPLIED,
 )
 # These open at once, whatever flows: the hardware does so too.
 AT_ONCE = (F_ESTOP, F_SMOKE, F_INSULATION)

@@ -19,7 +19,8 @@ M_MS = 60000
 B_MS = 900000
 I_MS = 3600000
 
-# Event flood guard: at most this many of one kind and fault per minute; the rest is counted.
+# Event flood guard: at most this many of one kind and fault per minute, raised and cleared together, and of the quality
+# of one pack; the rest is counted, and the next one of that kind that is told carries the count.
 EVENTS_PER_MINUTE = 5
 
 # Evidence of these: what we say and what the BMS says.
@@ -48,7 +49,7 @@ class Reporter:
         self._due_ms = {}
         self._minutes = [_Minute() for _ in settings["packs"]]
         self._quality = [None] * len(settings["packs"])
-        self._burst = {}
+        self._burst = {}  # kind -> (told in this minute, only counted since the last one that was told)
         self._burst_ms = None
         self._anomalies = [{} for _ in settings["packs"]]
         self._advice = [0 for _ in settings["packs"]]
@@ -152,13 +153,8 @@ class Reporter:
 
     def _event(self, records, stamp, site, pack, event, fault):
         """One event record, within the flood budget per minute; what exceeds it is counted."""
-        if self._burst_ms is None or stamp[0] - self._burst_ms >= 60000:
-            self._burst_ms = stamp[0]
-            self._burst = {}
-        kind = (event, fault, pack)
-        self._burst[kind] = self._burst.get(kind, 0) + 1
-        if self._burst[kind] > EVENTS_PER_MINUTE:
-            self.dropped_events += 1
+        counted = self._counted(stamp[0], _kind(pack, event, fault))
+        if counted is None:
             return
         detail = _detail(site, pack, event)
         values = (
@@ -168,21 +164,44 @@ class Reporter:
             (KEYS["mode"], fault if event == f.E_MODE else site.packs[max(pack, 0)].mode),
             (KEYS["late"], site.late_ms),
             (KEYS["alarms"], site.packs[max(pack, 0)].believed.alarms),
+            (KEYS["suppressed"], counted or None),
         )
         records.append(Record("E", pack, stamp[0], stamp[1], stamp[2], body(values)))
         self.recent.append((stamp[0], pack, event, fault, detail))
         if len(self.recent) > 8:
             self.recent.pop(0)
 
+    def _counted(self, now_ms, kind):
+        """How many of this kind were only counted since the last one that was told; None: this one is only counted."""
+        if self._burst_ms is None or now_ms - self._burst_ms >= M_MS:
+            self._burst_ms = now_ms
+            self._burst = {each: (0, self._burst[each][1]) for each in self._burst if self._burst[each][1]}
+        told, counted = self._burst.get(kind, (0, 0))
+        if told >= EVENTS_PER_MINUTE:
+            self._burst[kind] = (told, counted + 1)
+            self.dropped_events += 1
+            return None
+        self._burst[kind] = (told + 1, 0)
+        return counted
+
     def state(self):
         """Dict for the store."""
         return {"dropped": self.dropped_events}
 
 
+def _kind(pack, event, fault):
+    """What shares one flood budget: what comes and goes in turns must not have two."""
+    if event == f.E_QUALITY:
+        return (event, f.F_NONE, pack)
+    return (f.E_RAISED if event == f.E_CLEARED else event, fault, pack)
+
+
 def _detail(site, pack, event):
-    """The number that decided: the age of the oldest required value, or the lateness of the step."""
+    """The number that decided: the age of the oldest required value, the lateness of the step, the clock's jump; ms."""
     if event == f.E_LATE:
         return site.late_ms
+    if event == f.E_CLOCK:
+        return site.clock_step_ms
     return site.packs[max(pack, 0)].believed.age_ms
 
 

@@ -29,7 +29,8 @@ BY_ORDER = 1  # edge.core.requests.S_ORDER
 # pack what the orders in force allow (edge.core.limits.in_force), for charging and for discharging. bus_mv: voltage of
 # the bus by the PCS or None. circulates: several packs and a PCS that carries nothing. pcs_lost: it has not answered
 # for its watchdog and 2 s more. pcs_watchdog_wrong: it holds another one. state_lost: in the first step after a boot
-# that found an unreadable state. day: since 1970, by a clock that can be trusted, or None.
+# that found an unreadable state. day: since 1970, by a clock that can be trusted, or None. pcs_unapplied: it answers,
+# and what it was told is not in force there.
 SiteView = namedtuple(
     "SiteView",
     (
@@ -51,10 +52,12 @@ SiteView = namedtuple(
         "pcs_watchdog_wrong",
         "state_lost",
         "day",
+        "pcs_unapplied",
     ),
 )
 NO_PAPERS = ((), ())
 DAY_S = 86400
+CLOCK_STEP_MS = 2000  # by so much the wall clock may leave the monotonic one between two steps: it counts in seconds
 LATE_STEPS, LATE_WINDOW_MS = 3, 60000  # so many late steps in so short a time: start afresh
 
 
@@ -106,6 +109,9 @@ class Site:
         utc_s = state.get("utc_s")
         self._off_since_s = utc_s if isinstance(utc_s, int) else None
         self._utc = (None, 0)
+        self._wall_ms = None  # wall clock less monotonic, when both were known last
+        self.clock_step_ms = None  # of the newest jump of the wall clock, + forwards
+        self.answers = []  # what each actuator's apply() said of the commands of the step before; told by edge.loop
         self._unsaved = False
         self.inputs_ms = stale_after_ms(period_ms)
 
@@ -179,11 +185,12 @@ class Site:
             pcs_here and self._watchdog_wrong(),
             self._state_lost,
             utc[0] // DAY_S if utc[0] is not None and utc[1] >= TRUSTED_CLOCK else None,
+            pcs_here and bool(self.answers) and self.answers[0] != 0,
         )
         self._state_lost = False
         self.obey.step(now_ms, pcs_ma, self.sharing.allowed, self._slack_ma())
         guarded = []
-        events = []
+        events = [(-1, f.E_CLOCK, f.F_NONE)] if self._clock_stepped(now_ms, utc[0]) else []
         for i in range(count):
             command, news = self.packs[i].permit(now_ms, reads[i], view)
             guarded.append(command)
@@ -295,18 +302,27 @@ class Site:
                     pack.soc.resumed(utc[0] - self._off_since_s)
             self._off_since_s = None
 
+    def _clock_stepped(self, now_ms, utc_s):
+        """True when the wall clock jumped since it was known last; clock_step_ms is by how much."""
+        if utc_s is None:
+            return False
+        before_ms, self._wall_ms = self._wall_ms, 1000 * utc_s - now_ms
+        if before_ms is None or abs(self._wall_ms - before_ms) <= CLOCK_STEP_MS:
+            return False
+        self.clock_step_ms = self._wall_ms - before_ms
+        return True
+
     def _state(self, now_ms, events):
-        """The state to save now, or None: a lock at once, other events at most every 10 s."""
+        """The state to save now, or None: a lock at once, other events at most every 10 s, and so often again until
+        it is durable."""
         locking = False
         for _, event, fault in events:
             if event in (f.E_RAISED, f.E_MODE):
                 self._unsaved = True
             if event == f.E_RAISED and f.FAULTS[fault][1] == f.LOCK:
                 locking = True
-        if self.durable.is_waiting():
-            self._unsaved = True
         if self._saved_ms is not None and not locking and not self.durable.is_wanted():
-            wait_ms = SAVE_EVENT_MS if self._unsaved else SAVE_EVERY_MS
+            wait_ms = SAVE_EVENT_MS if self._unsaved or self.durable.is_waiting() else SAVE_EVERY_MS
             if now_ms - self._saved_ms < wait_ms:
                 return None
         self._saved_ms = now_ms

@@ -3,18 +3,23 @@
 """The Store port on any file system: two slots, each with length, number and CRC.
 
 A save writes the older slot whole, syncs and closes it; power lost on the way leaves the other slot.
-The newest slot whose CRC holds wins. Both unreadable: None, and the reason stands in problem.
+The newest slot whose CRC holds wins.
 
 A slot is a header line of fixed width, "number length crc" (of number and state), and the state as JSON. The
-state is written and checked in pieces, and the header last: a board has no room for the whole text at once.
+state is written and checked in pieces, and the header last: a board has no room for the whole text at once. What
+stands behind the header is durable before the header is written, in one piece that no sector divides: so a slot with a
+blank header is a save that was cut off, and the other slot is the truth; one with a header that does not hold is
+rotten, and may have been newer than the other. Then the reader is told that something is lost.
 """
 
 import binascii
+import errno
 import json
 
 WIDTH = 40  # of the header line, its newline included
 PIECE = 4  # entries of a list in one piece
 READ = 256
+TORN, ROTTEN = 0, -1  # a save was cut off; it was whole once, and is not
 
 
 class FileStore:
@@ -42,52 +47,49 @@ class FileStore:
         return self._seen
 
     def load(self):
-        """The newest whole state as a dict, or None (nothing saved yet). Both slots unreadable: {"unreadable": 1}."""
+        """The newest whole state as a dict, or None (nothing saved yet).
+
+        With "unreadable": 1 in it when the other slot is rotten, and alone when no slot is whole: what it says may
+        be too old, and the reason stands in problem.
+        """
         if self._seen is not None:
             seen, self._seen = self._seen, None
             return seen
         numbers = [self._whole(slot) for slot in (0, 1)]
-        for number in sorted([number for number in numbers if number], reverse=True):
+        self.problem = None
+        rotten = ROTTEN in numbers
+        for number in sorted([number for number in numbers if number and number > 0], reverse=True):
             state = self._parsed(number)
-            if state is not None:
-                self.number = number
-                self.saved = number_in(state)
-                self.problem = None
-                return state
+            if state is None:
+                rotten = True
+                continue
+            self.number = number
+            self.saved = number_in(state)
+            if rotten:
+                self.problem = "a state slot is damaged: it may have been newer"
+                state["unreadable"] = 1
+            return state
         if numbers == [None, None]:
-            self.problem = None
             return None
         self.problem = "both state slots are unreadable"
         return {"unreadable": 1}
 
     def _whole(self, slot):
-        """Number of a slot whose length and CRC hold, 0 when they do not, None when there is no file."""
+        """Number of a slot whose length and CRC hold, TORN or ROTTEN when they do not, None when there is no file."""
         try:
-            file = open(self._path(slot), "rb")
-        except OSError:
-            return None
-        with file:
-            try:
-                number, length, crc = [int(part) for part in file.read(WIDTH).split()]
-            except ValueError:
-                return 0
-            got = binascii.crc32(b"%d" % number)
-            size = 0
-            while True:
-                data = file.read(READ)
-                if not data:
-                    break
-                got = binascii.crc32(data, got)
-                size += len(data)
-        return number if (size, got) == (length, crc) and number & 1 == slot else 0
+            with open(self._path(slot), "rb") as file:
+                return _checked(file, slot)
+        except OSError as error:
+            return None if error.errno == errno.ENOENT else ROTTEN
 
     def _parsed(self, number):
-        with open(self._path(number), "rb") as file:
-            file.seek(WIDTH)
-            try:
-                return json.load(file)
-            except ValueError:
-                return None
+        try:
+            with open(self._path(number), "rb") as file:
+                file.seek(WIDTH)
+                state = json.load(file)
+        except (OSError, ValueError):
+            return None
+        return state if isinstance(state, dict) else None
 
     def save(self, state):
         """Write state (dict of integers, strings, lists, None); a full or read-only disk is counted in
@@ -96,7 +98,7 @@ class FileStore:
         try:
             file = open(self._path(number), "wb")
             try:
-                write(file, number, state)
+                write(file, number, state, self.sync)
                 self.sync(file)
             finally:
                 file.close()
@@ -115,8 +117,29 @@ def number_in(state):
     return number if isinstance(number, int) else 0
 
 
-def write(file, number, state):
-    """Write one slot to file (binary, seekable): the header's place, the state, then the header."""
+def _checked(file, slot):
+    """Number of the slot in file; TORN or ROTTEN."""
+    header = file.read(WIDTH)
+    if not header.strip():
+        return TORN
+    try:
+        number, length, crc = [int(part) for part in header.split()]
+    except ValueError:
+        return ROTTEN
+    got = binascii.crc32(b"%d" % number)
+    size = 0
+    while True:
+        data = file.read(READ)
+        if not data:
+            break
+        got = binascii.crc32(data, got)
+        size += len(data)
+    return number if number > 0 and (size, got) == (length, crc) and number & 1 == slot else ROTTEN
+
+
+def write(file, number, state, sync):
+    """Write one slot to file (binary, seekable): the header's place, the state, and when that is durable (sync) the
+    header."""
     file.write(b" " * (WIDTH - 1) + b"\n")
     length = 0
     crc = binascii.crc32(b"%d" % number)
@@ -125,6 +148,7 @@ def write(file, number, state):
         file.write(data)
         length += len(data)
         crc = binascii.crc32(data, crc)
+    sync(file)
     file.seek(0)
     file.write(b"%-39s\n" % (b"%d %d %d" % (number, length, crc)))
 

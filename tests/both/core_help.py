@@ -186,6 +186,7 @@ class Bench:
         self.outcome = None
         self.events = []
         self.keeps = True  # what a step wants to save is durable before the next one
+        self.utc = (None, 0)
 
     def healthy(self, now_ms, count):
         """A live pack whose cells move a little, as real ones do."""
@@ -208,7 +209,7 @@ class Bench:
             reads.append(meter_sample(self.now_ms, self.count))
         if self.inputs is not None:
             reads.append(self.inputs(self.now_ms, self.count))
-        self.outcome = self.site.step(self.now_ms, (None, 0), reads, ())
+        self.outcome = self.site.step(self.now_ms, self.utc, reads, ())
         for record in self.outcome.records:
             if record.cls == "E":
                 self.events.append(dict(record.pairs))

@@ -51,6 +51,7 @@ FAULTS = (
     ("circulating", "trip", 0, 2000, 3, 300000),
     ("identity", "lock", 0, 0, 3, 0),
     ("sensor_lost", "trip", 0, 0, 0, 300000),
+    ("pcs_unapplied", "warn", 0, 10000, 3, 0),
 )
 
 

@@ -71,8 +71,6 @@ def test_power_lost_at_any_byte_leaves_the_old_or_the_new():
             # the body is written behind a blank header, the header last
             put(path, b" " * (WIDTH - 1) + b"\n" + whole[WIDTH : WIDTH + cut])
             assert FileStore(place, sync).load() == {"n": 2}, cut
-            put(path, whole[:cut])
-            assert FileStore(place, sync).load() == {"n": 2}, cut
         put(path, whole)
         assert FileStore(place, sync).load()["n"] == 3
     finally:
@@ -92,6 +90,81 @@ def test_every_flipped_bit_is_seen():
             put(path, whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
             broken = FileStore(place, sync)
             assert broken.load() == {"unreadable": 1} and broken.problem == "both state slots are unreadable", at
+    finally:
+        remove(place)
+
+
+def test_a_rotten_slot_is_told_whichever_was_newer():
+    for older in (False, True):
+        place = folder()
+        try:
+            store = FileStore(place, sync)
+            store.save({"n": 1})
+            store.save({"n": 2, "save": 7})
+            store.save({"n": 3, "save": 8})
+            path = place + ("/state.0" if older else "/state.1")
+            whole = content(path)
+            for at in range(len(whole)):
+                if whole[at : at + 1] in b" \n":
+                    continue  # blanks of the header
+                put(path, whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+                told = FileStore(place, sync)
+                n, save = (3, 8) if older else (2, 7)
+                assert told.load() == {"n": n, "save": save, "unreadable": 1}, at
+                assert told.problem == "a state slot is damaged: it may have been newer", at
+                assert told.saved == save
+            for cut in range(1, len(whole)):
+                put(path, whole[:cut])
+                assert FileStore(place, sync).load()["unreadable"] == 1, cut
+            told = FileStore(place, sync)
+            told.load()
+            told.save({"n": 4})  # over the rotten one
+            again = FileStore(place, sync)
+            assert told.problem is None and again.load() == {"n": 4} and again.problem is None
+        finally:
+            remove(place)
+
+
+def test_a_save_that_was_cut_off_is_no_loss():
+    place = folder()
+    try:
+        store = FileStore(place, sync)
+        store.save({"n": 1})
+        store.save({"n": 2})
+        for left in (b"", b" ", b" " * (WIDTH - 1) + b"\n", b" " * (WIDTH - 1) + b'\n{"n":3}'):
+            put(place + "/state.1", left)
+            again = FileStore(place, sync)
+            assert again.load() == {"n": 2} and again.problem is None
+        put(place + "/state.0", b"")
+        assert FileStore(place, sync).load() == {"unreadable": 1}
+    finally:
+        remove(place)
+
+
+def test_a_whole_slot_that_is_no_state_counts_as_rotten():
+    place = folder()
+    try:
+        store = FileStore(place, sync)
+        store.save({"n": 1})
+        store.save({"n": 2})
+        store.save([3])
+        assert FileStore(place, sync).load() == {"n": 2, "unreadable": 1}
+    finally:
+        remove(place)
+
+
+def test_the_header_is_written_when_the_rest_is_durable():
+    place = folder()
+    seen = []
+
+    def look(file):
+        file.flush()
+        seen.append(content(place + "/state.1"))
+
+    try:
+        FileStore(place, look).save({"n": 1})
+        assert len(seen) == 2
+        assert seen[0] == b" " * (WIDTH - 1) + b"\n" + seen[1][WIDTH:] and seen[1][:2] == b"1 "
     finally:
         remove(place)
 

@@ -19,7 +19,7 @@ def judged(text, place, was, now):
     codes, mutants = run.load([GUARD], {GUARD: text})
     chosen = [m for m in mutants[GUARD] if (m.place, m.was, m.now) == (place, was, now)]
     assert chosen, "no such mutant"
-    return run.try_file(GUARD, codes, chosen[:1], 1)[0][1]
+    return run.try_file(GUARD, codes, chosen[:1], 1, {})[0][1]
 
 
 def guard_text():

@@ -15,7 +15,16 @@ BY_NAME = {row.name: row for row in ROWS}
 NUMBERS = {number for row in ROWS for number in row.numbers}
 SLOW = ("oscillates_high", "oscillates_low", "oscillates_hot", "oscillates_cold", *scenarios_site.REAL_TIME)
 QUICK = [row.name for row in ROWS if row.name not in SLOW]
-WITHOUT = ("write_not_applied", "stalled", "weld", "killed_closed", "lock_survives", "hostile_counter", "hangs")
+WITHOUT = (
+    "write_not_applied",
+    "stalled",
+    "weld",
+    "killed_closed",
+    "lock_survives",
+    "hostile_counter",
+    "hangs",
+    "newest_rotten",
+)
 
 
 def judged(name):
