@@ -18,6 +18,7 @@ from edge.shell import cbor
 VERSION = 1
 WINDOW = 64
 RESEND_MS = 10000  # without a new acknowledgement the window is sent again
+HOLE_MS = 2000  # the same acknowledgement again, so long after the last progress: the window is sent again at once
 MAX_EPOCH = (1 << 63) - 1  # fits the signed integers of databases
 VALUE_ORDER = "TMIXBE"  # dropped from the left
 _RANKS = {"T": 0, "M": 1, "I": 2, "X": 3, "B": 4, "E": 5}
@@ -186,7 +187,8 @@ class Outbox:
         """Take an acknowledgement (CBOR {1: epoch, 2: highest number up to which all arrived}), any bytes.
 
         Returns True when it freed something. Of another epoch, of the future or unreadable: counted, no
-        effect. An older number than before is an old message (a broker's retained one): no effect.
+        effect. An older number than before is an old message (a broker's retained one): no effect. The same number
+        again says that a record was lost on the way: the window is sent again, at most every HOLE_MS.
         """
         try:
             message = cbor.decode(data)
@@ -205,6 +207,8 @@ class Outbox:
             return False
         self.last_ack_ms = now_ms
         if upto <= self.acked:
+            if upto == self.acked and now_ms - self._progress_ms >= HOLE_MS:
+                self.rewind(now_ms)  # later ones arrived, this one did not: nobody has to wait for RESEND_MS
             return False
         self.acked = upto
         self._progress_ms = now_ms

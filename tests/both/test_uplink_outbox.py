@@ -112,6 +112,20 @@ def test_reconnect_starts_again_at_the_oldest():
     assert take_all(box) == first[1:]
 
 
+def test_the_same_acknowledgement_again_sends_the_window_again():
+    box = outbox()
+    for number in range(1, 6):
+        box.append(record(number))
+    assert [item[0] for item in take_all(box)] == [1, 2, 3, 4, 5]
+    assert box.ack(ack(2), 1000) and not box.ack(ack(2), 2999)  # 3 may still be on its way
+    assert take_all(box, 2999) == []
+    assert not box.ack(ack(2), 3000)
+    assert [item[0] for item in take_all(box, 3000)] == [3, 4, 5]
+    assert not box.ack(ack(2), 4999) and take_all(box, 4999) == []
+    assert not box.ack(ack(1), 9000) and take_all(box, 9000) == []  # an old message says nothing
+    assert box.ack(ack(5), 9001) and box.backlog == 0
+
+
 def test_wrong_acknowledgements_free_nothing():
     box = outbox()
     for i in range(3):
