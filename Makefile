@@ -2,7 +2,7 @@
 # Copyright 2026 The reuse-edge authors
 #
 # make demo [DEMO_SECONDS=30]   one pack, its BMS, a PCS, a broker, the controller, a receiver
-# make test [ARGS="-k gate"]    everything, both runtimes; the same as CI
+# make test [ARGS="-k gate"]    both runtimes; ARGS="-m long" those that take minutes
 # make check                    lint, types, tables, conventions (15 s)
 # make soak [CASES=100000]      bad bytes for every profile; limits, guard and faults on both runtimes
 # make mutants [SHARE=100]      does a test notice each small mistake in the safety code?
@@ -36,7 +36,7 @@ demo:
 	@$(DEMO) -P -m host_tools.cli demo $(if $(DEMO_SECONDS),--seconds $(DEMO_SECONDS)) $(ARGS)
 
 test:
-	@$(DEV) -m pytest -q -n $(JOBS) --dist worksteal $(ARGS)
+	@$(DEV) -m pytest -q -n $(JOBS) --dist worksteal -m "not long" $(ARGS)
 
 check:
 	@$(DEV) -m ruff check --quiet .

@@ -28,9 +28,16 @@ OPERATORS = {
 PURE = (ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.Name, ast.UnaryOp, ast.BinOp, ast.Attribute, ast.Subscript)
 
 
+# (module, table) whose rows end with a text that only documents and tools on the host read.
+FOR_PEOPLE = (("edge.core.faults", "FAULTS"),)
+
+
 def shrink(texts):
     """{module: shorter source text} of all modules of one bundle, from {module: source text}."""
     trees = {module: ast.parse(text) for module, text in texts.items()}
+    for module, name in FOR_PEOPLE:
+        if module in trees:
+            drop_last_texts(trees[module], name)
     tables = {}  # module: {name: number, or the dict of a constant table}
     written = {name for tree in trees.values() for name in attributes_written(tree)}
     for module, tree in trees.items():
@@ -46,6 +53,14 @@ def shrink(texts):
     while drop_unused(trees):
         pass
     return {module: ast.unparse(ast.fix_missing_locations(tree)) + "\n" for module, tree in trees.items()}
+
+
+def drop_last_texts(tree, table):
+    """Empty the text at the end of every row of a table."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) == table:
+            for row in node.value.elts:
+                row.elts[-1] = ast.Constant("")
 
 
 class Folder(ast.NodeTransformer):
