@@ -59,7 +59,9 @@ def drop_last_texts(tree, table):
     """Empty the text at the end of every row of a table."""
     for node in tree.body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) == table:
+            assert isinstance(node.value, ast.Tuple), "%s is a tuple of tuples" % table
             for row in node.value.elts:
+                assert isinstance(row, ast.Tuple), "%s is a tuple of tuples" % table
                 row.elts[-1] = ast.Constant("")
 
 
