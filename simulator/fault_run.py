@@ -99,10 +99,12 @@ def run(scenario, site, runtime="cpython"):
 
 
 class Finder(MetaPathFinder, Loader):
-    """Gives the changed code for the files whose rules are gone, whoever imports them."""
+    """Gives changed code for some modules, whoever imports them. codes: {module: code}. names: what that code finds
+    as its own globals."""
 
-    def __init__(self, codes):
+    def __init__(self, codes, names=None):
         self.codes = codes
+        self.names = names or {}
 
     def find_spec(self, fullname, path=None, target=None):
         """A spec for a changed module."""
@@ -115,6 +117,7 @@ class Finder(MetaPathFinder, Loader):
     def exec_module(self, module):
         """Run the changed code."""
         module.__dict__["__file__"] = str(ROOT / (module.__name__.replace(".", "/") + ".py"))
+        module.__dict__.update(self.names)
         exec(self.codes[module.__name__], module.__dict__)
 
 

@@ -157,7 +157,7 @@ class Audit:
         before = self._told or (None, None, None, None)
         b = pack.believed
         soc = pack.soc.soc()
-        return (
+        return _change(pack, now, before) + (
             (KEYS["soc"], soc.value),
             (KEYS["soc_std"], soc.std),
             (KEYS["current"], b.current_ma),
@@ -168,43 +168,39 @@ class Audit:
             (KEYS["quality"], b.worst),
             (KEYS["age"], b.age_ms),
             (KEYS["event"], f.E_LIMITS),
-            (KEYS["charge_limit"], now[0]),
-            (KEYS["charge_why"], now[1]),
-            (KEYS["discharge_limit"], now[2]),
-            (KEYS["discharge_why"], now[3]),
-            (KEYS["charge_before"], before[0]),
-            (KEYS["charge_why_before"], before[1]),
-            (KEYS["discharge_before"], before[2]),
-            (KEYS["discharge_why_before"], before[3]),
             (KEYS["charge_document"], document(pack.pack, now[1])),
             (KEYS["discharge_document"], document(pack.pack, now[3])),
             (KEYS["sources"], flat(pack.limits.sources)),
-            (KEYS["active"], now[4]),
-            (KEYS["mode"], pack.mode),
             (KEYS["suppressed"], self._suppressed or None),
         )
 
     def _frame(self, pack, now, cause):
         before, mode = self._before or ((None, None, None, None), None)
-        return (
+        return _change(pack, now, before) + (
             (KEYS["event"], f.E_FRAME),
             (KEYS["fault"], cause),
-            (KEYS["active"], now[4]),
-            (KEYS["mode"], pack.mode),
             (KEYS["mode_before"], mode),
-            (KEYS["charge_limit"], now[0]),
-            (KEYS["charge_why"], now[1]),
-            (KEYS["discharge_limit"], now[2]),
-            (KEYS["discharge_why"], now[3]),
-            (KEYS["charge_before"], before[0]),
-            (KEYS["charge_why_before"], before[1]),
-            (KEYS["discharge_before"], before[2]),
-            (KEYS["discharge_why_before"], before[3]),
             (KEYS["age"], pack.believed.age_ms),
             (KEYS["alarms"], pack.believed.alarms),
             (KEYS["frame_at"], self.ring.at_ms),
             (KEYS["frame"], self.ring.frozen()),
         )
+
+
+def _change(pack, now, before):
+    """Pairs of what both records tell: the permit with its sources now and before, the faults and the mode."""
+    return (
+        (KEYS["charge_limit"], now[0]),
+        (KEYS["charge_why"], now[1]),
+        (KEYS["discharge_limit"], now[2]),
+        (KEYS["discharge_why"], now[3]),
+        (KEYS["charge_before"], before[0]),
+        (KEYS["charge_why_before"], before[1]),
+        (KEYS["discharge_before"], before[2]),
+        (KEYS["discharge_why_before"], before[3]),
+        (KEYS["active"], now[4]),
+        (KEYS["mode"], pack.mode),
+    )
 
 
 def flat(sources):

@@ -17,12 +17,12 @@ import signal
 import sys
 import time
 import traceback
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import hypothesis
 import hypothesis.strategies  # noqa: F401  # imported once, before the forks
 
+from simulator.fault_run import Finder
 from tests.mutants.schemata import name, rewrite
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -88,27 +88,6 @@ class Switch:
     def __call__(self, number):
         self.reached.add(number)
         return number == self.active
-
-
-class Finder:
-    """Gives the rewritten code for the files under test, whoever imports them. codes: module name -> code."""
-
-    def __init__(self, codes, switch):
-        self.codes = codes
-        self.switch = switch
-
-    def find_spec(self, fullname, path=None, target=None):
-        """A spec for a module under test."""
-        return ModuleSpec(fullname, self) if fullname in self.codes else None
-
-    def create_module(self, spec):
-        """The usual module."""
-        return None
-
-    def exec_module(self, module):
-        """Run the rewritten code."""
-        module.__dict__["_m"] = self.switch
-        exec(self.codes[module.__name__], module.__dict__)
 
 
 def tests_of(names):
@@ -184,7 +163,7 @@ class Bench:
         for loaded in list(sys.modules):
             if loaded.startswith(("edge", "tests.both", "tests.core")):
                 del sys.modules[loaded]
-        sys.meta_path.insert(0, Finder(self.codes, self.switch))
+        sys.meta_path.insert(0, Finder(self.codes, {"_m": self.switch}))
 
     def judge(self, mutants, baseline):
         """{number: label of the killing test or None} for mutants of this file, in this process."""
