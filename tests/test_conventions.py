@@ -23,12 +23,17 @@ def python_files():
 
 
 FILES = python_files()
-TREES = {path: ast.parse(text) for path, text in FILES.items()}
+
+
+@pytest.fixture(scope="module")
+def trees():
+    """{path: syntax tree} of all files."""
+    return {path: ast.parse(text) for path, text in FILES.items()}
 
 
 @pytest.mark.parametrize("rule", conventions.RULES, ids=lambda rule: rule.__name__)
-def test_tree_keeps_the_rule(rule):
-    found = ["%s:%s" % (path, hit) for path, text in FILES.items() for hit in rule(path, TREES[path], text)]
+def test_tree_keeps_the_rule(rule, trees):
+    found = ["%s:%s" % (path, hit) for path, text in FILES.items() for hit in rule(path, trees[path], text)]
     assert not found, "%s\n%s" % (rule.__doc__, "\n".join(found))
 
 
@@ -146,8 +151,8 @@ def importers(library, files):
 
 
 @pytest.mark.parametrize("library", conventions.AT_MOST_TWO)
-def test_library_is_imported_in_at_most_two_files(library):
-    assert len(importers(library, TREES)) <= 2, importers(library, TREES)
+def test_library_is_imported_in_at_most_two_files(library, trees):
+    assert len(importers(library, trees)) <= 2, importers(library, trees)
 
 
 def test_third_import_of_a_library_is_caught():

@@ -18,8 +18,7 @@ def test_lacks(n): pytest.skip("no broker (apt install broker)")
 """
 
 
-@pytest.mark.parametrize(("strict", "code"), [("", 0), ("1", 1)])
-@pytest.mark.parametrize("jobs", ["0", "2"])
+@pytest.mark.parametrize(("strict", "code", "jobs"), [("", 0, "0"), ("", 0, "2"), ("1", 1, "2")])
 def test_skips_are_summed_up_and_fail_in_ci(strict, code, jobs, tmp_path):
     path = tmp_path / "test_sample.py"
     path.write_text(SOURCE, encoding="utf-8")

@@ -30,6 +30,7 @@ def test_a_planted_mistake_dies():
     assert judged(guard_text(), "_age_reason", "age_ms > limit_ms", "age_ms <= limit_ms")
 
 
+@pytest.mark.long
 def test_a_mistake_that_no_test_reaches_is_reported():
     text = guard_text() + "\n\ndef unused(value):\n    return value + 1\n"
     assert judged(text, "unused", "value + 1", "value - 1") is None

@@ -122,7 +122,7 @@ def digest(rows):
     return zlib.crc32(repr(kept).encode())
 
 
-@pytest.mark.parametrize("runtime", ["micropython", "cpython"])
+@pytest.mark.parametrize("runtime", ["micropython", pytest.param("cpython", marks=pytest.mark.long)])
 def test_broker_has_no_influence_on_control(runtime, tmp_path):
     if runtime == "micropython" and not find_vm():
         pytest.skip("no MicroPython VM")
