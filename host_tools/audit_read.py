@@ -135,20 +135,39 @@ def read(path, device=None, near_ms=None):
     found, _ = segments(path)
     rows, gaps, names, seen = [], [], set(), set()
     for each in wanted(found, near_ms):
-        file = io.BytesIO(each.data)
-        fields = first(file, each.generation)
-        names.add(fields[2] if fields else None)
-        for kind, _, _, payload, _ in walk(file, each.generation, len(each.data)):
-            if kind not in (KEPT, PLAIN):
-                continue
-            entry = _entry(fields[2] if fields else "", cbor.decode(payload))
+        names.add(owner(each))
+        for entry in inside(each):
             if entry.seq == 0:
-                gaps.append(_gap(entry))
+                gaps.append(gap_of(entry))
             elif (entry.epoch, entry.seq) not in seen:
                 seen.add((entry.epoch, entry.seq))
                 rows.append(entry)
     names.discard(None)
     return Book(" ".join(sorted(names)), _near(rows, near_ms), gaps)
+
+
+def owner(segment):
+    """Name of the device that wrote a Segment, or None when its header is not whole."""
+    fields = first(io.BytesIO(segment.data), segment.generation)
+    return fields[2] if fields else None
+
+
+def inside(segment, damage=None):
+    """Yield every whole record of a Segment as an Entry without at_ms; number 0: it declares a gap (gap_of).
+
+    damage: list that takes the offset of every place that is not readable, with whole records behind it.
+    SourceError when a record has no form that this version knows.
+    """
+    device = owner(segment) or ""
+    for kind, number, _, payload, offset in walk(io.BytesIO(segment.data), segment.generation, len(segment.data)):
+        if kind == 0 and number is not None and damage is not None:
+            damage.append(offset)
+        if kind in (KEPT, PLAIN):
+            try:
+                yield _entry(device, cbor.decode(payload))
+            except (KeyError, TypeError, ValueError, AttributeError):
+                place = "%s: record %d" % (name_of(segment.stream, segment.generation), number)
+                raise SourceError("%s has a form that this version does not know" % place) from None
 
 
 def _near(rows, near_ms):
@@ -188,7 +207,8 @@ def _entry(device, envelope):
     return Entry(device, e[1], e[2], e[3], e[4], e.get(5), chr(e[7]), e[8], body, None)
 
 
-def _gap(entry):
+def gap_of(entry):
+    """The Gap that a record of a journal declares."""
     b = entry.body
     count = b.get("gap_count", 1)
     return Gap(b["gap_reason"], chr(b["gap_class"]), b.get("gap_boot"), b.get("gap_since"), b.get("gap_until"), count)

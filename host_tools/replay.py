@@ -4,17 +4,19 @@
 
 reuse-edge replay log.csv.gz --settings site.yaml --truth soc --discharge-positive
 reuse-edge replay records.db --settings site.yaml --pack pack-2
+reuse-edge replay state/journal --settings site.yaml
 reuse-edge replay can.log --settings site.yaml --profile nissan_leaf
 """
 
 import argparse
+import contextlib
 import json
 import os
 import re
 import sys
 from datetime import UTC, datetime
 
-from host_tools import replay_logs
+from host_tools import replay_logs, replay_records
 from host_tools.display import UNKNOWN, scaled
 from host_tools.replay_core import Drive, ReplayError
 from host_tools.replay_out import Outcome, moment, write_rows
@@ -37,7 +39,12 @@ def parse(argv):
         "V, °C.",
         epilog="exit codes: 0 done, 2 wrong use or a log that cannot be used, 3 cannot open a file, 130 interrupted",
     )
-    parser.add_argument("log", metavar="LOG", help="CSV or CSV.gz, the receiver's database, a candump log")
+    parser.add_argument(
+        "log",
+        metavar="LOG",
+        help="CSV or CSV.gz, a journal (a gateway's state/journal, a board's backup, "
+        "an export), the receiver's database, a candump log",
+    )
     parser.add_argument("--settings", required=True, metavar="FILE", help="site.yaml; its packs are enough")
     parser.add_argument("--pack", metavar="ID", help="which pack (default: the only one)")
     parser.add_argument("--out", metavar="DIR", help="where to write (default: replay-LOG beside you)")
@@ -109,12 +116,14 @@ def cell_of(path):
 def open_log(options, pack, index, device):
     """The log that options name: one with rows(), share(), close(). Raises ReplayError, OSError."""
     path = options.log
-    if os.path.isdir(path):
-        replay_logs.refuse_folder(path)
+    kind = None if options.profile else replay_records.kind_of(path)
+    if kind == "database":
+        return replay_records.DatabaseLog(path, pack, index, device)
+    if kind is not None:
+        with progress(options, "opening", os.path.basename(os.path.abspath(path))) as tell:
+            return replay_records.JournalLog(path, pack, index, device, options.lang, tell)
     if options.profile or is_can(path):
         return can_log(options, pack)
-    if replay_logs.is_database(path):
-        return replay_logs.DatabaseLog(path, pack, index, device)
     from host_tools.replay_csv import CsvLog
 
     return CsvLog(path, pack, options.columns, options.discharge_positive, options.truth, options.skip_bad)
@@ -124,8 +133,6 @@ def is_can(path):
     """True when the first line that says something is a frame."""
     from host_tools import can_live, candump
 
-    if replay_logs.is_database(path):
-        return False
     if can_live.is_other(path) and not path.lower().endswith((".csv", ".csv.gz")):
         return True
     try:
@@ -188,26 +195,32 @@ def between(rows, start_ms, end_ms):
         yield row
 
 
-def with_progress(points, log, options):
-    """points while a bar on stderr shows how much of the log is read; without rich, or into a pipe, no bar."""
+@contextlib.contextmanager
+def progress(options, key, name):
+    """A bar on stderr while it lasts: yields tell(share, words); None without rich, or into a pipe."""
     try:
         from rich.console import Console
         from rich.markup import escape
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
     except ImportError:
-        yield from points
+        yield None
         return
     console = Console(stderr=True)
     if options.quiet or not console.is_terminal:
-        yield from points
+        yield None
         return
-    text = escape("%s %s" % (word(options.lang, "reading"), log.name))
     said = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[soc]}"))
     with Progress(*said, TimeRemainingColumn(), console=console, transient=True) as bar:
-        task = bar.add_task(text, total=1.0, soc="")
+        task = bar.add_task(escape("%s %s" % (word(options.lang, key), name)), total=1.0, soc="")
+        yield lambda share, words="": bar.update(task, completed=share, soc=words)
+
+
+def with_progress(points, log, options):
+    """points while a bar shows how much of the log is replayed."""
+    with progress(options, "reading", log.name) as tell:
         for number, point in enumerate(points):
-            if number % SHOWN_EVERY == 0:
-                bar.update(task, completed=log.share(), soc="SoC " + plus_minus(point.soc, 1e4, 1, "%"))
+            if tell is not None and number % SHOWN_EVERY == 0:
+                tell(log.share(), "SoC " + plus_minus(point.soc, 1e4, 1, "%"))
             yield point
 
 

@@ -196,6 +196,7 @@ class Outcome:
             "rows": drive.rows,
             "duplicates": drive.duplicates,
             "skipped_bad_rows": log.skipped,
+            "dropped": getattr(log, "dropped", []),
             "known_s": known_ms / 1000.0,
             "unknown_s": unknown_ms / 1000.0,
             "gap_above_s": log.gap_ms / 1000.0,

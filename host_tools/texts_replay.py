@@ -5,6 +5,7 @@
 from host_tools.texts import LANGUAGES
 
 WORDS = {
+    "opening": ("reading", "읽는 중"),
     "reading": ("replaying", "재생 중"),
     "rows": ("%s rows over %s, of which %s not known", "%s행, 기간 %s, 그중 %s 값 없음"),
     "duplicates": ("%d rows with a time that was there already: passed over", "시각이 중복된 %d행: 건너뜀"),
@@ -27,6 +28,20 @@ WORDS = {
     "written": ("written: %s", "저장: %s"),
     "no_plots": ("no plots: matplotlib is not installed\n  → python -m pip install \"reuse-edge[host]\"",
                  "그래프 없음: matplotlib 미설치\n  → python -m pip install \"reuse-edge[host]\""),
+    # what a journal does not hold
+    "resolution": ("measurements come every 10 s, the current is the one of that moment; single cells are not "
+                   "recorded: nothing is said of them",
+                   "측정 기록은 10초 간격이며 전류는 그 순간의 값; 셀별 기록이 없어 셀은 판단하지 않음"),
+    "lost": ("%d records are not in the journal (%s), from %s to %s", "저널에 없는 기록 %d건 (%s), %s부터 %s까지"),
+    "damaged": ("%s: damaged at byte %d, the records there are missing: reuse-edge audit verify tells more",
+                "%s: %d 바이트 위치 손상, 그곳의 기록 없음: reuse-edge audit verify 로 확인"),
+    "swapped": ("the serial number changes from %s to %s at %s: give --from for the pack after it",
+                "일련번호가 %s에서 %s(으)로 바뀜 (%s): 이후 팩은 --from 으로 지정"),
+    "no_clock": ("start %d has no wall clock: it is put an hour from its neighbour",
+                 "기동 %d에 벽시계 없음: 이웃 기동과 1시간 간격으로 둠"),
+    "back": ("start %d begins before the one before it ends: its clock is not used, it is put an hour behind it",
+             "기동 %d의 시계가 앞 기동의 끝보다 이름: 그 시계 대신 1시간 뒤로 둠"),
+    "other_device": ("the settings are of '%s', the journal is of '%s'", "설정의 장치는 '%s', 저널의 장치는 '%s'"),
     # plots
     "time_h": ("time since start (h)", "시작 후 경과 시간 (h)"),
     "time_d": ("time since start (days)", "시작 후 경과 시간 (일)"),

@@ -332,7 +332,7 @@ def test_wrong_use(recorded, tmp_path, go):
         assert code == 2 and words in err, options
     (tmp_path / "state" / "journal").mkdir(parents=True)
     code, _, err = go(tmp_path / "state")
-    assert code == 2 and "does not read a journal" in err
+    assert code == 2 and "there is no journal in it" in err
 
 
 # ---- other logs ------------------------------------------------------------------------------
