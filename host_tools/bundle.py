@@ -5,12 +5,13 @@
 Which modules: those that the start-up module imports, found in the source text, and the tables of the
 site's profiles. Boards get .mpy only: compiling .py there needs five times the RAM.
 The texts are shortened first (host_tools/shrink.py) and compiled without line numbers; REUSE_EDGE_PLAIN=1 in the
-environment leaves both out, for tracebacks that tell lines. Compiled files are kept by the hash of their source and of
-the compiler.
+environment leaves both out, for tracebacks that tell lines. Shortened texts and compiled files are kept by the hash of
+what they were made of and of what made them.
 """
 
 import ast
 import copy
+import functools
 import hashlib
 import json
 import os
@@ -25,6 +26,7 @@ from pathlib import Path
 from edge.core.cell import BUILT_IN, Cell, load
 from edge.core.soc import alignable
 from host_tools.shrink import shrink
+from host_tools.shrink_names import nodes
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("edge", "bms_bridge")
@@ -94,10 +96,11 @@ def file_of(module, root):
     return None
 
 
+@functools.lru_cache(maxsize=256)
 def imports_of(text):
     """Names that may be modules in the source `text`: imported modules and what is taken from them."""
     found = set()
-    for node in ast.walk(ast.parse(text)):
+    for node in nodes(ast.parse(text)):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -206,9 +209,27 @@ def compile_text(program, banner, path, text, cache):
     return data
 
 
+def shortened(texts, cache):
+    """The texts in less memory (host_tools/shrink.py); kept by the hash of all of them and of what shortens."""
+    own = [path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("shrink*.py"))]
+    parts = [sys.version, *own, *[part for module in sorted(texts) for part in (module, texts[module])]]
+    kept = cache / (hashlib.sha256("\0".join(parts).encode()).hexdigest() + ".json") if cache else None
+    if kept and kept.is_file():
+        return json.loads(kept.read_text(encoding="utf-8"))
+    short = shrink(texts)
+    if kept:
+        with tempfile.TemporaryDirectory(dir=cache) as folder:
+            made = Path(folder) / "made.json"
+            made.write_text(json.dumps(short), encoding="utf-8")
+            os.replace(made, kept)
+    return short
+
+
 def compile_all(texts, root):
     """({path on the board: bytes}, (version, sub-version)) of the modules."""
     program, cache = compiler(), cache_folder()
+    if not plain():
+        texts = shortened(texts, cache)
     mpy, banner = mpy_version(program)
     paths = {}
     for module in sorted(texts):
@@ -237,7 +258,7 @@ def build(out_dir, settings, entries=ENTRIES, base=".", root=ROOT, documents=Non
     unused = tuple(name for kind in BUSES for name in BUSES[kind] if kind not in kinds)
     texts = modules_of(entries, root, unused)
     settings = add_tables(settings, texts, base, root)
-    files, mpy = compile_all(texts if plain() else shrink(texts), root)
+    files, mpy = compile_all(texts, root)
     files["boot.py"] = BOOT.encode()
     files["main.py"] = MAIN.encode()
     files["settings.json"] = json.dumps(settings, sort_keys=True, separators=(",", ":")).encode()

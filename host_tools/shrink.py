@@ -5,14 +5,16 @@
 All modules of a bundle are known together, so what a board would only carry can go before the compiler runs:
   - a whole number that is named once at the top of a module is written where it is used, in every module, and the
     entry of a constant table that is looked up by a constant key as well;
-  - functions, methods, tables and imports whose names no text of the bundle mentions any more are left out.
-Names are never changed, so tracebacks and what is read by name (getattr, __import__) stay. A name that is bound twice,
-or mentioned in a string, is left alone.
+  - functions, methods, tables and imports whose names no text of the bundle mentions any more are left out;
+  - names that nobody outside can know become short ones (host_tools/shrink_rename.py).
+Public names stay, so tracebacks and what is read by name (getattr, __import__) stay. A constant that is bound twice,
+and a name that a string mentions, is left alone.
 """
 
 import ast
 
-from host_tools.shrink_names import attributes_written, binds, local_names, mentioned, read_names
+from host_tools.shrink_names import attributes_written, binds, local_names, mentioned, nodes
+from host_tools.shrink_rename import rename
 
 KEPT = ("main",)  # what main.py calls
 OPERATORS = {
@@ -35,6 +37,8 @@ FOR_PEOPLE = (("edge.core.faults", "FAULTS"),)
 def shrink(texts):
     """{module: shorter source text} of all modules of one bundle, from {module: source text}."""
     trees = {module: ast.parse(text) for module, text in texts.items()}
+    for tree in trees.values():
+        drop_docstrings(tree)
     for module, name in FOR_PEOPLE:
         if module in trees:
             drop_last_texts(trees[module], name)
@@ -50,9 +54,18 @@ def shrink(texts):
     for module, tree in trees.items():
         Writer(module, trees, tables).visit(tree)
         Folder().visit(tree)
-    while drop_unused(trees):
-        pass
+    drop_unused(trees)
+    rename(trees)
     return {module: ast.unparse(ast.fix_missing_locations(tree)) + "\n" for module, tree in trees.items()}
+
+
+def drop_docstrings(tree):
+    """Leave out every statement that is a mere constant."""
+    for node in nodes(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            kept = [each for each in body if not (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))]
+            node.body = kept or [ast.Pass()]
 
 
 def drop_last_texts(tree, table):
@@ -150,7 +163,7 @@ def resolve(module, trees, tables):
     """Names of modules in this module: {alias: module}, kept in tables under (module, "modules")."""
     aliases = {}
     once = binds(trees[module])
-    for node in ast.walk(trees[module]):
+    for node in nodes(trees[module]):
         if isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 full = "%s.%s" % (node.module, alias.name)
@@ -207,15 +220,19 @@ class Writer(ast.NodeTransformer):
 
 
 def drop_unused(trees):
-    """Leave out what no text mentions; True when something went."""
-    attributes, of_modules, texts, taken = mentioned(trees.values())
-    of_modules.update(KEPT)
-    of_modules.update(each for each in texts | attributes if each != each.lower())
-    gone = False
-    for module, tree in trees.items():
-        used = of_modules | read_names(tree) | {name for source, name in taken if source == module}
-        gone = prune(tree, used, used | attributes | texts) or gone
-    return gone
+    """Leave out what no text mentions, until nothing more goes."""
+    says = {module: mentioned(tree) for module, tree in trees.items()}
+    gone = list(trees)
+    while gone:
+        attributes, of_modules, texts, taken = [set().union(*[each[i] for each in says.values()]) for i in range(4)]
+        of_modules.update(KEPT)
+        of_modules.update(each for each in texts | attributes if each != each.lower())
+        gone = []
+        for module, tree in trees.items():
+            used = of_modules | says[module][4] | {name for source, name in taken if source == module}
+            if prune(tree, used, used | attributes | texts):
+                gone.append(module)
+        says.update({module: mentioned(trees[module]) for module in gone})
 
 
 def prune(node, used, members):
@@ -236,8 +253,6 @@ def prune(node, used, members):
 
 def unused(node, used):
     """True when a statement only binds names that nobody needs."""
-    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-        return True  # a docstring
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         return node.name not in used and not node.name.startswith("__")
     if isinstance(node, ast.ImportFrom):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The reuse-edge authors
-"""Which names a source text binds, hides and mentions; for shrink."""
+"""Which names a source text binds, hides and mentions; for shrink and shrink_rename."""
 
 import ast
 import re
@@ -10,12 +10,25 @@ WORDS = re.compile(r"\w+( \w+)*")
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
+def nodes(tree):
+    """List of all nodes of a tree, but for the marks of reading and writing: ast.walk, in half the time."""
+    found = [tree]
+    for node in found:  # it grows while it is read
+        for field in node._fields:
+            value = getattr(node, field, None) if field != "ctx" else None
+            if isinstance(value, list):
+                found += [each for each in value if isinstance(each, ast.AST)]
+            elif isinstance(value, ast.AST):
+                found.append(value)
+    return found
+
+
 def binds(tree):
     """Counter of how often a name is bound at the top of the module, or as a global from inside a function."""
     found = Counter()
     for node in tree.body:
         found.update(bound_by(node))
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Global):
             found.update(dict.fromkeys(node.names, 2))
     return found
@@ -52,33 +65,30 @@ def local_names(node):
     return {name for each in node.generators for name in bound_by(each.target)}
 
 
-def read_names(tree):
-    """Set of the plain names that a text reads."""
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-
-
-def mentioned(trees):
+def mentioned(tree):
     """(all names read as attributes, those of them read from what may be a module, words of all short strings, set of
-    (module, name) of all imports)."""
-    attributes, of_modules, texts, taken = set(), set(), set(), set()
-    for tree in trees:
-        modules = module_names(tree)
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute):
-                attributes.add(node.attr)
-                if modules is None or not isinstance(node.value, ast.Name) or node.value.id in modules:
-                    of_modules.add(node.attr)
-            elif isinstance(node, ast.ImportFrom):
-                taken.update((node.module, alias.name) for alias in node.names)
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and WORDS.fullmatch(node.value):
-                texts.update(node.value.split())
-    return attributes, of_modules, texts, taken
+    (module, name) of all imports, plain names that are read)."""
+    attributes, of_modules, texts, taken, read = set(), set(), set(), set(), set()
+    modules = module_names(tree)
+    for node in nodes(tree):
+        if isinstance(node, ast.Attribute):
+            attributes.add(node.attr)
+            if modules is None or not isinstance(node.value, ast.Name) or node.value.id in modules:
+                of_modules.add(node.attr)
+        elif isinstance(node, ast.Name):
+            if isinstance(node.ctx, ast.Load):
+                read.add(node.id)
+        elif isinstance(node, ast.ImportFrom):
+            taken.update((node.module, alias.name) for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and WORDS.fullmatch(node.value):
+            texts.update(node.value.split())
+    return attributes, of_modules, texts, taken, read
 
 
 def module_names(tree):
     """Names under which a text may hold modules; None = any, because it imports by __import__."""
     found = set()
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Name) and node.id == "__import__":
             return None
         if isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -88,6 +98,4 @@ def module_names(tree):
 
 def attributes_written(tree):
     """Names that a text assigns to or deletes as attributes."""
-    return {
-        node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load)
-    }
+    return {node.attr for node in nodes(tree) if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load)}

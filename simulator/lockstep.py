@@ -39,18 +39,20 @@ def find_vm():
 
 class Lockstep:
     """Like simulator.rigs.Local, but the controller runs in a VM. heap: its heap size as `-X heapsize=`
-    takes it. FileNotFoundError when there is no VM. Use close(), or it stays until this process ends."""
+    takes it. code: folder of a bundle with edge.shell.pipe in it (default: the sources). FileNotFoundError when
+    there is no VM. Use close(), or it stays until this process ends."""
 
-    def __init__(self, world, settings, state=None, heap="2M", vm=None):
+    def __init__(self, world, settings, state=None, heap="2M", vm=None, code=_ROOT):
         path = vm or find_vm()
         if path is None:
             raise FileNotFoundError("no MicroPython VM: set MICROPYTHON=/path/to/micropython")
         self.world = world
         self.packs = len(settings["packs"])
         self.digest = 0
-        environment = dict(os.environ, MICROPYPATH="%s:.frozen" % _ROOT)
+        environment = dict(os.environ, MICROPYPATH="%s:.frozen" % code)
         self.process = subprocess.Popen(
-            [path, "-X", "heapsize=%s" % heap, str(_ROOT / "edge" / "shell" / "pipe.py")],
+            [path, "-X", "heapsize=%s" % heap, "-m", "edge.shell.pipe"],
+            cwd=code,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

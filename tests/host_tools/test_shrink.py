@@ -6,6 +6,7 @@ import ast
 
 from host_tools import bundle
 from host_tools.shrink import shrink
+from host_tools.shrink_rename import rename
 
 KINDS = """
 NAMES = ("none", "high", "low")
@@ -82,3 +83,62 @@ def test_every_bundle_still_is_python():
 def test_a_name_written_through_its_module_is_left_alone():
     texts = {"a.kinds": KINDS, "a.user": USER}
     assert run(shrink(texts)) == run(texts)
+
+
+PRIVATE = """
+from a.kinds import Kept
+
+
+class Device(Kept):
+    def __init__(self, number):
+        self._number = number
+        self._named = 3
+        self.value = lambda _low: _low + self._number
+
+    def told(self, *, plus):
+        return self._number + plus + getattr(self, "_named")
+
+
+def _twice(amount):
+    global _LAST
+    _LAST = [amount]
+    return 2 * amount
+
+
+def main():
+    device = Device(_twice(amount := 4))
+    device._noted = amount
+    return [device.value(1), device.told(plus=2), device._noted, _LAST, Kept.told(device)]
+"""
+BASE = """
+class Kept:
+    def __init__(self):
+        self._base = 1
+
+    def told(self):
+        self._base = 5
+        return self._base + self._number
+"""
+
+
+def test_private_names_become_short_and_nothing_else_changes():
+    texts = {"a.kinds": BASE, "a.user": PRIVATE}
+    short = shrink(texts)
+    assert run(short) == run(texts) == [9, 13, 4, [4], 13]
+    both = short["a.kinds"] + short["a.user"]
+    assert not [name for name in ("_twice", "_number", "_base", "_noted", "_LAST", "amount") if name in both]
+    assert all(name in both for name in ("_named", "plus", "told", "Device", "main", "value"))
+
+
+def test_names_that_no_module_mentions_together_share_a_short_one():
+    short = rename({"a.%d" % i: ast.parse("_x%d = [1]\ndef f():\n    return _x%d\n" % (i, i)) for i in range(3)})
+    assert len(short) == 3 and len(set(short.values())) == 1
+    one_class = [
+        "class A:\n    def f(self):\n        self._x = 1\n",
+        "class B(A):\n    def g(self):\n        self._y = 1\n",
+    ]
+    short = rename({"a.%d" % i: ast.parse(text) for i, text in enumerate(one_class)})
+    assert len(set(short.values())) == 2  # an object of both classes has both
+    outside = ["class A:\n    def f(self):\n        self._x = 1\n", "def g(device):\n    device._y = 1\n"]
+    short = rename({"a.%d" % i: ast.parse(text) for i, text in enumerate(outside)})
+    assert short["_x"] != short["_y"]  # nobody knows whose object device is

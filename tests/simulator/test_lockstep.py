@@ -2,8 +2,11 @@
 # Copyright 2026 The reuse-edge authors
 """The same world drives CPython and the real MicroPython VM: the digests of all steps are equal."""
 
+from functools import partial
+
 import pytest
 
+from host_tools import bundle
 from simulator.lockstep import Lockstep, VmError, find_vm
 from simulator.rigs import Local
 from simulator.sites import DEMO_TRUTH, settings
@@ -40,6 +43,14 @@ def test_equal_on_both_runtimes_through_mishaps(kind, minutes):
     there = _digest(kind, Lockstep, minutes * 60000)
     assert here == there
     assert here[1] == minutes * 60
+
+
+@pytest.mark.parametrize("kind,minutes", [("lfp16", 15), pytest.param("nmc96", 8, marks=pytest.mark.long)])
+def test_a_shortened_bundle_decides_the_same(kind, minutes, tmp_path):
+    made = bundle.build(tmp_path, settings(kind), ("edge.shell.pipe",))
+    assert not [path for path in made.files if path.startswith("edge") and path.endswith(".py")]
+    here = _digest(kind, Local, minutes * 60000)
+    assert here == _digest(kind, partial(Lockstep, code=tmp_path), minutes * 60000)
 
 
 def test_a_vm_that_dies_is_told_with_what_it_said():
