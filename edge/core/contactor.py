@@ -37,6 +37,7 @@ class Contactor:
         self.precharge = 0
         self.tries = 0
         self.carries = False  # closed before this step, and no contact says otherwise: current may flow
+        self._closed = None  # what the auxiliary contact said last
         self._since_ms = None
         self._ticket = None
         self._began_ms = None
@@ -45,6 +46,7 @@ class Contactor:
         """One step. want: the pack may be connected. at_once: open now, whatever flows. delta_mv: voltage of the bus
         less that of the pack; current_ma: the larger of BMS and PCS, a magnitude; closed: the auxiliary contact
         (True, False); None = not known, for each of the three."""
+        self._closed = closed
         if self._since_ms is None:
             self._since_ms = now_ms
         waited_ms = now_ms - self._since_ms
@@ -124,12 +126,16 @@ class Contactor:
         self.book = (self.book + [[delta_mv, current_ma, now_ms - self._began_ms, self.tries]])[-BOOK:]
 
     def is_away(self):
-        """True when the pack is off the bus, as far as we know."""
+        """True when the pack is off the bus, as far as we know: we say open, and no contact says that it is closed. A
+        pack whose contactor has welded stays on the bus, and what it allows (nothing) binds the others."""
+        return self._says_open() and self._closed is not True
+
+    def _says_open(self):
         return self.state_now in (OPEN, STORE, PAUSE, PRECHARGE)
 
     def is_welded(self, closed):
         """True when the auxiliary contact (True, False, None unknown) says closed and we say open."""
-        return self.is_away() and closed is True
+        return self._says_open() and closed is True
 
     def does_not_close(self, closed):
         """True when we say closed and the auxiliary contact says open."""

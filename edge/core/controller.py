@@ -4,16 +4,14 @@
 
 from edge.core import faults as f
 from edge.core import limits as lim
-from edge.core.estimator import DAMAGED, Estimator
-from edge.core.faults import Faults
+from edge.core.estimator import Estimator
 from edge.core.guard import guard, stale_limits
 from edge.core.limits import Held, Ramp, combine, readings
-from edge.core.metering import FIELDS, Metering
+from edge.core.metering import Metering
 from edge.core.records import G_CURRENT, OK, UNKNOWN, Command, Est, Estimates, Limits
+from edge.core.restored import STATE_VERSION, faults_of, metering_state, part, usable
 from edge.core.rise import Rise
 from edge.core.validate import Validator, stale_after_ms
-
-STATE_VERSION = 1
 
 
 class Controller:
@@ -27,15 +25,15 @@ class Controller:
         self.pack = pack
         self.period_ms = period_ms
         self.obey_ms = obey_ms
-        state = _usable(pack, state)
+        state = usable(pack, state)
         periods = [p for p in pack["facts"]["periods_ms"] if p is not None]
         self.silent_ms = max(f.SILENT_MIN_MS, f.SILENT_PERIODS * max(max(periods), period_ms))
         self.current_stale_ms = stale_after_ms(max(pack["facts"]["periods_ms"][G_CURRENT], period_ms))
         self.validator = Validator(pack, period_ms)
-        self.metering = Metering(self.current_stale_ms, _part(_metering_state, state, "metering"))
+        self.metering = Metering(self.current_stale_ms, part(metering_state, state, "metering"))
         self.estimator = Estimator(pack, None if state is None else state.get("estimator"))
         self.soc = self.estimator.soc
-        self.faults = _faults(state, durable)
+        self.faults = faults_of(state, durable)
         self.contactor = None
         if pack.get("contactor"):
             from edge.core.contactor import Contactor
@@ -104,7 +102,8 @@ class Controller:
         papers = site.papers[self.index]
         held = self.held.step(readings(self.pack, self.believed, soc, self.soc.capacity()))
         ramp = self.ramp.allowed(now_ms)
-        self.limits = combine(now_ms, self.pack, self.believed, held, soc, caps, ramp, papers)
+        until_ms = now_ms + site.lease_ms
+        self.limits = combine(now_ms, self.pack, self.believed, held, soc, caps, ramp, papers, until_ms)
         wanted = Command(
             self.index,
             self.limits.charge_ma,
@@ -113,7 +112,7 @@ class Controller:
             None,
             None if self.contactor is None else self.contactor.precharge,
             None if self.contactor is None else self.contactor.contactor,
-            now_ms + site.lease_ms,
+            until_ms,
             None,
         )
         command, self.reason = guard(now_ms, self.pack, self.guard_ms, sample, wanted, site.decision, papers)
@@ -286,10 +285,10 @@ class Controller:
             permits.pop(0)
         return max([p[1] for p in permits]), max([p[2] for p in permits])
 
-    def acknowledge(self):
-        """A person lifted the locks, and that is durable."""
-        self.faults.acknowledge(self._graded_day())
-        if self.contactor is not None:
+    def acknowledge(self, seen=None):
+        """A person lifted the locks that were seen (codes of faults; None: all), and that is durable."""
+        self.faults.acknowledge(self._graded_day(), seen)
+        if self.contactor is not None and (seen is None or f.F_PRECHARGE_FAILED in seen):
             self.contactor.acknowledge()
         if self.faults.level() < f.LOCK:
             self.mode = f.MODES[self.mode][f.ACKNOWLEDGE]
@@ -352,49 +351,3 @@ def _enforced(limits, command):
         limits.charge_mv,
         limits.sources,
     )
-
-
-# ---- saved state: another pack, another version or a damaged part starts afresh ---------------------
-
-
-def _usable(pack, state):
-    """state when it belongs to this pack and version, else None."""
-    if not isinstance(state, dict) or state.get("version") != STATE_VERSION:
-        return None
-    same = [pack["id"], pack.get("serial"), pack["cells"], pack["chemistry"]]
-    saved = state.get("pack")
-    return state if isinstance(saved, (list, tuple)) and list(saved) == same else None
-
-
-def _part(make, state, name):
-    """make(state[name]), or None when there is none or it is damaged."""
-    if state is None:
-        return None
-    try:
-        return make(state[name])
-    except DAMAGED:
-        return None
-
-
-def _metering_state(saved):
-    totals = [int(value) for value in saved]
-    if len(totals) != len(FIELDS) or min(totals) < 0:
-        raise ValueError(totals)
-    return totals
-
-
-def _faults(state, durable):
-    """Faults as saved. A damaged part of this pack's own state hides locks and spent restarts: then the
-    budget counts as used, and the next trip locks."""
-    if state is None:
-        return Faults(None, durable)
-    try:
-        return Faults(state["faults"], durable) if state.get("faults") else _spent(durable)
-    except DAMAGED:
-        return _spent(durable)
-
-
-def _spent(durable):
-    restored = Faults(None, durable)
-    restored.restarts = [0] * f.RESTARTS
-    return restored

@@ -241,7 +241,9 @@ class Faults:
                         self.lock_day = SOME_DAY
                 continue
             self._since_ms[fault] = None
-            if self.active[fault] and self._is_over(fault, now_ms):
+            if conditions[F_INPUT_INVALID] and FAULTS[fault][5]:
+                self._clear_ms[fault] = None  # what is not known proves nothing: the time begins when it is known again
+            elif self.active[fault] and self._is_over(fault, now_ms):
                 if FAULTS[fault][1] == TRIP:
                     due.append(fault)
                 else:
@@ -315,12 +317,12 @@ class Faults:
             return False
         return self.lock_day in (None, SOME_DAY) or graded_day is None or graded_day <= self.lock_day
 
-    def acknowledge(self, graded_day):
-        """A person lifted the locks, those of REGRADED only with a grade of a later day (see waits_for_grade);
-        conditions that still hold raise their faults again."""
+    def acknowledge(self, graded_day, seen=None):
+        """A person lifted the locks in seen (None: all), those of REGRADED only with a grade of a later day (see
+        waits_for_grade); conditions that still hold raise their faults again."""
         kept = REGRADED if self.waits_for_grade(graded_day) else ()
         for fault in range(len(FAULTS)):
-            if FAULTS[fault][1] == LOCK and fault not in kept:
+            if FAULTS[fault][1] == LOCK and fault not in kept and (seen is None or fault in seen):
                 self.active[fault] = False
         if not kept:
             self.lock_day = None

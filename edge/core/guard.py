@@ -54,7 +54,7 @@ def _age_reason(now_ms, sample, limits_ms):
 
 
 def _within(value, bounds):
-    return value is not None and bounds[0] <= value <= bounds[1]
+    return type(value) is int and bounds[0] <= value <= bounds[1]
 
 
 def _range_reason(pack, sample):
@@ -63,23 +63,26 @@ def _range_reason(pack, sample):
     if len(sample.cell_mv) < pack["cells"] or len(sample.temp_mc) < pack["temps"]:
         return G_RANGE
     for values, bounds in ((sample.cell_mv[: pack["cells"]], CELL_MV), (sample.temp_mc[: pack["temps"]], TEMP_MC)):
-        if None in values or min(values) < bounds[0] or max(values) > bounds[1]:
+        # a sum is whole only when all are: nothing that only looks like a number is compared
+        if None in values or type(sum(values)) is not int or min(values) < bounds[0] or max(values) > bounds[1]:
             return G_RANGE
-    if sample.bms_charge_ma is None or sample.bms_discharge_ma is None or sample.alarms is None:
+    if type(sample.bms_charge_ma) is not int or type(sample.bms_discharge_ma) is not int or sample.alarms is None:
         return G_RANGE
     return G_PASSED
 
 
-def _lowest(now_ms, pack, key, bms_ma, papers):
+def _lowest(now_ms, end_ms, pack, key, bms_ma, papers):
     """Smallest of the documents, of the orders in force and of the BMS's own limit for key ("charge_ma" or
-    "discharge_ma"). papers: ((source, value, until_ms or None, value afterwards or None), ...)."""
+    "discharge_ma"). papers: ((source, value, until_ms or None, value afterwards or None), ...). end_ms: of the command:
+    what begins to hold before then holds now."""
     limit = min(pack["maker"][key], pack["grade"][key], bms_ma)
     if pack.get("contract"):
         limit = min(limit, pack["contract"][key])
     for _, before, until_ms, after in papers:
-        now = before if until_ms is None or now_ms < until_ms else after
-        if now is not None:
-            limit = min(limit, now)
+        if before is not None and (until_ms is None or now_ms < until_ms):
+            limit = min(limit, before)
+        if after is not None and until_ms is not None and end_ms >= until_ms:
+            limit = min(limit, after)
     return max(limit, 0)
 
 
@@ -95,7 +98,7 @@ def _least(pack, key):
     return pack["maker"][key] if grade is None else max(grade, pack["maker"][key])
 
 
-def _bounds(now_ms, pack, sample, papers):
+def _bounds(now_ms, end_ms, pack, sample, papers):
     """(charge_ma, discharge_ma) that raw cells, temperatures, documents, orders and the BMS allow."""
     cells = sample.cell_mv[: pack["cells"]]
     temps = sample.temp_mc[: pack["temps"]]
@@ -103,8 +106,8 @@ def _bounds(now_ms, pack, sample, papers):
     low = min(cells)
     hot = max(temps)
     cold = min(temps)
-    charge = _lowest(now_ms, pack, "charge_ma", sample.bms_charge_ma, papers[0])
-    discharge = _lowest(now_ms, pack, "discharge_ma", sample.bms_discharge_ma, papers[1])
+    charge = _lowest(now_ms, end_ms, pack, "charge_ma", sample.bms_charge_ma, papers[0])
+    discharge = _lowest(now_ms, end_ms, pack, "discharge_ma", sample.bms_discharge_ma, papers[1])
     hottest = _highest(pack, "temp_max_mc")
     if high >= _highest(pack, "cell_max_mv") or hot >= hottest or cold <= _least(pack, "temp_min_charge_mc"):
         charge = 0
@@ -114,14 +117,14 @@ def _bounds(now_ms, pack, sample, papers):
 
 
 def _magnitude(ma):
-    return 0 if ma is None else max(ma, 0)
+    return max(ma, 0) if type(ma) is int else 0
 
 
 def guard(now_ms, pack, limits_ms, sample, wanted, decision, papers=((), ())):
     """Return (Command, reason): wanted, lowered to what the raw sample of pack allows now.
 
     pack: its settings. limits_ms: stale_limits(pack, ...). sample: Sample or None. wanted: Command with
-    magnitudes in mA, None counts as 0. decision: number of this decision, one more than the last. papers:
+    magnitudes in mA, what is no integer counts as 0. decision: number of this decision, one more than the last. papers:
     for charging and for discharging, the raw values of leases, narrowings and stops with their times.
     The result's limits are never above wanted's; its voltage is the raw one or None.
     """
@@ -135,7 +138,8 @@ def guard(now_ms, pack, limits_ms, sample, wanted, decision, papers=((), ())):
             reason = _range_reason(pack, sample)
     if reason == G_PASSED:
         pack_mv = sample.pack_mv
-        charge_bound, discharge_bound = _bounds(now_ms, pack, sample, papers)
+        end_ms = max(now_ms, wanted.valid_until_ms or 0)
+        charge_bound, discharge_bound = _bounds(now_ms, end_ms, pack, sample, papers)
         if charge > charge_bound or discharge > discharge_bound:
             reason = G_DOCUMENT
         charge = min(charge, charge_bound)

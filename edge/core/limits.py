@@ -172,17 +172,19 @@ class Held:
         return View(*held)
 
 
-def in_force(now_ms, papers, source, ma):
-    """The smallest of ma and what the papers of source say now.
+def in_force(now_ms, papers, source, ma, end_ms=0):
+    """The smallest of ma and what the papers of source say from now to end_ms: no command outlives a lease.
 
     papers: ((source, value, until_ms or None, value afterwards or None), ...): None as a time = for ever, None
     as a value = says nothing.
     """
     for whose, value, until_ms, after in papers:
-        if until_ms is not None and now_ms >= until_ms:
-            value = after
-        if whose == source and value is not None:
+        if whose != source:
+            continue
+        if value is not None and (until_ms is None or now_ms < until_ms):
             ma = min(ma, value)
+        if after is not None and until_ms is not None and max(now_ms, end_ms) >= until_ms:
+            ma = min(ma, after)
     return ma
 
 
@@ -237,9 +239,9 @@ def _derated(pack, view, soc_known, full):
     return rows
 
 
-def sources(now_ms, pack, believed, view, soc_known, papers):
+def sources(now_ms, pack, believed, view, soc_known, papers, end_ms=0):
     """[(source, charge_ma or None, discharge_ma or None), ...] in order of authority; None = a required input
-    is missing. papers: (for charging, for discharging), see in_force()."""
+    is missing. papers: (for charging, for discharging), and end_ms: see in_force()."""
     full = [pack["maker"][key] for key in SIDES]
     contract = pack.get("contract") or pack["maker"]
     rows = []
@@ -250,31 +252,31 @@ def sources(now_ms, pack, believed, view, soc_known, papers):
     rows.append((S_BMS, believed.bms_charge_ma, believed.bms_discharge_ma))
     rows.extend(_derated(pack, view, soc_known, full))
     for source, least in ((S_CONTRACT, contract), (S_ENGINEER, pack["maker"]), (S_ORDER, pack["maker"])):
-        said = [in_force(now_ms, papers[i], source, least[SIDES[i]]) for i in (0, 1)]
+        said = [in_force(now_ms, papers[i], source, least[SIDES[i]], end_ms) for i in (0, 1)]
         rows.append((source, said[0], said[1]))
     return rows
 
 
 def least(rows, column):
-    """(ma, source) of the smallest of rows[..][column]; None counts as 0, and so does what is below; the first
-    of equals binds."""
+    """(ma, source) of the smallest of rows[..][column]; what is no integer counts as 0, and so does what is below;
+    the first of equals binds."""
     ma, why = None, S_NONE
     for row in rows:
-        value = 0 if row[column] is None else max(row[column], 0)
+        value = max(row[column], 0) if type(row[column]) is int else 0
         if ma is None or value < ma:
             ma, why = value, row[0]
     return ma or 0, why
 
 
-def combine(now_ms, pack, believed, view, soc, caps, ramp, papers):
+def combine(now_ms, pack, believed, view, soc, caps, ramp, papers, end_ms=0):
     """Limits of one pack now.
 
     view: of Held. soc: Est in ppm. caps: (charge, discharge), each None (no cap) or (source, 0): mode, input,
     fault or lateness force that direction to zero. ramp: (charge_ma, discharge_ma) that the up-ramp allows.
-    papers: of the orders in force, see sources().
+    papers: of the orders in force, and end_ms: of the command that this is for; see sources().
     """
     soc_known = soc.std is not None and soc.std <= UNKNOWN_STD_PPM
-    rows = sources(now_ms, pack, believed, view, soc_known, papers)
+    rows = sources(now_ms, pack, believed, view, soc_known, papers, end_ms)
     found = []
     for side in (0, 1):
         # what forces zero comes first: of equal zeros the reader wants the cause, not the consequence

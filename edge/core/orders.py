@@ -14,11 +14,7 @@ new holds. A lease runs on the monotonic clock, each field for itself; when it e
 """
 
 from edge.core import terms as t
-from edge.core.faults import E_ORDER
 from edge.core.limits import S_CONTRACT, S_ENGINEER, S_ORDER, SIDES
-from edge.core.records import Record
-from edge.core.registry import KEYS
-from edge.core.report import body as body_of
 
 # What the key of a role may ask for.
 ROLES = {
@@ -48,6 +44,7 @@ VERDICTS = (
     "certificate refused",
     "too many orders wait",
     "a lock of this pack needs a signed grade of a later day",
+    "holds from before the used counters were lost: sign it anew, five minutes later",
 )
 (
     V_NONE,
@@ -69,20 +66,23 @@ VERDICTS = (
     V_CERTIFICATE,
     V_BUSY,
     V_REGRADE,
+    V_LOST,
 ) = range(len(VERDICTS))
 
 TRUSTED_CLOCK = 2  # quality from which a window of time is judged: RTC, NTP, signed
 MAX_W = 5000000
 MAX_POWER_S = 86400
 MAX_WAITING = 8
+UNKNOWN_S = -1  # the counters were lost, and no trusted clock said yet when
 REFUSALS_PER_MINUTE = 5
 
 
 class Orders:
     """Orders of one site. settings: checked; durable: edge.core.durable.Durable; saved: dict as state() gave it,
-    or None; verify: see the module, None when no key is trusted."""
+    or None; verify: see the module, None when no key is trusted. lost: a newer state than saved may have been lost:
+    nothing flows until a release, and what loosens must have been signed after that (its counter may be used)."""
 
-    def __init__(self, settings, durable, saved, verify):
+    def __init__(self, settings, durable, saved, verify, lost=False):
         self.settings = settings
         self.durable = durable
         self.verify = verify
@@ -96,18 +96,25 @@ class Orders:
         try:
             self._load(saved or {})
         except (AttributeError, IndexError, KeyError, TypeError, ValueError):
-            self._load({"stopped": True})  # what was in force is not known: nothing flows until a release
+            self._load({})
+            lost = True
+        if lost:
+            self.stopped, self.floor_s = True, UNKNOWN_S
 
     def _load(self, saved):
         self.counters = {key: int(saved["counters"][key]) for key in saved.get("counters", ())}
         self.stopped = bool(saved.get("stopped"))
         self.observing = bool(saved.get("observing"))
+        self.floor_s = int(saved.get("floor_s") or 0)  # what loosens and holds from before may be a repetition
         self.terms = {}  # (name of the pack, side, source) -> Term in force
         self.waiting = []  # (ticket, operation, what _judge() told of the order), oldest first
         self._saved_terms = list(saved.get("terms", ()))
         self._restored = list(saved.get("waiting", ()))  # it is durable: in force at the first step
         for rows in [self._saved_terms] + [row[1] for row in self._restored if row[0] == "terms"]:
             t.terms_of(rows, 0)
+        for row in self._restored:
+            if row[0] == "acknowledge" and [name for name, seen in row[1] if not isinstance(seen, list)]:
+                raise ValueError(row)
         self.grades = dict(saved.get("grades", {}))
         for name in self.grades:
             self._regrade(name, self.grades[name])
@@ -143,6 +150,7 @@ class Orders:
             "terms": t.stored(self.terms.items(), now_ms) + self._saved_terms,
             "stopped": int(self.stopped),
             "observing": int(self.observing),
+            "floor_s": self.floor_s,
             "grades": dict(self.grades),
             "waiting": [t.plain(row[1], now_ms) for row in self.waiting] + self._restored,
         }
@@ -157,17 +165,19 @@ class Orders:
         self._now_ms = now_ms
         self._site = site
         utc_s = utc[0] if utc[1] >= TRUSTED_CLOCK else None
+        if self.floor_s == UNKNOWN_S and utc_s is not None:
+            self.floor_s = utc_s
         self._resume(now_ms, utc_s)
         records = []
         while self.waiting and self.durable.kept(self.waiting[0][0]):
             _, operation, told = self.waiting.pop(0)
             self._act(operation)
             self.durable.ticket()  # and the store learns that it waits no more
-            records.append(self._record(now_ms, utc, V_DONE, told))
+            records.append(t.record(now_ms, utc, V_DONE, told, self.refused))
         for raw in raws:
             verdict, told = self._judge(now_ms, utc_s, raw)
             if self._is_told(now_ms, verdict):
-                records.append(self._record(now_ms, utc, verdict, told))
+                records.append(t.record(now_ms, utc, verdict, told, self.refused))
         return records
 
     def _resume(self, now_ms, utc_s):
@@ -197,9 +207,9 @@ class Orders:
         elif kind == "control":
             self.observing = False
         elif kind == "acknowledge":
-            for name in operation[1]:
+            for name, seen in operation[1]:
                 if name in self.names:
-                    self._site.packs[self.names.index(name)].acknowledge()
+                    self._site.packs[self.names.index(name)].acknowledge(seen)
         else:
             self.grades[operation[1]] = operation[2]
             self._regrade(operation[1], operation[2])
@@ -251,6 +261,8 @@ class Orders:
                 return V_PACK
             packs = (body[t.K_PACK],)
         ways = (None, self._lease, self._narrow, self._grade, self._acknowledge, self._mode, self._ask, self._stop)
+        if action == t.POWER and not self._is_new(body):
+            return V_LOST
         verdict, operation = ways[action](now_ms, utc_s, body, packs)
         if operation is None:
             if verdict == V_DONE:
@@ -258,10 +270,16 @@ class Orders:
             return verdict
         if utc_s is None and action != t.GRADE:  # a grade that only tightens
             return V_CLOCK
+        if not self._is_new(body):
+            return V_LOST
         if len(self.waiting) >= MAX_WAITING:
             return V_BUSY
         self.waiting.append((self.durable.ticket(), operation, told))
         return V_WAITS
+
+    def _is_new(self, body):
+        """True when an order cannot be the repetition of one whose counter was lost."""
+        return 0 <= self.floor_s <= body[t.K_NOT_BEFORE]
 
     # Each way: (verdict, operation that waits or None) of now_ms, utc_s or None, body, indexes of packs.
 
@@ -330,7 +348,7 @@ class Orders:
             return V_REASON, None
         if [i for i in packs if self._site.packs[i].waits_for_grade()]:
             return V_REGRADE, None
-        return V_WAITS, ("acknowledge", [self.names[i] for i in packs])
+        return V_WAITS, ("acknowledge", [[self.names[i], self._site.packs[i].faults.names()] for i in packs])
 
     def _mode(self, now_ms, utc_s, body, packs):
         wanted = t.switch(body[t.K_PARAMS])
@@ -368,8 +386,6 @@ class Orders:
         """What waits of this kind was overtaken."""
         self.waiting = [row for row in self.waiting if row[1] != (kind,)]
 
-    # ---- records -------------------------------------------------------------------------------------
-
     def _is_told(self, now_ms, verdict):
         """False for a refusal above REFUSALS_PER_MINUTE: it is only counted."""
         if verdict in (V_DONE, V_WAITS):
@@ -382,19 +398,3 @@ class Orders:
             return True
         self.refused += 1
         return False
-
-    def _record(self, now_ms, utc, verdict, told):
-        """The record that tells what became of an order."""
-        action, counter, key, digest, pack, reason = told or (None,) * 6
-        values = (
-            (KEYS["event"], E_ORDER),
-            (KEYS["detail"], self.refused),
-            (KEYS["order_counter"], counter),
-            (KEYS["order_action"], action),
-            (KEYS["order_verdict"], verdict),
-            (KEYS["order_key"], key),
-            (KEYS["order_hash"], digest),
-            (KEYS["order_reason"], reason),
-        )
-        wall_ms = None if utc[0] is None else utc[0] * 1000
-        return Record("E", -1 if pack is None else pack, now_ms, wall_ms, utc[1], body_of(values))

@@ -11,6 +11,7 @@ from edge.core.durable import Durable
 from edge.core.obey import Obey
 from edge.core.records import G_MEASURE, G_READBACK, OK, Inputs, Outcome
 from edge.core.report import Reporter
+from edge.core.restored import own_state
 from edge.core.second import LOOK_MS, Energy
 from edge.core.sharing import Sharing
 from edge.core.validate import stale_after_ms
@@ -73,16 +74,17 @@ class Site:
         packs = settings["packs"]
         state = state if isinstance(state, dict) else {}
         saved = state.get("packs")
-        if not isinstance(saved, list) or len(saved) != len(packs):
-            saved = [None] * len(packs)
+        found = [own_state(pack, saved if isinstance(saved, list) else ()) for pack in packs]
+        self._state_lost = bool(state.get("unreadable")) or True in [lost for _, lost in found]
         number = state.get("save")
         self.durable = Durable(number if isinstance(number, int) else 0)
         self.saved = self.durable.saved  # the loop keeps it: number of the newest durable state
-        self.orders = self._orders(state.get("orders"), verify)
+        self.orders = self._orders(state.get("orders"), verify, bool(state.get("unreadable")))
         obey_ms = settings["pcs"]["obey_ms"]
-        self.packs = [Controller(i, packs[i], period_ms, obey_ms, saved[i], self.durable) for i in range(len(packs))]
+        self.packs = [
+            Controller(i, pack, period_ms, obey_ms, found[i][0], self.durable) for i, pack in enumerate(packs)
+        ]
         self.obey = Obey(obey_ms)
-        self._state_lost = bool(state.get("unreadable"))
         self.lease_ms = max(1000, min(LEASE_PERIODS * period_ms, settings["lease_ms"]))
         if self.lease_ms < period_ms + 1000:
             self.lease_ms = period_ms + 1000  # a command must reach the next step
@@ -244,13 +246,14 @@ class Site:
             self._late = [at_ms for at_ms in self._late if now_ms - at_ms < LATE_WINDOW_MS] + [now_ms]
             self.must_restart = len(self._late) >= LATE_STEPS
 
-    def _orders(self, saved, verify):
-        """The orders of this site; None (and not imported) when nobody can give any and none is in force."""
+    def _orders(self, saved, verify, lost):
+        """The orders of this site; None (and not imported) when nobody can give any and none is in force. lost: a newer
+        state may have been; what nobody could release does not stop."""
         if verify is None and not saved:
             return None
         from edge.core.orders import Orders
 
-        return Orders(self.settings, self.durable, saved, verify)
+        return Orders(self.settings, self.durable, saved, verify, lost and verify is not None)
 
     def _ordered(self, now_ms, utc, orders):
         """Take the orders that arrived, and let in force what is durable now; the records about them."""

@@ -8,7 +8,10 @@ afterwards]}; narrow {1, 2: mA, 3: seconds}; grade {1: the whole certificate}; a
 1 control}; power {1: W, + charges, 2: seconds}; stop {1: 1 stop, 0 release}.
 """
 
+from edge.core.faults import E_ORDER
 from edge.core.limits import S_CONTRACT
+from edge.core.records import Record
+from edge.core.registry import KEYS
 
 # Types of documents, as docs/CERTIFICATE.md numbers them.
 CERTIFICATE, ORDER = 1, 3
@@ -145,3 +148,22 @@ def terms_of(rows, now_ms):
 def plain(operation, now_ms):
     """An operation as a row for the store."""
     return ["terms", stored(operation[1], now_ms)] if operation[0] == "terms" else list(operation)
+
+
+def record(now_ms, utc, verdict, told, refused):
+    """The record that tells what became of an order. told: (action, counter, key, digest, pack, reason), or None when
+    it was not read so far; refused: refusals that were only counted."""
+    action, counter, key, digest, pack, reason = told or (None,) * 6
+    values = (
+        (KEYS["event"], E_ORDER),
+        (KEYS["detail"], refused),
+        (KEYS["order_counter"], counter),
+        (KEYS["order_action"], action),
+        (KEYS["order_verdict"], verdict),
+        (KEYS["order_key"], key),
+        (KEYS["order_hash"], digest),
+        (KEYS["order_reason"], reason),
+    )
+    pairs = tuple(sorted([pair for pair in values if pair[1] is not None]))
+    wall_ms = None if utc[0] is None else utc[0] * 1000
+    return Record("E", -1 if pack is None else pack, now_ms, wall_ms, utc[1], pairs)

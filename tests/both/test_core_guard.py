@@ -169,11 +169,16 @@ def test_orders_bind_the_guard_by_their_own_times():
     """The guard reads the raw terms: nobody has to tell it that one has ended."""
     lease = ((5, 50000, 2000, 7000), (17, 60000, 1500, None), (18, None, None, None))
 
-    def at(now_ms, charge=lease, discharge=()):
-        made, _ = g.guard(now_ms, PACK, LIMITS_MS, h.sample(now_ms), wanted(), 7, (charge, discharge))
+    def at(now_ms, charge=lease, discharge=(), end_ms=None):
+        want = r.Command(0, 200000, 200000, 56000, None, None, 1, end_ms, None)
+        made, _ = g.guard(now_ms, PACK, LIMITS_MS, h.sample(now_ms), want, 7, (charge, discharge))
         return made.charge_ma, made.discharge_ma
 
     assert at(1000) == at(1999) == (50000, 80000)
+    # no command outlives a lease: what holds after it holds as soon as the command would reach its end
+    assert at(1000, end_ms=1999) == (50000, 80000) and at(1000, end_ms=2000) == (7000, 80000)
+    assert at(1000, ((5, 9000, 2000, 50000),), end_ms=4000) == (9000, 80000)
+    assert at(1000, (), lease[1:], 4000) == (80000, 60000)
     assert at(2000) == at(9000) == (7000, 80000)
     assert at(1499, (), lease[1:]) == (80000, 60000)
     assert at(1500, (), lease[1:]) == (80000, 80000)

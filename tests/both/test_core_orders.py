@@ -101,13 +101,26 @@ def test_a_lease_lowers_at_once_and_its_fields_end_each_for_itself():
     command = desk.step()
     assert (command.charge_ma, command.discharge_ma) == (50000, 40000)
     assert desk.bench.site.packs[0].limits.charge_why == lim.S_CONTRACT
-    assert desk.permit(97) == (50000, 40000)
+    assert desk.permit(95) == (50000, 40000)
     # B is renewed (it loosens: it waits one state), A is not
     assert desk.ask(order(2, t.LEASE, {2: [40000, 600, 0]})) == [o.V_WAITS]
     assert desk.ask() == [o.V_DONE]
     assert desk.permit(10) == (9000, 40000)
     assert desk.permit(400) == (9000, 40000)
     assert desk.permit(250) == (9000, 0)
+
+
+def test_no_command_outlives_a_lease():
+    """Nothing above what holds afterwards may be on its way when a lease ends, even when no later step comes."""
+    desk = Desk()
+    desk.run(60)
+    desk.step(order(1, t.LEASE, {1: [50000, 10, 9000]}))
+    ends_ms = desk.bench.now_ms - 1000 + 10000
+    for _ in range(12):
+        command = desk.step()
+        assert command.charge_ma == (50000 if command.valid_until_ms < ends_ms else 9000), command
+    rows = desk.bench.site.packs[0].limits.sources
+    assert [row[1] for row in rows if row[0] == lim.S_CONTRACT] == [9000]
 
 
 def test_what_loosens_waits_until_it_is_durable():
@@ -376,7 +389,7 @@ def test_damaged_orders_stop_until_a_release():
         state = dict(desk.bench.site.state(), orders=broken)
         hurt = Desk(state=state)
         assert hurt.permit() == (0, 0), broken
-        assert hurt.ask(order(1, t.STOP, {1: 0})) == [o.V_WAITS]
+        assert hurt.ask(order(1, t.STOP, {1: 0}, NOT_BEFORE=UTC_S)) == [o.V_WAITS]
         assert hurt.permit() == FULL
 
 
@@ -443,7 +456,7 @@ def test_a_genuine_document_that_is_no_order():
 
 
 def test_a_lock_of_a_pack_that_is_gone_is_nobodys():
-    state = {"waiting": [["acknowledge", ["another pack"]]], "grades": {"another pack": ["S", {"version": 3}]}}
+    state = {"waiting": [["acknowledge", [["another pack", [5]]]]], "grades": {"another pack": ["S", {"version": 3}]}}
     assert Desk(state={"orders": state}).permit() == FULL
 
 

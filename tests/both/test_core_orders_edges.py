@@ -18,10 +18,15 @@ class Pack:
     """What orders see of a pack."""
 
     def __init__(self):
-        self.acknowledged = 0
+        self.acknowledged = []
+        self.faults = self
+        self.active = [faults.F_WELD]
 
-    def acknowledge(self):
-        self.acknowledged += 1
+    def names(self):
+        return list(self.active)
+
+    def acknowledge(self, seen):
+        self.acknowledged.append(seen)
 
     def waits_for_grade(self):
         return False
@@ -30,11 +35,11 @@ class Pack:
 class Counter:
     """Orders of two packs, a site of which they see the packs only, and a store that keeps what it is told."""
 
-    def __init__(self, saved=None, check=verify):
+    def __init__(self, saved=None, check=verify, lost=False):
         self.packs = [Pack(), Pack()]
         self.settings = h.site_settings([h.pack(), h.pack(id="pack-2", serial="S2", unit=1)])
         self.durable = durable.Durable(0)
-        self.orders = o.Orders(self.settings, self.durable, saved, check)
+        self.orders = o.Orders(self.settings, self.durable, saved, check, lost)
 
     def ask(self, now_ms, *raws, **more):
         """Verdicts of one step."""
@@ -182,18 +187,53 @@ def test_what_was_kept_waiting_acts_once():
     desk.step(1000, order(1, t.STOP, {1: 1}))
     desk.step(2000)
     assert halted_papers(desk) and desk.orders.state()["waiting"] == []
-    desk = Counter({"waiting": [["acknowledge", ["pack-2"]]]})
+    desk = Counter({"waiting": [["acknowledge", [["pack-2", [faults.F_WELD]]]]]})
     desk.step(0)
     desk.step(1000)
-    assert [pack.acknowledged for pack in desk.packs] == [0, 1]
+    assert [pack.acknowledged for pack in desk.packs] == [[], [[faults.F_WELD]]]
+
+
+def test_an_acknowledgement_lifts_what_was_there_when_it_came():
+    desk = Counter()
+    assert desk.ask(0, order(1, t.ACKNOWLEDGE, {}, REASON="seen")) == [o.V_WAITS]
+    desk.packs[0].active.append(faults.F_SMOKE)
+    assert desk.orders.state()["waiting"] == [
+        ["acknowledge", [["pack-1", [faults.F_WELD]], ["pack-2", [faults.F_WELD]]]]
+    ]
+    desk.durable.saved = desk.durable.made
+    desk.step(1000)
+    assert [pack.acknowledged for pack in desk.packs] == [[[faults.F_WELD]]] * 2
+
+
+def test_after_a_lost_state_an_order_of_before_is_not_believed_again():
+    """The newer state slot was rotten: the older one does not know every counter that was used, nor every stop."""
+    release, power = (t.STOP, {1: 0}), (t.POWER, {1: 500, 2: 60})
+    saved = {"counters": {"com": 4}, "terms": [["pack-1", 0, S_CONTRACT, 50000, 7, 60, UTC_S + 60]]}
+    desk = Counter(saved, lost=True)
+    desk.step(0, utc=NO_CLOCK)
+    assert desk.orders.stopped and desk.orders.state()["floor_s"] == o.UNKNOWN_S
+    assert desk.ask(0, order(5, *release), order(6, *power), utc=NO_CLOCK) == [o.V_CLOCK, o.V_LOST]
+    assert desk.ask(0, order(7, *release, NOT_BEFORE=UTC_S - 1), order(8, *power)) == [o.V_LOST] * 2
+    assert desk.orders.state()["floor_s"] == UTC_S and desk.orders.requested_w(0) is None
+    assert desk.ask(0, order(9, t.LEASE, {1: [40000, 9, 0]})) == [o.V_DONE]  # what tightens is taken
+    again = Counter(desk.orders.state())
+    later = (UTC_S + 500, 3)
+    assert again.ask(0, order(10, *release), utc=later) == [o.V_LOST] and again.orders.stopped
+    assert again.ask(0, order(11, *release, NOT_BEFORE=UTC_S), keeps=True, utc=later) == [o.V_WAITS]
+    again.step(1000, utc=later)
+    assert not again.orders.stopped
+    assert again.ask(0, order(12, *power, NOT_BEFORE=UTC_S), utc=later) == [o.V_DONE]
+    assert Counter(saved).orders.floor_s == 0
 
 
 def test_a_damaged_state_stops_until_a_release():
-    for saved in ({"waiting": [["terms", [[1]]]]}, {"terms": [[1]]}, {"terms": 5}, {"grades": {"pack-1": ["S1"]}}):
+    odd = {"waiting": [["acknowledge", [["pack-1", 5]]]]}
+    for saved in (odd, {"waiting": [["terms", [[1]]]]}, {"terms": [[1]]}, {"terms": 5}, {"grades": {"pack-1": ["S1"]}}):
         desk = Counter(saved)
         desk.step(0)
         assert halted_papers(desk), saved
-        assert desk.ask(0, order(1, t.STOP, {1: 0}), keeps=True) == [o.V_WAITS]
+        assert desk.ask(0, order(1, t.STOP, {1: 0}), keeps=True) == [o.V_LOST]
+        assert desk.ask(0, order(2, t.STOP, {1: 0}, NOT_BEFORE=UTC_S), keeps=True) == [o.V_WAITS]
         desk.step(1000)
         assert desk.orders.papers() == (((), ()),) * 2
 
