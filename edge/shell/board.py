@@ -18,9 +18,9 @@ from bms_bridge.tables import load
 from edge.core.cell import BUILT_IN
 from edge.loop import Late, loop
 from edge.shell.board_uplink import BoardUplink
-from edge.shell.control import Guarded, control
+from edge.shell.control import Guarded, Watch, control
 from edge.shell.status import serve, status_line
-from edge.shell.store import FileStore
+from edge.shell.store import AfterWires, FileStore
 from edge.shell.wiring import Silent, Wiring
 
 CONSOLE_S = 2
@@ -62,20 +62,31 @@ def sync(file):
     file.flush()
 
 
-def journaled(settings, folder, clock, epoch, boot, uplink, feed):
-    """(uplink, feed) that also keep the journal in folder/journal; imported only when the settings give it room."""
+def journaled(settings, folder, clock, epoch, boot, uplink, flush):
+    """(uplink, flush) that also keep the journal in folder/journal; imported only when the settings give it room."""
     from edge.shell.journal import Journal
     from edge.shell.journal_ports import Folder, Journaled
 
     disk = Folder(folder + "/journal", sync)
     journal = Journal(disk, settings["device"], epoch, boot, 1024 * settings["journal_kb"], JOURNAL_HOLD_BYTES)
 
-    def after_step():
+    def both():
+        flush()
         journal.after_step(clock.now_ms())
-        if feed is not None:
-            feed()
 
-    return Journaled(uplink, journal), after_step
+    return Journaled(uplink, journal), both
+
+
+def quiet(wiring, clock, watchdog_ms):
+    """A function: True when no write to the PCS or to a contactor waits for its turn on a line (due_ms is then no
+    watchdog in the past)."""
+    ports = [wiring.pcs] + wiring.relays
+
+    def wires():
+        now_ms = clock.now_ms()
+        return min([port.due_ms(now_ms) for port in ports]) > now_ms - watchdog_ms
+
+    return wires
 
 
 async def console(guarded, clock, uplink):
@@ -106,8 +117,10 @@ async def run(settings, folder, clock, feed, talk, trace):
     """
     gc.threshold(GC_BYTES)
     wiring = Wiring(settings, load, clock)
-    store = FileStore(folder, sync)
-    boot = boot_of(store)
+    files = FileStore(folder, sync)
+    boot = boot_of(files)
+    store = AfterWires(files)
+    flush = store.flush
     epoch = int.from_bytes(os.urandom(7), "big")
     uplink = Silent()
     if settings["uplink"]:
@@ -115,7 +128,7 @@ async def run(settings, folder, clock, feed, talk, trace):
         asyncio.create_task(mqtt.run(clock))
         uplink = mqtt
     if settings.get("journal_kb"):
-        uplink, feed = journaled(settings, folder, clock, epoch, boot, uplink, feed)
+        uplink, flush = journaled(settings, folder, clock, epoch, boot, uplink, flush)
     guarded = Guarded("micropython", feed, trace, wiring.told)
     actuators = list(wiring.actuators)
     if any([pack.get("contactor") for pack in settings["packs"]]) and not settings.get("outputs"):
@@ -130,11 +143,13 @@ async def run(settings, folder, clock, feed, talk, trace):
         asyncio.create_task(console(guarded, clock, uplink))
     asyncio.create_task(tidy(settings))
     steps = loop(settings, clock, wiring.devices, actuators, store, uplink, guarded.seen, verify_of(settings))
+    watch = Watch(wiring.devices[-1], clock) if settings.get("inputs") else None
     try:
-        await control(steps, clock)
+        await control(steps, clock, watch, quiet(wiring, clock, settings["pcs"]["watchdog_ms"]), flush)
     finally:
         steps.close()
         await asyncio.sleep(0.5)  # the last zero still has to reach the wire
+        store.flush()
 
 
 def contactors_of(settings, clock):

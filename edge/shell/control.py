@@ -7,6 +7,9 @@ import gc
 
 # Polls and steps have the same period: steps follow the polls by this much instead of preceding them.
 FIRST_STEP_S = 0.4
+LOOK_S = 0.1  # between two looks at the safety inputs
+WIRE_S = 0.05  # turns of the lines between a step and the flash ...
+WIRE_TURNS = 10  # ... at most so many, however slow the PCS answers
 
 
 class Guarded:
@@ -41,20 +44,55 @@ class Guarded:
             self.feed()
 
 
-async def control(steps, clock):
-    """Resume the generator steps (edge.loop.loop) at the times it yields, for ever.
+class Watch:
+    """Has a safety input become active since the last look? device: the Device port of the inputs."""
+
+    def __init__(self, device, clock):
+        self.device = device
+        self.clock = clock
+        self._before = None
+
+    def is_new(self):
+        """True when an emergency stop, smoke or insulation alarm is active that was quiet at the last look."""
+        inputs = self.device.read(self.clock.now_ms())
+        before = self._before
+        self._before = now = inputs and [x is not False for x in (inputs.estop, inputs.smoke, inputs.insulation)]
+        return bool(before and now) and True in [now[i] and not before[i] for i in range(len(now))]
+
+
+async def control(steps, clock, watch=None, wires=None, flush=None):
+    """Resume the generator steps (edge.loop.loop) at the times it yields, for ever; once before that when watch (Watch
+    or None) sees something: an emergency stop does not wait for the end of a long period.
 
     The first step waits for the first answers, and so every later one finds them fresh. Memory is collected
-    right after a step, where the longest time is left until the next one.
+    right after a step, where the longest time is left until the next one. flush(), when given, writes to a flash that
+    stops everything else: only after wires() says that the step's commands have left.
     """
     await asyncio.sleep(FIRST_STEP_S)
     gc.collect()
     wake_ms = next(steps)
     while True:
         gc.collect()
-        wait_ms = wake_ms - clock.now_ms()
-        if wait_ms > 0:
-            await asyncio.sleep(wait_ms / 1000)
-        else:
-            await asyncio.sleep(0)
+        if flush is not None:
+            for _ in range(WIRE_TURNS):
+                await asyncio.sleep(WIRE_S)
+                if wires() or clock.now_ms() + 2000 * WIRE_S > wake_ms:
+                    break
+            flush()
+        early = await _wait(wake_ms, clock, watch)
         wake_ms = next(steps)
+        if early:
+            await _wait(wake_ms, clock, None)
+            wake_ms = next(steps)
+
+
+async def _wait(wake_ms, clock, watch):
+    """Sleep until wake_ms, or until watch sees something; True for that."""
+    while True:
+        wait_s = (wake_ms - clock.now_ms()) / 1000
+        if wait_s <= 0 or watch is None:
+            await asyncio.sleep(max(wait_s, 0))
+            return False
+        await asyncio.sleep(min(wait_s, LOOK_S))
+        if watch.is_new():
+            return clock.now_ms() < wake_ms

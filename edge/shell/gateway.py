@@ -13,7 +13,7 @@ import time
 
 from edge.loop import loop, zero_all
 from edge.shell import gateway_journal
-from edge.shell.control import Guarded, control
+from edge.shell.control import Guarded, Watch, control
 from edge.shell.gateway_signed import verify_of
 from edge.shell.gateway_uplink import GatewayUplink
 from edge.shell.journal_ports import Journaled
@@ -154,7 +154,8 @@ async def run(settings, folder, load, trace=None, said=None):
     steps = loop(settings, clock, wiring.devices, wiring.actuators, store, uplink, guarded.seen, verify_of(settings))
     gc.collect()
     gc.freeze()  # code, tables and settings stay for ever: the collection after each step leaves them alone
-    task = asyncio.create_task(control(steps, clock))
+    watch = Watch(wiring.devices[-1], clock) if settings["inputs"] else None
+    task = asyncio.create_task(control(steps, clock, watch))
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     code = 0

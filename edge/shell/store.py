@@ -111,6 +111,31 @@ class FileStore:
         self.problem = None
 
 
+class AfterWires:
+    """Store port for a flash that stops everything else while it is written: save() keeps the newest state, flush()
+    writes it when the commands of the step have left. store: FileStore."""
+
+    def __init__(self, store):
+        self.store = store
+        self.load = store.load
+        self._state = None
+
+    @property
+    def saved(self):
+        """See FileStore."""
+        return self.store.saved
+
+    def save(self, state):
+        """Keep state; the newest counts."""
+        self._state = state
+
+    def flush(self):
+        """Write what is kept."""
+        state, self._state = self._state, None
+        if state is not None:
+            self.store.save(state)
+
+
 def number_in(state):
     """The number that the site gave to state; 0 when it has none."""
     number = state.get("save") if isinstance(state, dict) else None
