@@ -124,4 +124,6 @@ METRICS = {
     "gain_std": ("ppm", "B", "one standard deviation of gain"),
     "gain_why": ("code", "B", "reason code of gain (edge.core.soc.WHY)"),
     "gain_age": ("ms", "B", "age of what last told about gain"),
+    "bms_ratio_age": ("ms", "B", "age of what last told about bms_ratio"),
+    "second_capacity_age": ("ms", "B", "age of what last told about second_capacity"),
 }

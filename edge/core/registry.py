@@ -128,6 +128,8 @@ KEYS = {
     "gain_std": 182,
     "gain_why": 183,
     "gain_age": 184,
+    "bms_ratio_age": 187,
+    "second_capacity_age": 188,
 }
 
 

@@ -271,6 +271,10 @@ def _ageing(estimator):
     return values
 
 
+def _age(now_ms, est):
+    return None if est.at_ms is None else now_ms - est.at_ms
+
+
 def _registers(site, i, now_ms):
     registers = site.packs[i].metering.registers()
     meter = site.meter
@@ -287,7 +291,9 @@ def _registers(site, i, now_ms):
             (KEYS["gain"], gain.value),
             (KEYS["gain_std"], gain.std),
             (KEYS["gain_why"], gain.why),
-            (KEYS["gain_age"], None if gain.at_ms is None else now_ms - gain.at_ms),
+            (KEYS["gain_age"], _age(now_ms, gain)),
+            (KEYS["bms_ratio_age"], _age(now_ms, ratio)),
+            (KEYS["second_capacity_age"], _age(now_ms, second)),
             (KEYS["ah_in"], registers[0]),
             (KEYS["ah_out"], registers[1]),
             (KEYS["wh_in"], registers[2]),

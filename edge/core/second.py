@@ -33,13 +33,15 @@ class Counters:
         self.nominal_mah = nominal_mah
         self.sums = [0, 0, 0]  # mAh by the BMS, mAh by us, ends of spans
         self.at_ms = None
+        self.clock_ms = 0  # of the metering, at at_ms: it goes on across restarts
         self.told = None  # (mAh, monotonic ms): the capacity that the BMS says, when it says one
         self._last = None
         self._flowing = False
         if state is not None:
             sums = [int(value) for value in state]
-            if len(sums) != 3 or min(sums) < 0:
+            if len(sums) != 4 or min(sums) < 0:
                 raise ValueError("counters")
+            self.clock_ms = sums.pop()
             self.sums = sums
 
     def take(self, info, registers):
@@ -48,6 +50,8 @@ class Counters:
         if "bms_in_mah" not in info or "bms_out_mah" not in info:
             return
         charged, came_ms = info["bms_in_mah"]
+        if self.at_ms is None:
+            self.at_ms = before(self.clock_ms, came_ms, registers[4] + registers[5])
         now = (charged + info["bms_out_mah"][0], registers[0] + registers[1], registers[4], registers[5], came_ms)
         last = self._last
         if last is not None and came_ms <= last[4]:
@@ -67,6 +71,7 @@ class Counters:
         sums[0] += theirs
         sums[1] += ours
         self.at_ms = came_ms
+        self.clock_ms = registers[4] + registers[5]
         if sums[1] > MOST_C * self.nominal_mah:
             self.sums = [value // 2 for value in sums]
 
@@ -93,7 +98,7 @@ class Counters:
 
     def state(self):
         """List of integers for the store."""
-        return list(self.sums)
+        return self.sums + [self.clock_ms]
 
 
 class Energy:
@@ -105,16 +110,21 @@ class Energy:
         self.least_mwh = least_mwh
         self.sums = [0] * 7  # of charge: by the BMS, by the meter, sigma of the offset; of discharge; ends of spans
         self.at_ms = None
+        self.clock_ms = 0  # as of Counters
         self.due_ms = None
         self._last = None
         self._flowing = None
-        if isinstance(state, list) and len(state) == 7 and all([isinstance(v, int) and v >= 0 for v in state]):
-            self.sums = list(state)
+        if isinstance(state, list) and len(state) == 8 and all([isinstance(v, int) and v >= 0 for v in state]):
+            self.sums = state[:7]
+            self.clock_ms = state[7]
 
     def take(self, now_ms, meter, packs):
         """Once per LOOK_MS. meter: MeterSample; packs: one (registers of Metering, pack_mv, Est of the offset) each."""
         self.due_ms = now_ms + LOOK_MS
         registers = [sum([pack[0][i] for pack in packs]) for i in range(6)]
+        clock_ms = (registers[4] + registers[5]) // len(packs)
+        if self.at_ms is None:
+            self.at_ms = before(self.clock_ms, now_ms, clock_ms)
         now = (meter.at_ms, meter.in_wh, meter.out_wh, registers)
         last = self._last
         if last is not None and now[0] == last[0]:
@@ -142,6 +152,7 @@ class Energy:
         sums[3 * side + 1] += metered[side]
         sums[3 * side + 2] += std
         self.at_ms = now[0]
+        self.clock_ms = clock_ms
         if min(sums[1], sums[4]) > 4 * self.least_mwh:
             self.sums = [value // 2 for value in sums]
 
@@ -170,4 +181,10 @@ class Energy:
 
     def state(self):
         """List of integers for the store."""
-        return list(self.sums)
+        return self.sums + [self.clock_ms]
+
+
+def before(then_ms, now_ms, clock_ms):
+    """Monotonic time at which the metering's clock stood at then_ms, before this start it is negative; None for 0:
+    never. now_ms, clock_ms: both clocks now."""
+    return None if then_ms == 0 else now_ms - max(clock_ms - then_ms, 0)

@@ -151,7 +151,13 @@ def test_counters_survive_and_damage_starts_afresh():
     made = counted(1.06)
     again = Counters(100000, json.loads(json.dumps(made.state())))
     assert again.ratio()[:2] == made.ratio()[:2]
-    made = Estimator(settings(), {"counters": [1, -2, 3]})
+    # the age goes on: 60 s later by the metering, in a start that is 5 s old
+    assert made.at_ms == made.clock_ms > 700 * MINUTE and again.at_ms is None
+    again.take({"bms_in_mah": (0, 5000), "bms_out_mah": (0, 5000)}, (0, 0, 0, 0, made.clock_ms - 1, MINUTE + 1))
+    assert again.ratio().at_ms == 5000 - MINUTE == again.capacity(CAPACITY).at_ms
+    assert Counters(100000, again.state()).state() == made.state()
+    assert Counters(100000).state() == [0, 0, 0, 0]
+    made = Estimator(settings(), {"counters": [1, -2, 3, 4]})
     assert made.counters.sums == [0, 0, 0]
 
 
@@ -239,8 +245,12 @@ def test_an_energy_that_was_not_seen_whole_is_left_out():
     registers = [0, 0, 10**9, 0, 12 * 3600000, 5000]
     made.take(10**9, MeterSample(10**9, 10**6, 0, None, ()), [(registers, 50000, Est(0, 100, 0, W_COUNTED))])
     assert made.sums == sums
-    assert Energy(10000, 1, made.state()).sums == sums
-    for damage in (None, "x", [1], ["x"] * 7, [-1] * 7):
+    again = Energy(10000, 1, json.loads(json.dumps(made.state())))
+    assert again.sums == sums and again.at_ms is None and again.state() == made.state()
+    twice = [(registers[:4] + [made.clock_ms + 30000, 0], 50000, Est(0, 100, 0, W_COUNTED))] * 2
+    again.take(7000, MeterSample(7000, 0, 0, None, ()), twice)
+    assert again.gain().at_ms == 7000 - 30000  # the age goes on
+    for damage in (None, "x", [1], ["x"] * 8, [-1] * 8):
         assert Energy(10000, 1, damage).sums == [0] * 7
 
 
