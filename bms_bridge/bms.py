@@ -29,6 +29,7 @@ class Bms:
         self._state = Assembler(table)
         self.reader = Reader(table, unit, self._state, settings)
         self.plan = self.reader.plan
+        self.serial = self.reader.serial  # bms_bridge.text.Serial, None when the profile reads none
         self.due_ms = self.reader.due_ms
         self.next_request = self.reader.next_request
         self.reply = self.reader.reply

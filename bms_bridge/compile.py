@@ -19,6 +19,7 @@ from bms_bridge.compile_examples import compile_examples
 from bms_bridge.compile_layout import FIELDS, GROUP_NAMES, LISTS, TYPES, Layout
 from bms_bridge.compile_models import extras
 from bms_bridge.compile_serial import compile_serial
+from bms_bridge.compile_texts import compile_texts, register_place
 from bms_bridge.compile_told import compile_told
 from bms_bridge.compile_writes import compile_writes
 from bms_bridge.compile_yaml import ProfileError, read_yaml
@@ -28,7 +29,7 @@ __all__ = ["ProfileError", "compile_file", "load_profile", "main", "write_table"
 
 _REQUIRED = ("name", "kind", "title", "source", "licence", "blocks", "fields", "examples")
 _OPTIONAL = {
-    "bms": ("line", "cells", "temps", "cell_lsb_mv", "protection", "opens_by", "caveats", "alarms"),
+    "bms": ("line", "cells", "temps", "cell_lsb_mv", "protection", "opens_by", "caveats", "alarms", "texts"),
     "pcs": ("line", "caveats", "writes", "fallback", "ramp"),
     "meter": ("line", "caveats"),
 }
@@ -72,6 +73,8 @@ def compile_file(path):
     if "require" in cells:
         layout.require(cells["require"])
     bits = compile_alarms(layout, cells["alarms"]) if "alarms" in cells else None
+    if "texts" in cells:
+        compile_texts(layout, cells["texts"], register_place(layout))
     values = _facts(cells, kind, layout)
     values.update(_rows(layout, bits))
     values.update(extras(layout, cells))
@@ -298,6 +301,7 @@ def _describe(path):
     for group, period_ms in zip(groups, values["PERIODS_MS"]):
         print(f"  {group:9} {'not provided' if period_ms is None else f'every {period_ms} ms'}")
     print(f"  {len(values['EXAMPLES'])} examples decode as stated ({values['INFO']['proof']})")
+    print("  serial number: %s" % ("read" if values.get("SERIAL") else "not told"))
     for caveat in values["INVERSE"]["CAVEATS"]:
         print(f"  note: {caveat}")
 

@@ -2,6 +2,7 @@
 # Copyright 2026 The reuse-edge authors
 """Alarm bits of a profile, and the registers that a simulated device answers where no field reads."""
 
+from bms_bridge.compile_texts import served_text
 from edge.core.records import ALARMS, G_ALARMS
 
 _ALARM_SLOT = 14
@@ -131,7 +132,7 @@ def templates(layout, serve):
         for (block, at), (like, _) in layout.scales.items():
             if block == index:
                 registers[at] = like & 0xFFFF
-        result.append(tuple(registers))
+        result.append(tuple(served_text(layout, index, registers)))
     return tuple(result)
 
 

@@ -79,6 +79,8 @@ def _expected(layout, table, index, spot):
                 wanted[name] = slot
     if table.BITS[index] is not None:
         wanted["alarms"] = _ALARM_SLOT
+    if layout.serial is not None and layout.serial[0] == index:
+        wanted["serial"] = layout.serial[1]
     for name in wanted:
         if name not in cells:
             raise spot.wrong(f"{name} is missing", "state every field of the block, null for not known")
@@ -124,6 +126,8 @@ def _compare(layout, table, index, data, expected, item):
     slots = example_values(table, index, data)
     names = {slot: name for name, slot in layout.slots.items()}
     names[_ALARM_SLOT] = "alarms"
+    if layout.serial is not None:
+        names[layout.serial[1]] = "serial"
     for slot, value in expected:
         if slots[slot] != value:
             raise item.wrong(

@@ -63,6 +63,7 @@ class Layout:
         self.used = [{} for _ in range(count)]  # register -> field
         self.lengths = {}
         self.rated = None
+        self.serial = None  # (block, slot, first byte, end, what a simulated device says) of the serial number
 
     def _blocks(self, spot):
         for name, row in spot.table(free=True).items():

@@ -113,6 +113,8 @@ def extras(layout, cells):
         values["MODELS"] = _models(layout, cells)
     if layout.scales:
         values["SCALES"] = tuple(_scale(layout, *item) for item in sorted(layout.scales.items()))
+    if layout.serial is not None:
+        values["SERIAL"] = layout.serial[:2]
     if layout.counts:
         places = [sorted(row[0] for row in layout.checks[index]).index(offset) for index, offset in layout.counts]
         values["COUNTS"] = tuple(

@@ -8,12 +8,25 @@ from types import SimpleNamespace
 from bms_bridge.compile_bits import _STRAY, _WORDS, _alarm, _rows
 from bms_bridge.compile_layout import GROUP_NAMES, LISTS, OPTIONAL, SIGNED, Layout, parse_unit
 from bms_bridge.compile_serial_examples import compile_examples
+from bms_bridge.compile_texts import compile_texts
 from bms_bridge.decode import PRODUCT
 from bms_bridge.serial_frames import BITS, BYTES, CHOICE, COUNTED, FRAMINGS, OPEN, TAIL, shape_size, write_frame
 from edge.core.records import ALARMS, G_ALARMS, G_CELLS, G_TEMPS
 
 _REQUIRED = ("name", "kind", "bus", "title", "source", "licence", "line", "blocks", "fields", "examples")
-_BMS = ("cells", "temps", "cell_lsb_mv", "protection", "opens_by", "caveats", "alarms", "counts", "require", "switch")
+_BMS = (
+    "cells",
+    "temps",
+    "cell_lsb_mv",
+    "protection",
+    "opens_by",
+    "caveats",
+    "alarms",
+    "counts",
+    "require",
+    "switch",
+    "texts",
+)
 # type -> (format letter, bytes, lowest raw, highest raw)
 TYPES = {
     "uint8": ("B", 1, 0, 0xFF),
@@ -41,11 +54,15 @@ def compile_serial(top, kind, facts):
     if "counts" in cells:
         layout.counted(cells["counts"])
     bits = _alarms(layout, cells["alarms"]) if "alarms" in cells else None
+    if "texts" in cells:
+        compile_texts(layout, cells["texts"], lambda index, row, size: layout.place(index, row["at"], size, "serial"))
     values = facts({name: spot for name, spot in cells.items() if name != "line"}, kind, layout)
     values["BUS"] = "serial"
     _line(values, cells["line"])
     values.update(_table_rows(layout, bits))
     values["WRITES"] = ()
+    if layout.serial is not None:
+        values["SERIAL"] = layout.serial[:2]
     if "switch" in cells:
         values["SWITCH"] = _switch(values["FRAMING"], cells["switch"])
     values["INVERSE"] = back = {

@@ -3,6 +3,7 @@
 """Examples of a serial profile: whole answers as they came, decoded by the code of the product."""
 
 from bms_bridge.compile_examples import PROOFS, _compare, _value
+from bms_bridge.decode import TEXT
 from bms_bridge.serial_bms import Fitted
 from bms_bridge.serial_frames import parse_reply, unfold
 
@@ -64,7 +65,10 @@ def _expected(layout, table, index, spot):
     wanted = {}
     rows = table.FIELDS[index][1] if table.FIELDS[index] is not None else ()
     here = {row[0] for row in rows} | {row[0] for row in table.ARRAYS[index]}
-    for _, target, factor, switch, _, _ in table.DERIVED[index]:
+    for row in table.DERIVED[index]:
+        if row[0] == TEXT:
+            continue
+        _, target, factor, switch = row[:4]
         if factor in here and switch in here:
             here.add(target)
     for name, slot in layout.slots.items():
@@ -72,6 +76,8 @@ def _expected(layout, table, index, spot):
             wanted[name] = slot
     if table.BITS[index] is not None:
         wanted["alarms"] = _ALARM_SLOT
+    if layout.serial is not None and layout.serial[0] == index:
+        wanted["serial"] = layout.serial[1]
     cells = spot.table(free=True)
     for name in wanted:
         if name not in cells:

@@ -33,6 +33,7 @@ PRODUCT = 1  # target = a * b * mul // div
 PRESENT = 2  # (target, mask, group): places of the list target whose bit in mask is 0 are not known
 FLOAT = 3  # (target, bits, group, low, high, mul, div): target = IEEE 754 bits * mul / div
 FLOAT_SWAPPED = 4  # the same, the low word came first
+TEXT = 5  # (target, first byte, end): a text
 
 
 def decode_block(table, index, data, slots):
@@ -74,7 +75,7 @@ def decode_block(table, index, data, slots):
         _decode_bits(bits, data, slots, quality)
     for row in table.DERIVED[index]:
         if row[0] >= PRESENT:
-            _derive_checked(row, slots, quality)
+            _derive_checked(row, slots, quality, data)
         else:
             _derive(row, slots)
     return quality, void
@@ -157,7 +158,12 @@ def _derive(row, slots):
         slots[target] = left * right * mul // div
 
 
-def _derive_checked(row, slots, quality):
+def _derive_checked(row, slots, quality, data):
+    if row[0] == TEXT:
+        from bms_bridge.text import text_of
+
+        slots[row[1]] = text_of(data[row[2] : row[3]])
+        return
     if row[0] >= FLOAT:
         kind, target, bits, group, low, high, mul, div = row
         bits = slots[bits]
@@ -254,7 +260,7 @@ def copy_table(table, copy):
     """Give copy every attribute of table that reading needs."""
     for name in _NAMES:
         setattr(copy, name, getattr(table, name))
-    for name in ("POLLING", "TURNS", "MODELS", "SCALES", "COUNTS", "UNUSED"):
+    for name in ("POLLING", "TURNS", "MODELS", "SCALES", "COUNTS", "UNUSED", "SERIAL"):
         if hasattr(table, name):
             setattr(copy, name, getattr(table, name))
 

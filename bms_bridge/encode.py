@@ -9,7 +9,7 @@ direction needs lies in a second table, tables/_<name>, so that a board does not
 
 from struct import pack, unpack
 
-from bms_bridge.decode import FLOAT, FLOAT_SWAPPED, PRESENT, SIGN_OF
+from bms_bridge.decode import FLOAT, FLOAT_SWAPPED, PRESENT, SIGN_OF, TEXT
 
 
 def inverse(table):
@@ -72,7 +72,7 @@ def encode_all(table, sample, power_w=0):
 def _slots(table, index, sample, power_w):
     """Every value by slot: the record's own, and the scratch places worked out backwards."""
     derived = table.DERIVED[index]
-    if not derived:
+    if not derived or derived[0][0] == TEXT:
         return sample
     slots = list(sample)
     slots.extend([None] * (table.SLOTS - len(slots)))

@@ -34,6 +34,8 @@ EARLY_MS = 10000
 EARLY_MOST_MS = 800
 WINDOW_MS = 1000
 WINDOW_MOST = 50  # requests to one device in a window
+GONE_MS = 3000  # after such a silence it may be another device: its text is asked for at once
+RARE_MOST_MS = 3600000
 PART_MIN = 8  # registers: a device that rejects so few does not have them
 ILLEGAL = (EXCEPTION + 2, EXCEPTION + 3)  # illegal address, illegal value (too many registers)
 SILENT_JOINS = 2  # time-outs after which a device that never answered a joined request is asked block by block
@@ -70,6 +72,8 @@ class Plan:
         self._refused = []  # blocks that the device does not have, whatever the size
         self._joined = 0  # joined requests that came back; below zero: time-outs of the first ones
         self._apart = []  # blocks that are never joined to the one behind them
+        self._rare = getattr(table, "SERIAL", (None,))[0]  # the block with a text: asked when nothing else is due
+        self._deaf_ms = 0  # how long it waits after it was not answered
         self.locate(self.addresses, self.counts)
 
     def locate(self, addresses, counts):
@@ -88,6 +92,8 @@ class Plan:
             due = self._due_ms[index]
             if due is None:
                 due = now_ms
+            elif index == self._rare:  # it has not waited, or other devices of the line would wait for it
+                due = max(due, min(now_ms, due + self._periods[index]))
             if soonest is None or due < soonest:
                 soonest = due
         if soonest is None:
@@ -178,7 +184,7 @@ class Plan:
     def hole_after(self, place):
         """Registers between block order[place] and the one behind it; None when they cannot be joined."""
         left, right = self._order[place], self._order[place + 1]
-        if self.functions[left] != self.functions[right]:
+        if self.functions[left] != self.functions[right] or self._rare in (left, right):
             return None
         distance = self.addresses[right] - self.addresses[left]
         if distance % self.step or distance // self.step < self.counts[left]:
@@ -211,8 +217,11 @@ class Plan:
     def failed(self, now_ms, span, reason):
         """span did not come. An exception: the device lives, its blocks wait their period, or smaller
         requests are tried. Anything else: the whole device waits, 200 ms at first, twice as long each time."""
-        self.failures += 1
         self._part = None
+        if span.indexes[0] == self._rare:
+            self._rare_failed(now_ms, reason)
+            return
+        self.failures += 1
         if reason in ILLEGAL:
             self._lives(now_ms)
             if not self._try_smaller(span):
@@ -230,6 +239,20 @@ class Plan:
                 self._separate(span)
         self.wait(now_ms)
 
+    def _rare_failed(self, now_ms, reason):
+        """No text: it is asked for more and more rarely."""
+        if reason >= EXCEPTION:
+            self._lives(now_ms)
+        else:
+            self.wait(now_ms)
+        self._deaf_ms = min(max(2 * self._deaf_ms, self._periods[self._rare]), RARE_MOST_MS)
+        self._due_ms[self._rare] = now_ms + self._deaf_ms
+
+    def soon(self, now_ms, ms):
+        """The text came; it is asked for again in ms, 0: in its period."""
+        self._deaf_ms = 0
+        self._due_ms[self._rare] = now_ms + (ms or self._periods[self._rare])
+
     def wait(self, now_ms):
         """The device waits a while, longer each time; in its first EARLY_MS of silence at most EARLY_MOST_MS."""
         if self._silent_ms is None:
@@ -239,6 +262,8 @@ class Plan:
         self._until_ms = now_ms + self._pause_ms
 
     def _lives(self, now_ms):
+        if self._silent_ms is not None and now_ms - self._silent_ms >= GONE_MS and self._rare is not None:
+            self._due_ms[self._rare] = now_ms
         self._silent_ms = None
         self._until_ms = None
         self._pause_ms = 0

@@ -23,14 +23,29 @@ class Reader:
         self.state = state
         self.plan = Plan(table, settings.get("max_registers"))
         self.walk = None
+        self._unasked = ()
         self.last_failure = 0
         self._span = None
         self._part = b""
         self._part_ms = None
+        self.serial = None
+        if hasattr(table, "SERIAL"):
+            self._texts(table.SERIAL, state, settings.get("string"))
         if getattr(table, "MODELS", None):
             from bms_bridge.walk import Walk
 
             self.walk = Walk(table, settings.get("string") or 1)
+
+    def _texts(self, row, state, string):
+        """The serial number, unless it is that of a bank and this pack is one string of it."""
+        if string is None:
+            from bms_bridge.text import Serial  # only where a profile has one
+
+            self.serial = Serial(row, state.slots)
+        else:
+            self._unasked = (row[0],)
+            self.plan.counts[row[0]] = 0
+            self.plan.locate(self.plan.addresses, self.plan.counts)
 
     def one_block_each(self):
         """From now on each request reads one whole block at its declared address."""
@@ -105,6 +120,7 @@ class Reader:
         self.walk.take(now_ms, data)
         if self.walk.done:
             unused = getattr(self.state.table, "UNUSED", ())
+            unused = unused + self._unasked
             counts = [0 if index in unused else count for index, count in enumerate(self.walk.counts)]
             self.plan.locate(self.walk.addresses, counts)
 
@@ -112,6 +128,8 @@ class Reader:
         if not self.state.take(now_ms, index, data):
             return False
         self.plan.answered(now_ms, index)
+        if self.serial is not None and index == self.serial.index:
+            self.plan.soon(now_ms, self.serial.take())
         if self.walk is not None and self.state.is_void(index):
             self.walk.again(now_ms)  # another model lies here now
         return True

@@ -6,7 +6,7 @@ from collections import namedtuple
 
 from bms_bridge.decode import Assembler
 from bms_bridge.modbus import BAD_REPLY, EXCEPTION
-from bms_bridge.poll import BACKOFF_MAX_MS, BACKOFF_MIN_MS
+from bms_bridge.poll import BACKOFF_MAX_MS, BACKOFF_MIN_MS, GONE_MS, RARE_MOST_MS
 from bms_bridge.serial_frames import parse_reply, request_frame, unfold
 
 # One question. data: its bytes, whole. command, frames: what parse_reply needs. index: block of the table.
@@ -61,8 +61,10 @@ class Turns:
     """When each question of a device is due: one per period, the one that has waited longest first. A
     device that falls silent is asked less and less often; one that refuses a question loses only that."""
 
-    def __init__(self, periods):
+    def __init__(self, periods, rare=None):
         self._periods = periods
+        self._rare = rare  # the question for a text
+        self._silent_ms = None
         self._due_ms = [None] * len(periods)
         self._waits_ms = [0] * len(periods)
         self._pause_ms = 0
@@ -71,7 +73,11 @@ class Turns:
 
     def due_ms(self, now_ms):
         """When the next question is due, monotonic ms; may lie in the past."""
-        soonest = min([now_ms if due is None else due for due in self._due_ms])
+        dues = [now_ms if due is None else due for due in self._due_ms]
+        if self._rare is not None:  # a text has not waited, or other devices of the line would wait for it
+            due = dues[self._rare]
+            dues[self._rare] = max(due, min(now_ms, due + self._periods[self._rare]))
+        soonest = min(dues)
         return soonest if self._until_ms is None else max(soonest, self._until_ms)
 
     def next_index(self, now_ms):
@@ -80,10 +86,18 @@ class Turns:
             return None
         # a question that was never asked waits from now on, so that a busy line starves none
         self._due_ms = [now_ms if due is None else due for due in self._due_ms]
-        return self._due_ms.index(min(self._due_ms))
+        found = self._due_ms.index(min(self._due_ms))
+        if found == self._rare:  # whatever else is due goes first, for at most a period
+            others = [due for index, due in enumerate(self._due_ms) if index != found]
+            if min(others) <= now_ms < self._due_ms[found] + self._periods[found]:
+                found = self._due_ms.index(min(others))
+        return found
 
     def answered(self, now_ms, index):
         """Question index was answered: its next turn is one period after its last, without catching up."""
+        if self._silent_ms is not None and now_ms - self._silent_ms >= GONE_MS and self._rare is not None:
+            self._due_ms[self._rare] = now_ms
+        self._silent_ms = None
         self._until_ms = None
         self._pause_ms = 0
         self._waits_ms[index] = 0
@@ -92,17 +106,28 @@ class Turns:
 
     def failed(self, now_ms, index, reason):
         """Question index was not answered (reason: a code of bms_bridge.modbus)."""
+        if index == self._rare:  # no text: the device is not held back for it
+            self._waits_ms[index] = min(max(2 * self._waits_ms[index], self._periods[index]), RARE_MOST_MS)
+            self._due_ms[index] = now_ms + self._waits_ms[index]
+            return
         self.failures += 1
         if reason >= EXCEPTION or reason == BAD_REPLY:  # the device lives: only this question waits
             self._until_ms = None
             self._pause_ms = 0
             self._again(now_ms, index)
             return
+        if self._silent_ms is None:
+            self._silent_ms = now_ms
         # a question that this device ignores gets rarer by itself and starves none of the others
         self._waits_ms[index] = min(max(2 * self._waits_ms[index], self._periods[index]), BACKOFF_MAX_MS)
         self._due_ms[index] = now_ms + self._waits_ms[index]
         self._pause_ms = min(max(2 * self._pause_ms, BACKOFF_MIN_MS), BACKOFF_MAX_MS)
         self._until_ms = now_ms + self._pause_ms
+
+    def soon(self, now_ms, ms):
+        """The text is asked for again in ms; 0: in its period."""
+        self._waits_ms[self._rare] = 0
+        self._due_ms[self._rare] = now_ms + (ms or self._periods[self._rare])
 
     def _again(self, now_ms, index):
         period_ms = self._periods[index]
@@ -124,10 +149,16 @@ class SerialBms:
         self.table = table
         self.unit = unit
         self.name = settings["id"]
-        self.plan = Turns([row[3] for row in table.BLOCKS])
+        row = getattr(table, "SERIAL", None)
+        self.plan = Turns([block[3] for block in table.BLOCKS], None if row is None else row[0])
         self.last_failure = 0
         cells = settings.get("cells", table.CELLS)
         self._state = Assembler(Fitted(table, cells, settings.get("temps", table.TEMPS)))
+        self.serial = None
+        if row is not None:
+            from bms_bridge.text import Serial  # only where a profile has one
+
+            self.serial = Serial(row, self._state.slots)
         self._questions = [_question(table, unit, index) for index in range(len(table.BLOCKS))]
 
     def read(self, now_ms):
@@ -152,6 +183,8 @@ class SerialBms:
             return False
         self.last_failure = 0
         self.plan.answered(now_ms, request.index)
+        if self.serial is not None and request.index == self.serial.index:
+            self.plan.soon(now_ms, self.serial.take())
         return True
 
     def failed(self, now_ms, request, reason):

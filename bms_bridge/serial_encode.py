@@ -4,6 +4,7 @@
 
 from struct import calcsize, pack_into
 
+from bms_bridge.decode import TEXT
 from bms_bridge.encode import say_any, set_bits
 from bms_bridge.modbus import rtu_frame, write_pdu
 from bms_bridge.serial_frames import fold, pylontech_frame
@@ -14,7 +15,10 @@ def encode_answer(table, back, index, sample):
     unfold gives. back: the inverse table. Places that no field reads hold what a real device sent."""
     slots = list(sample)
     slots.extend([None] * (table.SLOTS - len(slots)))
-    for _, target, factor, switch, _, _ in table.DERIVED[index]:
+    for row in table.DERIVED[index]:
+        if row[0] == TEXT:
+            continue
+        _, target, factor, switch = row[:4]
         slots[factor] = slots[target]
         slots[switch] = 0 if slots[target] == 0 else 1
     data = bytearray(back.TEMPLATES[index])

@@ -24,6 +24,7 @@ MODULES = (
     "simulator.scenarios_said",
     "simulator.scenarios_line",
     "simulator.scenarios_site",
+    "simulator.scenarios_identity",
 )
 RUNTIMES = ("cpython", "micropython")
 OURS = ("edge", "bms_bridge", "simulator")

@@ -5,6 +5,7 @@
 The same use as simulator.wire.Wire; simulator.wire_serve.SerialServer carries either.
 """
 
+from bms_bridge.compile_texts import say_serial
 from bms_bridge.encode import encode_all
 from bms_bridge.serial_bms import SerialBms
 from bms_bridge.serial_encode import answer_frame
@@ -21,6 +22,7 @@ class SerialWire(Troubles):
         super().__init__("serial", seed)
         self.table = table
         self.requests = 0
+        self.serial = None  # what it says its number is; None: that of its profile's example
         self._unit = unit
         self._sample = sample
         self._frozen = None
@@ -61,7 +63,8 @@ class SerialWire(Troubles):
             self.closed = index == -2
             reply = bytes((0xDD, self._switch[0], 0, 0, 0, 0, 0x77))
         else:
-            reply = answer_frame(self.table, index, self._unit, encode_all(self.table, self._page())[index])
+            data = say_serial(self.table, index, encode_all(self.table, self._page())[index], self.serial)
+            reply = answer_frame(self.table, index, self._unit, data)
         if self.strikes("crc_bad"):
             place = self.random.randrange(len(reply))
             reply = reply[:place] + bytes((reply[place] ^ 1 << self.random.randrange(8),)) + reply[place + 1 :]

@@ -15,6 +15,7 @@ sockets by simulator.serve.
 
 from math import sin, tau
 
+from bms_bridge.compile_texts import say_serial
 from bms_bridge.encode import encode_block, served
 from bms_bridge.tables import load
 from simulator.bms import GOOD, SimBms
@@ -70,6 +71,8 @@ class World:
             self.tables.append(load(settings["meter"]["profile"]))
         self.modules = SimModules(settings, len(self.tables), self.inputs, self.contacts)
         self.samples = [None] * len(self.tables)
+        # what each BMS says its number is; None: what its profile serves
+        self.serials = [pack.get("bms_serial") or pack.get("serial") for pack in settings["packs"]]
         self.request_w = 0.0
         self._manager_ms = None
         self._soc = 0.0
@@ -186,6 +189,8 @@ class World:
         if device in self.modules.tables:
             return self.modules.block(self.now_ms, device, index)
         data = encode_block(self.tables[device], index, self.samples[device], self.pcs.power_w)
+        if device < len(self.bms):
+            return say_serial(self.tables[device], index, data, self.serials[device])
         if device == len(self.bms) and self.pcs.registers[STORCTL] != 3:
             data = self._control_bits(device, index, data)
         return data

@@ -21,7 +21,7 @@ BESIDE = pathlib.Path(sys.executable).parent
 ROOMS = {
     "core": (
         ("edge/core/*.py", "edge/loop.py"),
-        ("cell_", "orders", "terms", "grades", "contactor", "requests", "coil_gate"),
+        ("cell_", "orders", "terms", "grades", "contactor", "requests", "coil_gate", "identity"),
         126500,  # 117100; without what only some sites load
     ),
     "orders": (
@@ -35,12 +35,17 @@ ROOMS = {
         (),
         5700,
     ),  # 4930; Modbus I/O
+    "serial number": (
+        ("bms_bridge/text.py", "edge/core/identity.py"),
+        (),
+        2200,
+    ),  # 1351; where a profile reads one
     "cell library": (("edge/core/cell_*.py",), (), 18600),  # 16179; a board takes one of them
     "shell": (("edge/shell/*.py",), ("gateway", "journal", "frames", "signed"), 33600),  # 31060
     "journal": (("edge/shell/journal*.py", "edge/shell/frames.py"), (), 7700),  # 6632; when the settings ask
     "bridge": (
         ("bms_bridge/*.py", "bms_bridge/transports/*.py"),
-        ("compile", "gateway", "serial", "can", "isotp", "crc", "coils", "digital"),
+        ("compile", "gateway", "serial", "can", "isotp", "crc", "coils", "digital", "text"),
         29500,  # 27291; on the board also what a PCS is told and reads back
     ),
     "serial": (("bms_bridge/serial*.py", "bms_bridge/transports/board_serial.py"), (), 11700),  # 10167

@@ -8,6 +8,7 @@ CAVEATS = (
     "Limits are the set continuous currents of the settings, not momentary ones; they do not fall when a switch is open.",
     "T3 to T5 are not read: document and captured frame disagree on their place. T1 and T2 are the places 1 and 2.",
     "Cells that the mask of present cells leaves out are unknown; more cells than the site names are implausible.",
+    "No public map has a register for the serial number: which pack it is stays unproved. The frames of jk_pb_frames tell it.",
     "Some firmware asks for at least 120 ms between requests; the profile keeps it.",
 )
 

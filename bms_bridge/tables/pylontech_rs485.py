@@ -8,12 +8,12 @@ KIND = "bms"
 
 INFO = {
     "title": "Pylontech low voltage over RS485 (V3.3), up to 16 cells",
-    "source": "RS485-protocol-pylon-low-voltage-V3.3-20180821, Pylontech: vendor document | https://github.com/Frankkkkk/python-pylontech tests: recorded frames of US2000, US3000 and UP2500 (MIT) | https://github.com/stroblme/lxp-pylon-utils: a recorded alarm answer of four US2000 (bytes)",
+    "source": "RS485-protocol-pylon-low-voltage-V3.3-20180821, Pylontech: vendor document | https://github.com/Frankkkkk/python-pylontech tests: recorded frames of US2000, US3000 and UP2500 (MIT) | https://github.com/Frankkkkk/python-pylontech: answer to 0x93 (module serial number), 16 characters behind the pack number (facts) | https://github.com/stroblme/lxp-pylon-utils: a recorded alarm answer of four US2000 (bytes)",
     "licence": "Apache-2.0 (this file); the layout is a fact of the vendor's document",
     "line": "serial",
     "baud": 115200,
     "parity": "N",
-    "proof": "captured, synthesised",
+    "proof": "synthesised, captured",
 }
 
 CELLS = 16
@@ -32,15 +32,21 @@ FRAMING = "pylontech"
 
 GAP_MS = 30
 
-BLOCKS = ((66, None, 1, 1000, 27), (68, None, 1, 1000, 128), (146, None, 1, 1000, 64))
+BLOCKS = (
+    (66, None, 1, 1000, 27),
+    (68, None, 1, 1000, 128),
+    (146, None, 1, 1000, 64),
+    (147, None, 1, 300000, 0),
+)
 
 ANSWERS = (
     (2, ((1, 2, 16, 255), (1, 2, 8, 255), (0, 6), (5, ((2, 4), (4, 10)), 10, 255))),
     (2, ((1, 1, 16, 0), (1, 1, 8, 0), (0, 8))),
     (0, ((0, 9), (3,))),
+    (0, ((0, 17),)),
 )
 
-SIZES = (69, 36, 17)
+SIZES = (69, 36, 17, 17)
 
 FIELDS = (
     (">52xhH", ((2, 100, 1, 0, -3200, 3200, (), 1), (1, 1, 1, 0, 10000, 65000, (), 0))),
@@ -55,6 +61,7 @@ FIELDS = (
             (16, 1, 1, 0, 0, 1, (), 6),
         ),
     ),
+    None,
 )
 
 ARRAYS = (
@@ -62,6 +69,7 @@ ARRAYS = (
         (7, ">3xHHHHHHHHHHHHHHHH", 1, 1, 0, 500, 5000, (), 3),
         (8, ">36xHHHHHHHH", 100, 1, -273100, 2231, 3931, (), 4),
     ),
+    (),
     (),
     (),
 )
@@ -73,9 +81,10 @@ SHAPES = (
     ),
     (),
     (),
+    (),
 )
 
-ENUMS = ((), (), ())
+ENUMS = ((), (), (), ())
 
 BITS = (
     None,
@@ -144,19 +153,20 @@ BITS = (
         ),
     ),
     None,
+    None,
 )
 
-CHECKS = (None, None, None)
+CHECKS = (None, None, None, None)
 
-FIXED = ((">2xB32xB", ((7, 0, 8), (8, 0, 16))), (">2xB16xB", ((7, 0, 128), (8, 0, 128))), None)
+FIXED = ((">2xB32xB", ((7, 0, 8), (8, 0, 16))), (">2xB16xB", ((7, 0, 128), (8, 0, 128))), None, None)
 
-DERIVED = ((), (), ((1, 11, 15, 16, 1, 1), (1, 12, 17, 18, 1, 1)))
+DERIVED = ((), (), ((1, 11, 15, 16, 1, 1), (1, 12, 17, 18, 1, 1)), ((5, 19, 1, 17),))
 
-SLOTS = 19
+SLOTS = 20
 
 LISTS = ((7, 16), (8, 8))
 
-GROUPS_OF = ((0, 1, 3, 4), (7,), (6,))
+GROUPS_OF = ((0, 1, 3, 4), (7,), (6,), ())
 
 BLOCKS_OF = ((0,), (0,), (), (0,), (0,), (), (2,), (1,))
 
@@ -176,3 +186,5 @@ RATED = None
 PERIODS_MS = (1000, 1000, None, 1000, 1000, None, 1000, 1000)
 
 WRITES = ()
+
+SERIAL = (3, 19)

@@ -53,6 +53,9 @@ class Controller:
         self._permits = []  # (since_ms, charge_ma, discharge_ma) of the last obey_ms, oldest first
         self._fresh = None
         self._pcs_count = None
+        self.identity = None  # edge.core.identity.Identity, once the BMS said what its serial number is
+        self._known = None if state is None else state.get("identity")
+        self._named = 0
 
     # ---- first half of the step: what is true -----------------------------------------------
 
@@ -79,6 +82,22 @@ class Controller:
         """Take what the BMS tells beyond its sample: {name: (value, monotonic ms)}."""
         self.estimator.counters.take(info, self.metering.registers())
 
+    def named(self, serial):
+        """Take what the BMS says its serial number is (bms_bridge.text.Serial), each reading once. Nothing that was
+        learned of another pack is kept."""
+        if serial.count == self._named:
+            return
+        self._named = serial.count
+        if self.identity is None:
+            from edge.core.identity import Identity  # only where a profile reads a number
+
+            self.identity = Identity(self.pack, self._known)
+        if self.identity.take(serial.text):
+            self.estimator = self.soc = None  # a board has no room for both
+            self.estimator = Estimator(self.pack)
+            self.soc = self.estimator.soc
+            self.metering = Metering(self.current_stale_ms)
+
     # ---- second half: what may flow -----------------------------------------------------------
 
     def permit(self, now_ms, sample, site):
@@ -90,7 +109,8 @@ class Controller:
             self._pcs_count = site.pcs_count
             self.flow_fresh += 1
         conditions = self._conditions(now_ms, site)
-        events = self.faults.step(now_ms, self.believed.fresh, self.flow_fresh, conditions, site.day)
+        told = None if self.identity is None else self.identity.count
+        events = self.faults.step(now_ms, self.believed.fresh, self.flow_fresh, conditions, site.day, told)
         valid = self.believed.worst == OK
         before = self.mode
         self.mode = f.MODES[before][f.effect(self.faults, valid)]
@@ -191,6 +211,7 @@ class Controller:
         c[f.F_STATE_LOST] = site.state_lost
         c[f.F_PCS_WATCHDOG] = site.controls and site.pcs_watchdog_wrong
         c[f.F_PCS_UNAPPLIED] = site.controls and site.pcs_unapplied and not site.pcs_watchdog_wrong
+        c[f.F_IDENTITY] = site.controls and self.identity is not None and self.identity.is_other()
         if self.contactor is not None:
             self._contacts(c, self._feedback(site))
         c[f.F_PCS_SILENT] = site.pcs_silent
@@ -287,7 +308,10 @@ class Controller:
 
     def acknowledge(self, seen=None):
         """A person lifted the locks that were seen (codes of faults; None: all), and that is durable."""
+        other = self.faults.active[f.F_IDENTITY]
         self.faults.acknowledge(self._graded_day(), seen)
+        if other and not self.faults.active[f.F_IDENTITY] and self.identity is not None:
+            self.identity.acknowledge()
         if self.contactor is not None and (seen is None or f.F_PRECHARGE_FAILED in seen):
             self.contactor.acknowledge()
         if self.faults.level() < f.LOCK:
@@ -336,6 +360,7 @@ class Controller:
             "metering": self.metering.state(),
             "estimator": self.estimator.state(),
             "faults": self.faults.state(),
+            "identity": self._known if self.identity is None else self.identity.state(),
         }
 
 

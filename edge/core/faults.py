@@ -222,11 +222,11 @@ class Faults:
                 if fault in REGRADED and not isinstance(self.lock_day, int):
                     self.lock_day = SOME_DAY
 
-    def step(self, now_ms, fresh, flow_fresh, conditions, day=None):
+    def step(self, now_ms, fresh, flow_fresh, conditions, day=None, told=None):
         """Take the conditions (list of bool by fault code); return [(event, fault), ...] that changed.
 
         fresh: count of fresh reads of the BMS; flow_fresh: the same for faults seen in any current (BMS or
-        PCS). Both only grow. day: since 1970 by a clock that can be trusted, or None.
+        PCS); told: readings of its serial number (None: counted as fresh). They only grow. day: since 1970 by a clock that can be trusted, or None.
         """
         if self._last_ms is not None:
             self.uptime_ms += max(0, now_ms - self._last_ms)
@@ -235,7 +235,10 @@ class Faults:
         due = []
         for fault in range(1, len(FAULTS)):
             if conditions[fault]:
-                if self._raise(fault, now_ms, flow_fresh if fault in FLOW_FAULTS else fresh):
+                reads = flow_fresh if fault in FLOW_FAULTS else fresh
+                if fault == F_IDENTITY and told is not None:
+                    reads = told
+                if self._raise(fault, now_ms, reads):
                     changes.append((E_RAISED, fault))
                     if fault in REGRADED:
                         self.lock_day = SOME_DAY

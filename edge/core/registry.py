@@ -130,6 +130,10 @@ KEYS = {
     "gain_age": 184,
     "bms_ratio_age": 187,
     "second_capacity_age": 188,
+    "serial_told": 185,
+    "serial_proof": 186,
+    "charge_pack": 189,
+    "discharge_pack": 190,
 }
 
 

@@ -308,6 +308,7 @@ def _registers(site, i, now_ms):
 
 def _identity(site, i, _):
     pack = site.packs[i].pack
+    known = site.packs[i].identity
     grade = pack["grade"]
     return body(
         (
@@ -323,6 +324,8 @@ def _identity(site, i, _):
             (KEYS["grade_signer"], grade.get("signer")),
             (KEYS["grade_hash"], grade.get("hash")),
             (KEYS["grade_until"], grade.get("valid_until")),
+            (KEYS["serial_told"], known and known.told),
+            (KEYS["serial_proof"], known.proof() if known else 0),
         )
     )
 

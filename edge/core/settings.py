@@ -30,6 +30,7 @@ SETTINGS = (
     ("", "sunspec_host", "str", 1, 100, "127.0.0.1", "its address: anybody there may read, and ask for power"),
     ("pack", "id", "str", 1, 40, REQUIRED, "name of the pack in every record"),
     ("pack", "serial", "str", 1, 40, OPTIONAL, "serial on the label; another serial starts estimation afresh"),
+    ("pack", "bms_serial", "str", 1, 40, OPTIONAL, "number that its BMS tells, where it is not the one on the label"),
     ("pack", "profile", "str", 1, 60, REQUIRED, "profile of the BMS"),
     ("pack", "link", "int", 0, 63, REQUIRED, "index of the line the BMS is on"),
     ("pack", "unit", "int", 0, 247, REQUIRED, "unit id on that line"),

@@ -125,8 +125,12 @@ class Site:
         return Energy(self.settings["pcs"]["power_w"], least_mwh, state)
 
     def ask(self, now_ms, devices):
-        """Once a minute, before step(): what devices (in settings order) tell beyond their record, as info() of a CAN
-        device does: the BMS's own counters."""
+        """Before step(): what devices (in settings order) tell beyond their record: serial numbers, and once a minute
+        the BMS's own counters, as info() of a CAN device has them."""
+        for i in range(len(self.packs)):
+            serial = getattr(devices[i], "serial", None)
+            if serial is not None:
+                self.packs[i].named(serial)
         if self._asked_ms is not None and now_ms - self._asked_ms < LOOK_MS:
             return
         self._asked_ms = now_ms

@@ -66,6 +66,7 @@ def _pack(pack, site, now_ms):
         "id": pack.pack["id"],
         "profile": pack.pack["profile"],
         "cells": pack.pack["cells"],
+        "identity": _identity(pack),
         "grade": grade["grade"],
         "body": grade["body"],
         "date": grade["date"],
@@ -106,6 +107,16 @@ def _pack(pack, site, now_ms):
         "discharge_why": _why(pack, limits.discharge_why, f.DISCHARGE),
         "sources": [[SOURCES[code], charge, discharge] for code, charge, discharge in limits.sources],
     }
+
+
+def _identity(pack):
+    """[what is proved of it, number that the BMS tells or None, number that it should tell or None]."""
+    known = pack.identity
+    if known is None:
+        return ["unproved", None, pack.pack.get("bms_serial") or pack.pack.get("serial")]
+    from edge.core.identity import PROOFS
+
+    return [PROOFS[known.proof()], known.told, known.given or known.first]
 
 
 def _currents(limits):

@@ -83,7 +83,7 @@ def test_pick_takes_the_one_that_waited_longest():
     first = Bms(load("seplos_v3"), 1, {"id": "a"})
     second = Bms(load("seplos_v3"), 2, {"id": "b"})
     for device, at in ((first, 100), (second, 50)):
-        for index in range(3):
+        for index in range(len(device.table.BLOCKS)):
             device.plan.answered(at, index)
     device, due_ms = pick([first, second], 200)
     assert device is second and due_ms == 1050

@@ -297,7 +297,7 @@ def test_coils_are_asked_as_declared():
 
 
 def test_profiles_that_ship_come_in_few_requests():
-    for name, want in (("seplos_v3", 3), ("sunspec_802_805", 5), ("sunspec_pcs", 1)):
+    for name, want in (("seplos_v3", 4), ("sunspec_802_805", 6), ("sunspec_pcs", 1)):  # with the serial number, once
         table = load(name)
         device = Bms(table, 1, {"id": "d"})
         asked = 0

@@ -257,7 +257,8 @@ def test_a_device_asks_in_its_periods():
         assert device.next_request(1999) is None and device.due_ms(1500) == 2000
         assert device.read(1000).cell_mv == sample(8, 2).cell_mv
         total = sum([ask_all(device, table, sample(8, 2), now) for now in range(2000, 12000, 100)])
-        assert total == sum([10000 // row[3] for row in table.BLOCKS]), name
+        # a text is asked for three times, then every few minutes
+        assert total == sum([10000 // row[3] or 2 for row in table.BLOCKS]), name
 
 
 def test_a_slow_line_starves_no_question():
@@ -271,7 +272,8 @@ def test_a_slow_line_starves_no_question():
             asked.append(question.index)
             data = encode_block(table, question.index, sample(8, 2))
             assert device.reply(now, question, fold(table.ANSWERS[question.index], data))
-        assert all([asked.count(index) >= 3 for index in range(len(table.BLOCKS))]), (name, asked)
+        often = [index for index, row in enumerate(table.BLOCKS) if row[3] < 60000]  # a text waits for them
+        assert all([asked.count(index) >= 3 for index in often]), (name, asked)
 
 
 def test_a_question_that_is_ignored_starves_no_other():

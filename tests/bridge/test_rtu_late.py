@@ -9,7 +9,7 @@ import pytest
 
 from bms_bridge import turns
 from bms_bridge.tables import load
-from tests.bridge.rtu_late import PROFILES, Bench, Equal
+from tests.bridge.rtu_late import PROFILES, Bench, Equal, often
 
 CYCLES = 6  # seconds in which a unit that answers delivers every block, searched models included
 
@@ -134,7 +134,7 @@ def test_the_others_on_the_line_keep_their_time(name, trouble):
 def test_late_refusals(name):
     """One block is refused; late or not, no other block pays for it."""
     table = table_of(name)
-    last = len(table.BLOCKS) - 1
+    last = often(table)[-1]
     with bench_of(name) as bench:
         bench.run(6)
         bench.wire.start("late")
