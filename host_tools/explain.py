@@ -19,12 +19,15 @@ from host_tools.explain_time import moment, shown, span, start_of, zone_of
 SILENT_MS = 30000  # telemetry comes every 10 s: a longer silence means something
 TELEMETRY_MS = 10500
 IN_FORCE = 1  # edge.core.orders.VERDICTS
-ACTIONS = {"contract": (terms.LEASE,), "engineer": (terms.NARROW,), "order": (terms.POWER, terms.STOP)}
+ACTIONS = {"contract": (terms.LEASE,), "engineer": (terms.NARROW,), "order": (terms.MODE, terms.STOP)}
 
 # What is known of one pack at a moment. base: the record with all sources on which the answer rests, or None. problem:
 # text why it is not (fully) known, or None. identity, change: newest I record and change of limits up to the
 # moment, or None. orders: {source: newest order in force behind it, or None}. events: entries within a minute.
-Found = namedtuple("Found", ("pack", "at_ms", "base", "problem", "identity", "change", "orders", "events"))
+# together: of several packs, the newest record of what they allow together, or None; names: {index: name} of all.
+Found = namedtuple(
+    "Found", ("pack", "at_ms", "base", "problem", "identity", "change", "orders", "events", "together", "names")
+)
 
 
 def packs_of(book):
@@ -58,15 +61,18 @@ def find(book, pack, at_ms, lang, zone):
         _problem(book, before, base, at_ms, lang, zone),
         identity,
         _last(own, _changes),
-        {source: _last(before, _taken(actions)) for source, actions in ACTIONS.items()},
+        {source: _last(before, _taken(actions, pack)) for source, actions in ACTIONS.items()},
         events,
+        _last(before, lambda e: e.pack < 0 and e.body.get("event") == f.E_LIMITS),
+        packs_of(book),
     )
 
 
-def _taken(actions):
-    """Test of a record: an order for one of these actions that was taken."""
+def _taken(actions, pack):
+    """Test of a record: an order for one of these actions that was taken for this pack, or for all."""
     return lambda e: (
-        e.body.get("event") == f.E_ORDER
+        e.pack in (pack, -1)
+        and e.body.get("event") == f.E_ORDER
         and e.body.get("order_verdict") == IN_FORCE
         and e.body.get("order_action") in actions
     )

@@ -33,12 +33,26 @@ def lines_of(found, lang, zone):
     for side in ("charge", "discharge"):
         name, why = _named(lang, _source(base.body[side + "_why"]), facts)
         lines.append("  " + word(lang, "may") % (word(lang, side), _amps(base.body[side + "_limit"]), _with(name, why)))
+    lines += _together(found, lang)
     lines += ["", *_table(base.body, lang, facts), ""]
     lines.append("  %s: %s" % (word(lang, "mode"), _mode(lang, base.body.get("mode"))))
     if base.body.get("active"):
         lines.append("  %s: %s" % (word(lang, "faults"), ", ".join(_fault(lang, each) for each in base.body["active"])))
     lines += _change(found.change, lang, zone)
     return lines + _events(found, lang, zone)
+
+
+def _together(found, lang):
+    """What all packs behind one PCS may together, and whose limit binds; no line for a site of one pack."""
+    if found.together is None:
+        return []
+    b = found.together.body
+    lines = []
+    for side in ("charge", "discharge"):
+        pack = found.names.get(b.get(side + "_pack"), word(lang, "unknown"))
+        name = source(lang, _source(b[side + "_why"]))[0]
+        lines.append("  " + word(lang, "all") % (word(lang, side), _amps(b[side + "_limit"]), pack, name))
+    return lines
 
 
 def _with(name, why):

@@ -9,6 +9,7 @@ WORDS = {
     "rests_T": ("rests on the telemetry record of %s, %s before", "근거: %s 측정 기록 (%s 전)"),
     "rests_E": ("rests on the record of a change at %s, %s before", "근거: %s 변경 기록 (%s 전)"),
     "may": ("may %s %s A, because of %s", "%s 허용 %s A, 결정 요인: %s"),
+    "all": ("all packs together may %s %s A, because of %s (%s)", "모든 팩 합계 %s 허용 %s A, 결정 요인: %s (%s)"),
     "charge": ("charge", "충전"),
     "discharge": ("discharge", "방전"),
     "source": ("source", "출처"),

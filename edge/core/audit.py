@@ -136,14 +136,7 @@ class Audit:
 
     def _moved(self, now):
         """True when a reader must hear of `now`: another source or fault, to or from zero, or more than 5 %."""
-        told = self._told
-        if now[1] != told[1] or now[3] != told[3] or now[4] != told[4]:
-            return True
-        for side in (0, 1):
-            old, new = told[2 * side], now[2 * side]
-            if (old == 0) != (new == 0) or abs(new - old) > self._moved_ma[side]:
-                return True
-        return False
+        return now[4] != self._told[4] or _differs(self._told, now, self._moved_ma)
 
     def _cause(self, events):
         """The gravest TRIP or LOCK that was raised in this step, or F_NONE."""
@@ -187,8 +180,60 @@ class Audit:
         )
 
 
+class Together:
+    """The audit of what several packs allow together. packs: their settings."""
+
+    def __init__(self, packs):
+        self._moved_ma = [sum([pack["maker"][key] for pack in packs]) * MOVED_PPM // lim.PPM for key in lim.SIDES]
+        self._told = None
+        self._suppressed = 0
+        self._minute_ms = None
+        self._count = 0
+
+    def step(self, now_ms, sharing):
+        """[(class, ((key, value), ...))] of this step with the pack that binds, empty while nothing changed.
+
+        sharing: edge.core.sharing.Sharing."""
+        now = tuple(sharing.limits) + tuple(sharing.binds)
+        if self._minute_ms is None or now_ms - self._minute_ms >= MINUTE_MS:
+            self._minute_ms = now_ms
+            self._count = 0
+        before = self._told or (None, None, None, None)
+        if self._told is not None and now[4:] == before[4:] and not _differs(before, now, self._moved_ma):
+            return []
+        if self._count >= PER_MINUTE:
+            self._suppressed += 1
+            return []
+        self._count += 1
+        self._told = now
+        counted, self._suppressed = self._suppressed, 0
+        more = (
+            (KEYS["event"], f.E_LIMITS),
+            (KEYS["charge_pack"], now[4]),
+            (KEYS["discharge_pack"], now[5]),
+            (KEYS["suppressed"], counted or None),
+        )
+        return [("E", _moves(now, before) + more)]
+
+
+def _differs(old, new, moved_ma):
+    """True when a reader must hear of new: another source, to or from zero, or more than 5 %."""
+    if new[1] != old[1] or new[3] != old[3]:
+        return True
+    for side in (0, 1):
+        was, now = old[2 * side], new[2 * side]
+        if (was == 0) != (now == 0) or abs(now - was) > moved_ma[side]:
+            return True
+    return False
+
+
 def _change(pack, now, before):
     """Pairs of what both records tell: the permit with its sources now and before, the faults and the mode."""
+    return _moves(now, before) + ((KEYS["active"], now[4]), (KEYS["mode"], pack.mode))
+
+
+def _moves(now, before):
+    """Pairs of what may flow with its sources, now and before."""
     return (
         (KEYS["charge_limit"], now[0]),
         (KEYS["charge_why"], now[1]),
@@ -198,8 +243,6 @@ def _change(pack, now, before):
         (KEYS["charge_why_before"], before[1]),
         (KEYS["discharge_before"], before[2]),
         (KEYS["discharge_why_before"], before[3]),
-        (KEYS["active"], now[4]),
-        (KEYS["mode"], pack.mode),
     )
 
 

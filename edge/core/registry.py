@@ -95,6 +95,8 @@ KEYS = {
     "discharge_why_before": 124,
     "charge_document": 125,
     "discharge_document": 126,
+    "charge_pack": 189,
+    "discharge_pack": 190,
     "suppressed": 127,
     "active": 128,
     "mode_before": 129,
@@ -132,8 +134,6 @@ KEYS = {
     "second_capacity_age": 188,
     "serial_told": 185,
     "serial_proof": 186,
-    "charge_pack": 189,
-    "discharge_pack": 190,
 }
 
 

@@ -7,7 +7,7 @@ Only integers and short texts leave; keys come from the metric registry, in grow
 
 from edge.core import faults as f
 from edge.core.anomalies import BMS_CAPACITY, BMS_SOC, BMS_SOH
-from edge.core.audit import Audit, flat
+from edge.core.audit import Audit, Together, flat
 from edge.core.power import CHARGE, DISCHARGE
 from edge.core.records import Record
 from edge.core.registry import KEYS
@@ -53,6 +53,7 @@ class Reporter:
         self._burst_ms = None
         self._anomalies = [{} for _ in settings["packs"]]
         self._advice = [0 for _ in settings["packs"]]
+        self._together = Together(settings["packs"]) if len(settings["packs"]) > 1 else None
         self.audits = [Audit(pack) for pack in settings["packs"]]
         self.recent = []  # newest events for the view: (now_ms, pack, event, fault, detail)
         dropped = state.get("dropped") if isinstance(state, dict) else 0
@@ -72,6 +73,9 @@ class Reporter:
             self._watch_anomalies(records, stamp, site, i)
             self._watch_advice(records, stamp, site, i)
             self._minutes[i].take(site.packs[i])
+        if self._together is not None:
+            for cls, values in self._together.step(now_ms, site.sharing):
+                records.append(Record(cls, -1, stamp[0], stamp[1], stamp[2], body(values)))
         if view.late:
             self._event(records, stamp, site, -1, f.E_LATE, f.F_LATE_STEP)
         for cls, every_ms, make in (("I", I_MS, _identity), ("T", T_MS, _telemetry), ("B", B_MS, _registers)):
@@ -133,6 +137,9 @@ class Reporter:
 
     def _anomaly(self, records, stamp, site, i, event, anomaly):
         over = event == f.E_OVER
+        counted = self._counted(stamp[0], (f.E_ANOMALY, anomaly.kind, i, anomaly.where))
+        if counted is None:
+            return
         pack = site.packs[i]
         e = pack.estimates() if anomaly.kind in AGAINST and not over else None
         values = (
@@ -142,6 +149,7 @@ class Reporter:
             (KEYS["anomaly_value"], None if over else anomaly.value),
             (KEYS["anomaly_std"], None if over else anomaly.std),
             (KEYS["anomaly_text"], anomaly.text),
+            (KEYS["suppressed"], counted or None),
             (KEYS["soc"], e and e.soc.value),
             (KEYS["soc_std"], e and e.soc.std),
             (KEYS["bms_soc"], e and pack.believed.bms_soc_ppm),

@@ -26,6 +26,7 @@ class Sharing:
         self.share_reads = 0
         self.allowed = (0, 0)
         self.limits = (0, lim.S_MODE, 0, lim.S_MODE)
+        self.binds = [None, None]  # index of the pack that binds charging, discharging
         self._members = None
         self._allowed_ms = None
 
@@ -85,17 +86,19 @@ class Sharing:
             count -= 1
         charge = discharge = None
         charge_why = discharge_why = lim.S_MODE
+        self.binds = [None, None]
         for i in members:
             share = self._share_ppm(i, count)
             c = min(guarded[i].charge_ma * lim.PPM // share, count * guarded[i].charge_ma)
             d = min(guarded[i].discharge_ma * lim.PPM // share, count * guarded[i].discharge_ma)
             if charge is None or c < charge:
-                charge, charge_why = c, self.packs[i].limits.charge_why
+                charge, charge_why, self.binds[0] = c, self.packs[i].limits.charge_why, i
             if discharge is None or d < discharge:
-                discharge, discharge_why = d, self.packs[i].limits.discharge_why
+                discharge, discharge_why, self.binds[1] = d, self.packs[i].limits.discharge_why, i
         charge, discharge = self._ramped(now_ms, members, charge or 0, discharge or 0)
         self.limits = (charge, charge_why, discharge, discharge_why)
         volts = [guarded[i].pack_mv for i in members] or [None]
+        wishes = [command.charge_mv for command in guarded if command.charge_mv is not None]
         decision = guarded[0].decision
         for command in guarded:
             if command.decision != decision:
@@ -104,7 +107,7 @@ class Sharing:
             -1,
             charge,
             discharge,
-            guarded[0].charge_mv,
+            min(wishes) if wishes else None,
             None if None in volts else min(volts),
             None,
             None,

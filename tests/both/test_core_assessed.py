@@ -7,6 +7,8 @@ from edge.core import faults as f
 from edge.core import guard as g
 from edge.core import limits as lim
 from edge.core import records as r
+from edge.core.anomalies import WEAK, Anomaly
+from edge.core.registry import KEYS
 from tests.both import core_help as h
 
 NAN = float("nan")
@@ -149,3 +151,56 @@ def test_in_force_to_the_end_of_a_command():
     assert lim.in_force(2500, papers[1:], 5, 99, 9000) == 60
     assert lim.in_force(3000, papers[1:], 5, 99) == 99
     assert lim.in_force(0, ((5, 9, 2000, 50),), 5, 99, 4000) == 9  # what comes is looser: not yet
+
+
+def test_what_packs_allow_together_is_told_with_the_one_that_binds():
+    bench = h.Bench(h.site_settings([h.pack(id="a"), h.pack(id="b", serial="S2")]))
+    bench.reads[1] = lambda now_ms, count: h.sample(now_ms, count, mv=3210 + count % 3, bms_charge_ma=9000)
+    bench.run(200)
+    told = []
+    for pairs in bench.events:
+        if pairs.get(KEYS["charge_pack"]) is not None:
+            told.append(pairs)
+    last = told[-1]
+    command = bench.outcome.commands[0]
+    assert last[KEYS["event"]] == f.E_LIMITS and last[KEYS["charge_pack"]] == 1
+    assert last[KEYS["charge_limit"]] == command.charge_ma and last[KEYS["charge_why"]] == lim.S_BMS
+    assert abs(last[KEYS["discharge_limit"]] - command.discharge_ma) <= 14000
+    count = len(told)
+    bench.run(60)
+    assert len(told) == count and count <= 20
+
+
+def test_the_lowest_wish_of_all_packs_for_the_charging_voltage_counts():
+    bench = h.Bench(h.site_settings([h.pack(id="a"), h.pack(id="b", serial="S2")]))
+    wishes = [56000, 54000]
+
+    def at(i):
+        return lambda now_ms, count: h.sample(now_ms, count, mv=3210 + count % 3, bms_charge_mv=wishes[i])
+
+    bench.reads = [at(0), at(1)]
+    assert bench.run(3).charge_mv == 54000
+    wishes[1] = None
+    assert bench.run(3).charge_mv == 56000
+    wishes[0] = None
+    assert bench.run(3).charge_mv is None
+
+
+def test_a_flickering_anomaly_is_counted():
+    bench = h.Bench()
+    bench.run(3)
+    estimator = bench.site.packs[0].estimator
+    flag = [()]
+    estimator.anomalies = lambda: flag[0]
+    bench.events = []
+    for number in range(40):
+        flag[0] = () if number % 2 else (Anomaly(WEAK, 3, 120000, 1000, 0, 7),)
+        bench.step()
+    assert len([row for row in bench.events if row.get(KEYS["event"]) in (f.E_ANOMALY, f.E_OVER)]) == 5
+    bench.events = []
+    flag[0] = ()
+    bench.run(60)
+    flag[0] = (Anomaly(WEAK, 3, 120000, 1000, 0, 7),)
+    bench.step()
+    told = [row for row in bench.events if row.get(KEYS["event"]) == f.E_ANOMALY]
+    assert len(told) == 1 and told[0][KEYS["suppressed"]] == 35
