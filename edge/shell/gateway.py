@@ -22,6 +22,7 @@ from edge.shell.store import FileStore
 from edge.shell.wiring import Silent, Wiring
 
 SYNCHRONISED = "/run/systemd/timesync/synchronized"
+END_S = 0.5
 LAST_ZERO_S = 1.0  # the last zero may need a reconnect-free round trip to reach the wire
 
 
@@ -119,6 +120,16 @@ def needs_pins(settings):
     return not settings["outputs"] and any(pack.get("contactor") for pack in settings["packs"])
 
 
+async def end(tasks):
+    """Cancel tasks until all of them have ended: asyncio.wait_for of Python 3.11 swallows a cancel that meets its
+    answer."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=END_S)
+
+
 async def run(settings, folder, load, trace=None, said=None):
     """Run the site of settings until SIGINT or SIGTERM; returns 0, or 1 when the loop failed.
 
@@ -170,9 +181,7 @@ async def run(settings, folder, load, trace=None, said=None):
     steps.close()
     zero_all(wiring.actuators)
     await asyncio.sleep(LAST_ZERO_S)
-    for line in lines:
-        line.cancel()
-    await asyncio.gather(*lines, return_exceptions=True)
+    await end(lines)
     server.close()
     if sunspec is not None:
         sunspec.close()
