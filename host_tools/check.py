@@ -84,9 +84,24 @@ def describe(pack, table, period_ms):
     slowest = max((pack["facts"]["periods_ms"][group] or 0) for group in cautions.REQUIRED_GROUPS)
     row = {key: pack[key] for key in ("id", "profile", "cells", "chemistry")}
     row["title"] = table.INFO.get("title", pack["profile"])
+    row["identity"] = identity_of(pack, table)
     row["zero_after_ms"] = stale_after_ms(slowest) + period_ms
     row["limits"] = limits_of(pack)
     return row
+
+
+def identity_of(pack, table):
+    """What will be known of which pack it is, in words."""
+    if not hasattr(table, "SERIAL"):
+        return "unproved: this profile reads no serial number"
+    if pack.get("string") is not None:
+        return "unproved: the serial number is that of the bank, not of a string"
+    expected = pack.get("bms_serial") or pack.get("serial")
+    if expected is None:
+        return "the first serial number that its BMS tells is remembered, another one locks"
+    return (
+        "its BMS must tell serial number %s, another one locks (bms_serial: where that is not the label's)" % expected
+    )
 
 
 def certified(pack, names):
@@ -138,6 +153,7 @@ def show(answer, file):
     for pack in answer["packs"]:
         yield ""
         yield "%s  %s, %d cells, %s" % (pack["id"], pack["title"], pack["cells"], pack["chemistry"].upper())
+        yield "  identity: " + pack["identity"]
         yield from show_certificate(pack["certificate"])
         for row in pack["limits"]:
             name = NAMES[row["name"]]

@@ -64,8 +64,6 @@ METRICS = {
     "version": ("text", "I", "version of this software"),
     "grade": ("text", "I", "grade, test centre and date"),
     "serial": ("text", "I", "serial of the pack"),
-    "serial_told": ("text", "I", "serial number that the BMS tells; absent: none"),
-    "serial_proof": ("code", "I", "0 unproved, 1 proved, 2 another pack, 3 the one that was there at commissioning"),
     "cells": ("count", "I", "cells in series"),
     "current_min": ("mA", "M", "lowest pack current in the minute"),
     "current_max": ("mA", "M", "highest pack current in the minute"),
@@ -130,4 +128,6 @@ METRICS = {
     "gain_age": ("ms", "B", "age of what last told about gain"),
     "bms_ratio_age": ("ms", "B", "age of what last told about bms_ratio"),
     "second_capacity_age": ("ms", "B", "age of what last told about second_capacity"),
+    "serial_told": ("text", "I", "serial number that the BMS tells; absent: none"),
+    "serial_proof": ("code", "I", "0 unproved, 1 proved, 2 another pack, 3 the one that was there at commissioning"),
 }

@@ -11,6 +11,8 @@ from host_tools.view_signs import sign_lines
 AGEING_MS = 2500
 BARS = "▁▂▃▄▅▆▇█"
 WINDOW_MV = 40  # the bars span at least this: noise in a balanced pack must not look like imbalance
+# sign and style behind the serial number that the BMS tells, by what is proved of it
+IDENTITIES = {"proved": ("✓", ""), "commissioned": ("✓", ""), "other": ("✕", "bad"), "unproved": ("?", "dim")}
 QUALITIES = ("missing", "stale", "frozen", "sentinel", "implausible")
 
 
@@ -53,12 +55,16 @@ def _pack_line(look, pack):
     if pack.get("grade"):
         grade = "%s (%s %s)" % (pack["grade"], pack.get("body") or UNKNOWN, (pack.get("date") or UNKNOWN)[:7])
     count = "%ds" % pack["cells"] if pack.get("cells") else UNKNOWN
+    proof, told = (pack.get("identity") or ["unproved", None])[:2]
+    mark, style = IDENTITIES.get(proof, ("?", "dim"))
     pieces = [
         look.head("pack", [(str(pack.get("id") or UNKNOWN), "head")]),
         (USEFUL, [(str(pack.get("title") or pack.get("profile") or UNKNOWN), "")]),
         (NEEDED, [(count, "")]),
         (SPARE, [("%s %s" % (look.word("grade"), grade), "")]),
     ]
+    if told is not None:
+        pieces.append((USEFUL if proof == "other" else SPARE, [("no. %s %s" % (told, mark), style)]))
     return look.row(pieces, _quality(look, "BMS", pack), 2)
 
 
