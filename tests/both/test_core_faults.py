@@ -285,6 +285,27 @@ def test_some_locks_need_a_grade_of_a_later_day():
     assert [f.NAMES[code] for code in f.REGRADED] == ["deep_discharge", "temp_far_over", "temp_rise", "identity"]
 
 
+def test_another_number_counts_by_readings_of_the_number_and_nothing_else_does():
+    table = f.Faults()
+    for k in range(20):
+        table.step(1000 * k, k, k, on(f.F_IDENTITY, f.F_DEEP_DISCHARGE), None, 4 + k // 5)
+        assert table.active[f.F_DEEP_DISCHARGE] == (k >= 2)
+        assert table.active[f.F_IDENTITY] == (k >= 10), k
+    table = f.Faults()
+    for k in range(5):
+        table.step(1000 * k, 7, k, on(f.F_IDENTITY, f.F_FLOW_WHILE_OPEN), None, 0)
+    assert table.active[f.F_FLOW_WHILE_OPEN] and not table.active[f.F_IDENTITY]
+    for k in range(3):
+        assert not table.active[f.F_IDENTITY]
+        table.step(9000 + k, 7, 4, on(f.F_IDENTITY), None, k)
+    assert table.active[f.F_IDENTITY]
+    table = f.Faults()
+    for k in range(3):
+        assert not table.active[f.F_IDENTITY]
+        table.step(1000 * k, k, 0, on(f.F_IDENTITY))
+    assert table.active[f.F_IDENTITY]
+
+
 def test_alarm_masks():
     for bit, mask in (
         (9, f.BLOCK_CHARGE_MASK),
