@@ -59,8 +59,7 @@ mutants:
 	@$(DEV) -m tests.mutants.run --share $(SHARE) --seed $(SEED)
 
 faults:
-	@$(DEMO) -P -m host_tools.cli sim faults --run all --runtime both
-	@$(DEMO) -P -m host_tools.cli sim faults --without-rule all
+	@$(DEMO) -P -m host_tools.cli sim faults --run all --runtime both --without-rule all
 
 long:
 	@$(DEMO) -m simulator.year --seed $(SEED) --days $(DAYS) --cells 96

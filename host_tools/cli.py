@@ -41,7 +41,7 @@ VERBS = {
     "audit": ("host_tools.audit", "main", "verify, export: is the chain of kept records whole", None),
     "sim year": ("simulator.year", "main", "months of operation with faults, from one seed", "sim"),
     "sim serve": ("simulator.serve", "main", "serve a simulated site, or one device of any profile", "sim"),
-    "sim faults": ("simulator.fault_run", "main", "play every fault that must be survived, with times", "sim"),
+    "sim faults": ("simulator.fault_command", "main", "play every fault that must be survived, with times", "sim"),
     "flash": ("host_tools.flash", "main", "put the controller onto a board", "host"),
     "board": ("host_tools.console", "board_main", "ls, status, logs: what a board says", "host"),
 }

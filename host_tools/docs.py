@@ -8,7 +8,7 @@ from pathlib import Path
 from edge.core import faults as f
 from edge.core import limits as lim
 from host_tools.safety import safety_text
-from simulator.fault_run import BEGIN
+from simulator.fault_command import BEGIN
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 FAULTS_MD = DOCS / "FAULTS.md"

@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The reuse-edge authors
-"""The fault scenarios as a command: reuse-edge sim faults --list | --run N|NAME|all [--without-rule] [--runtime R]
+"""Playing the fault scenarios: with the unchanged controller, and in a process in which a rule is gone from its source.
 
-Each scenario plays a fault on the wire or in the plant against the unchanged controller, and says what must follow and
-how fast. --without-rule plays it again in a process in which its rule is gone from the source; it must fail there.
---write FILE keeps the measured table between the marks of that file. Exit 0 when everything is as it must be.
+The command is simulator.fault_command.
 """
 
-import argparse
 import importlib
 import os
 import pickle
@@ -28,17 +25,6 @@ MODULES = (
 )
 RUNTIMES = ("cpython", "micropython")
 OURS = ("edge", "bms_bridge", "simulator")
-BEGIN, END = "<!-- measured by reuse-edge sim faults -->", "<!-- end of measured -->"
-
-MEASURED = """
-## Measured
-
-Every fault is played against the unchanged controller (`reuse-edge sim faults --list`); times are of the simulated
-clock, the worst of each scenario. Debounce: from the first frame that shows the fault to the one that decides (of a
-silence: until the last frame is too old); then to the registers of the PCS, and to no measured current. What is not
-about reaching zero has no times. "Does not hold" is what the controller does not do yet.
-""".split("\n")
-
 # One run on one site. text: None when it held, else what did not. times: list of Times. digest: of the trace.
 Verdict = namedtuple("Verdict", ("scenario", "site", "runtime", "text", "times", "digest"))
 
@@ -61,11 +47,14 @@ def known():
 
 
 def chosen(word):
-    """The scenarios that word names: all, a name, or a number ("1" is "4.1"; "B3")."""
+    """The scenarios that word names: all, a name, or a number ("7", "B3")."""
     rows = scenarios()
-    if word == "all":
-        return rows
-    return [row for row in rows if word == row.name or word in row.numbers or "4." + word in row.numbers]
+    return [row for row in rows if word in ("all", row.name, *numbers_of(row))]
+
+
+def numbers_of(row):
+    """The numbers of a scenario as a person says them: "7" of the list of faults, "B3" of what peers got wrong."""
+    return [number.removeprefix("4.") for number in row.numbers]
 
 
 def sites_for(scenario, runtime):
@@ -167,128 +156,3 @@ def in_child(work):
     if os.waitpid(child, 0)[1] != 0 or not data:
         raise RuntimeError("the process without the rule died")
     return pickle.loads(data)
-
-
-# ---- the command ------------------------------------------------------------------------------------------
-
-
-def main(words=None):
-    """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="reuse-edge sim faults", description=__doc__.split("\n")[0])
-    parser.add_argument("--list", action="store_true", help="which scenarios there are")
-    parser.add_argument("--run", metavar="N|NAME|all", help="play them")
-    parser.add_argument(
-        "--without-rule", metavar="N|NAME|all", help="play them with their rule deleted: they must fail"
-    )
-    parser.add_argument("--runtime", choices=(*RUNTIMES, "both"), default="cpython")
-    parser.add_argument("--write", metavar="FILE", help="put the measured times into that file, between its marks")
-    arguments = parser.parse_args(words)
-    if not (arguments.list or arguments.run or arguments.without_rule):
-        parser.error("say --list, --run or --without-rule")
-    word = arguments.run or arguments.without_rule
-    rows = chosen(word) if word else scenarios()
-    if not rows:
-        parser.error("no scenario is called %s" % word)
-    if arguments.list:
-        for row in scenarios():
-            print("%-26s %-16s %-6s %s" % (row.name, " ".join(row.numbers), row.where, row.text))
-    code = 0
-    if arguments.run:
-        code = _run_all(rows, arguments.runtime, arguments.write)
-    if arguments.without_rule:
-        code = _without_all(rows) or code
-    return code
-
-
-def _run_all(rows, runtime, path):
-    """Play rows on the sites of each, say one line per run; 1 when one failed or the runtimes differ."""
-    bad = 0
-    waits = known()
-    verdicts = []
-    for row in rows:
-        digests = {}
-        for each in RUNTIMES if runtime == "both" else (runtime,):
-            for site in sites_for(row, each):
-                verdict = run(row, site, each)
-                verdicts.append(verdict)
-                differs = digests.setdefault(site, verdict.digest) != verdict.digest
-                why = waits.get((row.name, site)) if verdict.text is not None else None
-                bad += differs or (verdict.text is not None and why is None)
-                told = (" RUNTIMES DIFFER" if differs else "") + (" KNOWN: " + why if why else "")
-                print(_line(verdict) + told, flush=True)
-    print("%d runs, %d not as they must be" % (len(verdicts), bad))
-    if path:
-        _write(path, rows, verdicts)
-    return 1 if bad else 0
-
-
-def _line(verdict):
-    worst = _worst(verdict.times)
-    told = "" if worst is None else "  debounce %d, write %d, no current %d ms" % worst
-    return "%-26s %-12s %-11s %08x  %s%s" % (
-        verdict.scenario,
-        verdict.site,
-        verdict.runtime,
-        verdict.digest,
-        "held" if verdict.text is None else "FAILED " + verdict.text,
-        told,
-    )
-
-
-def _worst(times):
-    return tuple(max(row[k] for row in times) for k in range(3)) if times else None
-
-
-def _without_all(rows):
-    """Play rows with their rules deleted, say one line each; 1 when one did not notice."""
-    bad = 0
-    waits = known()
-    for row in rows:
-        sites = [site for site in row.sites if (row.name, site) not in waits]
-        if not sites:
-            print("%-26s KNOWN to fail with its rule: %s" % (row.name, waits[row.name, row.sites[0]]))
-            continue
-        with_rule = run(row, sites[0]).text
-        try:
-            how = without_rule(row, sites[0])
-        except LookupError as gone:
-            bad += 1
-            print("%-26s its rule is gone: %s" % (row.name, gone))
-            continue
-        bad += with_rule is not None or how is None
-        first = "passed" if with_rule is None else "FAILED (%s)" % with_rule
-        second = "PASSED" if how is None else "failed without: " + how
-        print("%-26s %s with its rule, %s" % (row.name, first, second), flush=True)
-    return 1 if bad else 0
-
-
-def measured(rows, verdicts):
-    """The table of measured times: Markdown lines, the same on every machine."""
-    lines = [
-        *MEASURED,
-        "| fault | what happens | way | debounce | to the PCS | to no current |",
-        "|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        for verdict in verdicts:
-            if verdict.scenario != row.name or verdict.runtime != "cpython":
-                continue
-            worst = _worst(verdict.times)
-            cells = ["-"] * 3 if worst is None else ["%g s" % (ms / 1000) for ms in worst]
-            if verdict.text is not None:
-                cells = ["does not hold"] * 3
-            start = "| %s `%s` | %s | %s | " % (" ".join(row.numbers), row.name, row.text, verdict.site)
-            lines.append(start + " | ".join(cells) + " |")
-    return lines
-
-
-def _write(path, rows, verdicts):
-    text = Path(path).read_text(encoding="utf-8")
-    head, _, rest = text.partition(BEGIN)
-    tail = rest.partition(END)[2] or "\n"
-    head = head.rstrip("\n") + "\n\n"
-    Path(path).write_text("\n".join([head + BEGIN, *measured(rows, verdicts), END]) + tail, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

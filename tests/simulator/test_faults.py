@@ -4,9 +4,10 @@
 
 import pytest
 
-from simulator import fault_oracle, fault_run, scenarios_bms, scenarios_line, scenarios_said
+from simulator import fault_command, fault_oracle, fault_run, scenarios_bms, scenarios_line, scenarios_said
 from simulator.checks import Moment
-from simulator.fault_run import measured, run, sites_for, without_rule
+from simulator.fault_command import measured
+from simulator.fault_run import run, sites_for, without_rule
 from simulator.faults import Failed, Scenario, Stage, Times
 from simulator.lockstep import find_vm
 
@@ -104,7 +105,32 @@ def test_the_table_of_times_shows_the_worst():
 
 
 def test_list_and_wrong_names(capsys):
-    assert fault_run.main(["--list"]) == 0
-    assert "cell_codes" in capsys.readouterr().out
-    with pytest.raises(SystemExit):
-        fault_run.main(["--run", "no_such_thing"])
+    assert fault_command.main(["--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:2] == ["number", "name"] and len(lines) == len(fault_run.scenarios()) + 1
+    for words, told in (
+        (["--run", "weldd"], "did you mean weld"),
+        (["--without-rule", "zzz"], "no scenario is called zzz (--list"),
+        (["--run", "7", "--write", "x"], "--write needs --run all"),
+        ([], "say --list"),
+    ):
+        with pytest.raises(SystemExit) as left:
+            fault_command.main(words)
+        assert left.value.code == 2 and told in capsys.readouterr().err
+
+
+def test_a_number_names_what_the_list_shows():
+    assert {row.name for row in fault_run.chosen("7")} == {"weak_cell"}
+    assert "page_frozen" in {row.name for row in fault_run.chosen("B2")}
+    assert not fault_run.chosen("4.7") and len(fault_run.chosen("all")) == len(fault_run.scenarios())
+
+
+def test_a_run_that_fails_says_how_to_play_it_again(capsys, monkeypatch):
+    monkeypatch.setattr(fault_run, "run", lambda row, site, runtime="cpython": verdict_of(row, site, runtime))
+    assert fault_command.main(["--run", "7", "--jobs", "1"]) == 1
+    out = capsys.readouterr().out
+    assert "FAILED at 5 ms: no" in out and "again: reuse-edge sim faults --run weak_cell" in out
+
+
+def verdict_of(row, site, runtime):
+    return fault_run.Verdict(row.name, site, runtime, "at 5 ms: no", [], 0)
