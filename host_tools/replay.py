@@ -122,26 +122,11 @@ def open_log(options, pack, index, device):
     if kind is not None:
         with progress(options, "opening", os.path.basename(os.path.abspath(path))) as tell:
             return replay_records.JournalLog(path, pack, index, device, options.lang, tell)
-    if options.profile or is_can(path):
+    if options.profile or replay_logs.is_can(path):
         return can_log(options, pack)
     from host_tools.replay_csv import CsvLog
 
     return CsvLog(path, pack, options.columns, options.discharge_positive, options.truth, options.skip_bad)
-
-
-def is_can(path):
-    """True when the first line that says something is a frame."""
-    from host_tools import can_live, candump
-
-    if can_live.is_other(path) and not path.lower().endswith((".csv", ".csv.gz")):
-        return True
-    try:
-        for number, line in zip(range(20), candump.open_log(path)):
-            if line.strip() and not line.startswith("#"):
-                return candump.parse_line(line, path, number + 1) is not None
-    except candump.LogError:
-        pass
-    return False
 
 
 def can_log(options, pack):

@@ -2,15 +2,37 @@
 # Copyright 2026 The reuse-edge authors
 """Recorded CAN logs for a replay."""
 
+import codecs
+import zlib
+
 from bms_bridge.can import CanBms
 from bms_bridge.can_decode import NarrowCan
 from edge.core.records import G_CURRENT
 from edge.core.validate import stale_after_ms
-from host_tools import identify
+from host_tools import can_live, candump, identify
 from host_tools.listen import Listener
 from host_tools.replay_core import ReplayError, Row
 
 STEP_MS = 1000  # a CAN log is looked at once in a second of its time, as the controller does
+HEAD = 65536  # bytes that tell what a file is
+
+
+def is_can(path):
+    """True when the first line that says something is a frame. Raises OSError."""
+    if can_live.is_other(path) and not path.lower().endswith((".csv", ".csv.gz")):
+        return True
+    with open(path, "rb") as file:
+        data = file.read(HEAD)
+    try:
+        if data[:2] == b"\x1f\x8b":
+            data = zlib.decompressobj(31).decompress(data)
+        encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
+        for number, line in enumerate(data.decode(encoding, errors="replace").splitlines()[:20], 1):
+            if line.strip() and not line.startswith("#"):
+                return candump.parse_line(line, path, number) is not None
+    except (candump.LogError, zlib.error):
+        pass
+    return False
 
 
 class _Overheard:

@@ -211,7 +211,7 @@ class Estimator:
         """Do one slice of what takes longer; True while there is work."""
         if self._work is None:
             soc = self.soc
-            if soc.soc().value is not None and (self._power_ms is None or soc.clock_ms - self._power_ms >= POWER_MS):
+            if (self._power_ms is None or soc.clock_ms - self._power_ms >= POWER_MS) and soc.soc().value is not None:
                 self._power_ms = soc.clock_ms
                 self._work = self._powers()
             else:
