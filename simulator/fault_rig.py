@@ -19,7 +19,7 @@ from edge.core.tx_gate import SENT
 from edge.shell.pipe import MOST_REQUESTS, POLL, Rig
 from edge.shell.wiring import Wiring
 from simulator.can_wire import CanWire
-from simulator.lockstep import Lockstep
+from simulator.lockstep import Lockstep, step_payload
 from simulator.rigs import NTP, Local
 from simulator.wire import Wire, WorldSource
 from simulator.world import SILENT, World
@@ -276,7 +276,7 @@ class There(Lockstep):
 
     def poll(self):
         """Ask and write what is due now."""
-        payload = self._step_payload()
+        payload = step_payload(self.world)
         self._written(self._exchange(bytes([POLL]) + payload[1:]), 0)
 
     def lines_to(self, now_ms):

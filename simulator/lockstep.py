@@ -37,6 +37,20 @@ def find_vm():
     return shutil.which("micropython")
 
 
+def step_payload(world):
+    """The frame of one step at the world's present time, as edge.shell.pipe reads it."""
+    parts = [pack(">BqqB", STEP, world.now_ms, world.utc_s(), NTP)]
+    for device, table in enumerate(world.tables):
+        status = world.status(device)
+        parts.append(bytes([status]))
+        if status == ANSWERS:
+            for index in range(len(table.BLOCKS)):
+                data = world.block(device, index)
+                parts.append(pack(">H", len(data)))
+                parts.append(data)
+    return b"".join(parts)
+
+
 class Lockstep:
     """Like simulator.rigs.Local, but the controller runs in a VM. heap: its heap size as `-X heapsize=`
     takes it. code: folder of a bundle with edge.shell.pipe in it (default: the sources). FileNotFoundError when
@@ -86,22 +100,9 @@ class Lockstep:
         text += self.process.stdout.read() + self.process.stderr.read()
         return text.decode("utf-8", "replace").strip() or "the VM ended"
 
-    def _step_payload(self):
-        world = self.world
-        parts = [pack(">BqqB", STEP, world.now_ms, world.utc_s(), NTP)]
-        for device, table in enumerate(world.tables):
-            status = world.status(device)
-            parts.append(bytes([status]))
-            if status == ANSWERS:
-                for index in range(len(table.BLOCKS)):
-                    data = world.block(device, index)
-                    parts.append(pack(">H", len(data)))
-                    parts.append(data)
-        return b"".join(parts)
-
     def turn(self):
         """One step at the world's present time."""
-        body = self._exchange(self._step_payload())
+        body = self._exchange(step_payload(self.world))
         wake_ms, seq = unpack_from(">qI", body, 0)
         at = self._written(body, 12)
         trace, at = _row(body, at)

@@ -10,18 +10,13 @@ start-up shares; it knows no pins.
 import asyncio
 import gc
 import json
-import os
 import sys
 import time
 
-from bms_bridge.tables import load
 from edge.core.cell import BUILT_IN
 from edge.loop import Late, loop
-from edge.shell.board_uplink import BoardUplink
 from edge.shell.control import Guarded, Watch, control
 from edge.shell.status import serve, status_line
-from edge.shell.store import AfterWires, FileStore
-from edge.shell.wiring import Silent, Wiring
 
 CONSOLE_S = 2
 GC_BYTES = 24 * 1024  # collect after so many: waiting for a full heap leaves it in splinters
@@ -62,13 +57,14 @@ def sync(file):
     file.flush()
 
 
-def journaled(settings, folder, clock, epoch, boot, uplink, flush):
-    """(uplink, flush) that also keep the journal in folder/journal; imported only when the settings give it room."""
+def journaled(settings, folder, clock, start, uplink, flush):
+    """(uplink, flush) that also keep the journal in folder/journal; imported only when the settings give it room.
+    start: (epoch, number of the start)."""
     from edge.shell.journal import Journal
     from edge.shell.journal_ports import Folder, Journaled
 
     disk = Folder(folder + "/journal", sync)
-    journal = Journal(disk, settings["device"], epoch, boot, 1024 * settings["journal_kb"], JOURNAL_HOLD_BYTES)
+    journal = Journal(disk, settings["device"], start[0], start[1], 1024 * settings["journal_kb"], JOURNAL_HOLD_BYTES)
 
     def both():
         flush()
@@ -77,10 +73,9 @@ def journaled(settings, folder, clock, epoch, boot, uplink, flush):
     return Journaled(uplink, journal), both
 
 
-def quiet(wiring, clock, watchdog_ms):
-    """A function: True when no write to the PCS or to a contactor waits for its turn on a line (due_ms is then no
+def quiet(ports, clock, watchdog_ms):
+    """A function: True when no write of ports (the PCS, relay modules) waits for its turn on a line (due_ms is then no
     watchdog in the past)."""
-    ports = [wiring.pcs] + wiring.relays
 
     def wires():
         now_ms = clock.now_ms()
@@ -98,17 +93,6 @@ async def console(guarded, clock, uplink):
             print(text, end="")
 
 
-def serve_line(link):
-    """The task function of a line, by its kind; imported only when the site has such a line."""
-    if link["kind"] == "can":
-        from bms_bridge.transports.board_can import run_link
-    elif link["kind"] == "serial":
-        from bms_bridge.transports.board_serial import run_link
-    else:
-        from bms_bridge.transports.board_modbus import run_link
-    return run_link
-
-
 async def run(settings, folder, clock, feed, talk, trace):
     """Run the site of settings for ever.
 
@@ -116,71 +100,29 @@ async def run(settings, folder, clock, feed, talk, trace):
     for the console's status lines. trace: file for one line per step, or None.
     """
     gc.threshold(GC_BYTES)
-    wiring = Wiring(settings, load, clock)
-    files = FileStore(folder, sync)
-    boot = boot_of(files)
-    store = AfterWires(files)
-    flush = store.flush
-    epoch = int.from_bytes(os.urandom(7), "big")
-    uplink = Silent()
-    if settings["uplink"]:
-        mqtt = BoardUplink(settings, epoch, boot)
-        asyncio.create_task(mqtt.run(clock))
-        uplink = mqtt
+    from edge.shell.board_start import start
+
+    ports = start(settings, folder, clock, sync)
+    del start
+    forget("edge.shell.board_start")
+    forget("edge.shell.wiring")
+    uplink, flush = ports.uplink, ports.store.flush
     if settings.get("journal_kb"):
-        uplink, flush = journaled(settings, folder, clock, epoch, boot, uplink, flush)
-    guarded = Guarded("micropython", feed, trace, wiring.told)
-    actuators = list(wiring.actuators)
-    if any([pack.get("contactor") for pack in settings["packs"]]) and not settings.get("outputs"):
-        actuators += contactors_of(settings, clock)
-    if settings.get("inputs") and not settings["inputs"]["profile"]:
-        wiring.devices.append(inputs_of(settings))
-    for link, devices, gate in wiring.lines:
-        asyncio.create_task(serve_line(link)(link, devices, clock, gate))
+        uplink, flush = journaled(settings, folder, clock, ports.start, uplink, flush)
+    guarded = Guarded("micropython", feed, trace, ports.told)
     if settings["uplink"] and settings["uplink"]["status_port"]:
         await serve(guarded, clock, uplink, settings["uplink"]["status_port"])
     if talk:
         asyncio.create_task(console(guarded, clock, uplink))
     asyncio.create_task(tidy(settings))
-    steps = loop(settings, clock, wiring.devices, actuators, store, uplink, guarded.seen, verify_of(settings))
-    watch = Watch(wiring.devices[-1], clock) if settings.get("inputs") else None
+    steps = loop(settings, clock, ports.devices, ports.actuators, ports.store, uplink, guarded.seen, ports.verify)
+    watch = Watch(ports.devices[-1], clock) if settings.get("inputs") else None
     try:
-        await control(steps, clock, watch, quiet(wiring, clock, settings["pcs"]["watchdog_ms"]), flush)
+        await control(steps, clock, watch, quiet(ports.writers, clock, settings["pcs"]["watchdog_ms"]), flush)
     finally:
         steps.close()
         await asyncio.sleep(0.5)  # the last zero still has to reach the wire
-        store.flush()
-
-
-def contactors_of(settings, clock):
-    """The contactors on pins of this board, each with its own hold; imported only when a pack has one."""
-    from machine import Pin
-
-    from edge.shell.pins import contactors
-
-    made = contactors(settings, lambda number: Pin(number, Pin.OUT, value=0), clock)
-    for each in made:
-        asyncio.create_task(each.hold())
-    return made
-
-
-def inputs_of(settings):
-    """The safety inputs on pins of this board; imported only when the settings name some."""
-    from machine import Pin
-
-    from edge.shell.pins import inputs
-
-    return inputs(settings, lambda number: Pin(number, Pin.IN, Pin.PULL_UP))
-
-
-def verify_of(settings):
-    """verify(raw) for the HMAC keys of settings, or None when there is none."""
-    for row in settings.get("trust") or ():
-        if row.get("kind") == "hmac":
-            from edge.shell.signed import by_hmac, verifier
-
-            return verifier(settings["trust"], by_hmac)
-    return None
+        ports.store.flush()
 
 
 def read_settings(path):
@@ -192,11 +134,6 @@ def read_settings(path):
     del check
     forget("edge.core.settings")
     return settings
-
-
-def boot_of(store):
-    """Number of this start. A function of its own: what a task has on its stack stays in memory (12 KB)."""
-    return ((store.look() or {}).get("boot") or 0) + 1
 
 
 async def tidy(settings):
