@@ -226,7 +226,8 @@ class Faults:
         """Take the conditions (list of bool by fault code); return [(event, fault), ...] that changed.
 
         fresh: count of fresh reads of the BMS; flow_fresh: the same for faults seen in any current (BMS or
-        PCS); told: readings of its serial number (None: counted as fresh). They only grow. day: since 1970 by a clock that can be trusted, or None.
+        PCS); told: readings of its serial number (None: counted as fresh). They only grow. day: since 1970
+        by a clock that can be trusted, or None.
         """
         if self._last_ms is not None:
             self.uptime_ms += max(0, now_ms - self._last_ms)
