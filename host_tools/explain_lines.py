@@ -200,15 +200,15 @@ def _change(change, lang, zone):
 
 
 def _events(found, lang, zone):
-    lines = []
-    for entry in found.events:
-        said = _said(entry.body, lang)
-        if said:
-            lines.append("    %s  %s" % (shown(entry.at_ms, zone, False), said))
-    if not lines:
+    """What happened around the moment, the nearest when there is much."""
+    rows = [(entry.at_ms, _said(entry.body, lang)) for entry in found.events]
+    rows = [row for row in rows if row[1]]
+    near = sorted(sorted(rows, key=lambda row: abs(row[0] - found.at_ms))[:MOST_EVENTS], key=lambda row: row[0])
+    if not near:
         return []
-    more = ["    …"] if len(lines) > MOST_EVENTS else []
-    return ["  %s:" % word(lang, "around"), *lines[:MOST_EVENTS], *more]
+    lines = ["    %s  %s" % (shown(at_ms, zone, False), said) for at_ms, said in near]
+    more = ["    …"] if len(rows) > MOST_EVENTS else []
+    return ["  %s:" % word(lang, "around"), *lines, *more]
 
 
 def _said(b, lang):

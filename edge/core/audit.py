@@ -4,8 +4,8 @@
 
 A limits record is made when the source that binds a direction changes, or a permit has moved by more than 5 % of the
 maker's current, or to or from zero, since the last one. It holds all sources. A freeze-frame record holds the last 60
-validated samples, and what was permitted before and after the step. Both at most five times a minute and pack, then
-they are counted.
+validated samples, and what was permitted before and after the step. Each at most five times a minute and pack, then
+they are counted; what only moves (the up-ramp does, all the time) has its own five and takes none from the rest.
 """
 
 from struct import pack_into, unpack_from
@@ -105,13 +105,13 @@ class Audit:
         self._before = None  # the same of the step before, with the mode
         self._suppressed = 0
         self._minute_ms = None
-        self._count = [0, 0]  # limits records and freeze-frames of this minute
+        self._count = [0, 0, 0]  # of this minute: limits records with a new reason, freeze-frames, mere moves
 
     def step(self, now_ms, pack, events):
         """[(class, ((key, value), ...)), ...] of this step. events: [(event, fault), ...] of this pack."""
         if self._minute_ms is None or now_ms - self._minute_ms >= MINUTE_MS:
             self._minute_ms = now_ms
-            self._count = [0, 0]
+            self._count = [0, 0, 0]
         self.ring.take(now_ms, pack.believed, pack.mode)
         limits = pack.limits
         now = (limits.charge_ma, limits.charge_why, limits.discharge_ma, limits.discharge_why, pack.faults.names())
@@ -119,11 +119,11 @@ class Audit:
         cause = self._cause(events)
         if cause and self._allowed(1):
             made.append(("X", self._frame(pack, now, cause)))
-        if self._told is None or self._moved(now):
-            if self._allowed(0):
-                made.append(("E", self._limits(pack, now)))
-                self._told = now
-                self._suppressed = 0
+        why = self._news(now)
+        if why is not None and self._allowed(why):
+            made.append(("E", self._limits(pack, now)))
+            self._told = now
+            self._suppressed = 0
         self._before = (now, pack.mode)
         return made
 
@@ -134,9 +134,12 @@ class Audit:
         self._count[which] += 1
         return True
 
-    def _moved(self, now):
-        """True when a reader must hear of `now`: another source or fault, to or from zero, or more than 5 %."""
-        return now[4] != self._told[4] or _differs(self._told, now, self._moved_ma)
+    def _news(self, now):
+        """What a reader must hear of `now`: 0 another source or fault, or to or from zero; 2 a move by more than 5 %;
+        None nothing."""
+        if self._told is None or now[4] != self._told[4]:
+            return 0
+        return _differs(self._told, now, self._moved_ma)
 
     def _cause(self, events):
         """The gravest TRIP or LOCK that was raised in this step, or F_NONE."""
@@ -199,7 +202,7 @@ class Together:
             self._minute_ms = now_ms
             self._count = 0
         before = self._told or (None, None, None, None)
-        if self._told is not None and now[4:] == before[4:] and not _differs(before, now, self._moved_ma):
+        if self._told is not None and now[4:] == before[4:] and _differs(before, now, self._moved_ma) is None:
             return []
         if self._count >= PER_MINUTE:
             self._suppressed += 1
@@ -217,14 +220,10 @@ class Together:
 
 
 def _differs(old, new, moved_ma):
-    """True when a reader must hear of new: another source, to or from zero, or more than 5 %."""
-    if new[1] != old[1] or new[3] != old[3]:
-        return True
-    for side in (0, 1):
-        was, now = old[2 * side], new[2 * side]
-        if (was == 0) != (now == 0) or abs(now - was) > moved_ma[side]:
-            return True
-    return False
+    """0 for another source, or to or from zero; 2 for a move by more than moved_ma; None for nothing to tell."""
+    if (new[1], new[3], new[0] == 0, new[2] == 0) != (old[1], old[3], old[0] == 0, old[2] == 0):
+        return 0
+    return 2 if abs(new[0] - old[0]) > moved_ma[0] or abs(new[2] - old[2]) > moved_ma[1] else None
 
 
 def _change(pack, now, before):

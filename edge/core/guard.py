@@ -138,7 +138,7 @@ def guard(now_ms, pack, limits_ms, sample, wanted, decision, papers=((), ())):
             reason = _range_reason(pack, sample)
     if reason == G_PASSED:
         pack_mv = sample.pack_mv
-        end_ms = max(now_ms, wanted.valid_until_ms or 0)
+        end_ms = now_ms if wanted.valid_until_ms is None else max(now_ms, wanted.valid_until_ms)
         charge_bound, discharge_bound = _bounds(now_ms, end_ms, pack, sample, papers)
         if charge > charge_bound or discharge > discharge_bound:
             reason = G_DOCUMENT

@@ -82,7 +82,7 @@ class Orders:
     or None; verify: see the module, None when no key is trusted. lost: a newer state than saved may have been lost:
     nothing flows until a release, and what loosens must have been signed after that (its counter may be used)."""
 
-    def __init__(self, settings, durable, saved, verify, lost=False):
+    def __init__(self, settings, durable, saved, verify, lost):
         self.settings = settings
         self.durable = durable
         self.verify = verify

@@ -53,21 +53,24 @@ def test_what_is_not_known_clears_no_fault():
     """A trip restarts when its values are inside again for its time: not when nobody can see them."""
     hurt = f.Faults()
     conditions = [False] * len(f.FAULTS)
-    conditions[f.F_CELL_OVER_VOLT] = conditions[f.F_DOOR] = True
+    held = [f.F_CELL_OVER_VOLT, f.F_ESTOP, f.F_DOOR]
+    for fault in held + [f.F_LATE_STEP]:
+        conditions[fault] = True
     hurt.step(0, 1, 1, conditions)
     hurt.step(1000, 9, 9, conditions)
-    assert hurt.names() == [f.F_CELL_OVER_VOLT, f.F_DOOR]
+    assert hurt.names() == held + [f.F_LATE_STEP]
     blind = [False] * len(f.FAULTS)
     blind[f.F_INPUT_INVALID] = True
+    changes = [(f.E_RAISED, f.F_INPUT_INVALID), (f.E_CLEARED, f.F_LATE_STEP)]  # what clears at once does so
     for now_ms in range(2000, 900000, 1000):
-        assert hurt.step(now_ms, 9, 9, blind) in ([], [(f.E_RAISED, f.F_INPUT_INVALID)])
+        assert hurt.step(now_ms, 9, 9, blind) == (changes if now_ms == 2000 else [])
     seen = [False] * len(f.FAULTS)
     assert hurt.step(900000, 9, 9, seen) == [(f.E_CLEARED, f.F_INPUT_INVALID)]
     hurt.step(901000, 9, 9, seen)
-    assert hurt.names() == [f.F_CELL_OVER_VOLT]
+    assert hurt.names() == held[:2]
     hurt.step(1199999, 9, 9, seen)
-    assert hurt.names() == [f.F_CELL_OVER_VOLT]
-    assert hurt.step(1200000, 9, 9, seen) == [(f.E_CLEARED, f.F_CELL_OVER_VOLT)]
+    assert hurt.names() == held[:2]
+    assert hurt.step(1200000, 9, 9, seen) == [(f.E_CLEARED, fault) for fault in held[:2]]
 
 
 def test_a_lock_that_came_after_the_signature_is_not_lifted():
@@ -204,3 +207,16 @@ def test_a_flickering_anomaly_is_counted():
     bench.step()
     told = [row for row in bench.events if row.get(KEYS["event"]) == f.E_ANOMALY]
     assert len(told) == 1 and told[0][KEYS["suppressed"]] == 35
+
+
+def test_the_up_ramp_takes_no_room_from_the_stop():
+    """Twelve seconds of ramp move five times by more than 5 %: the stop that follows must be told all the same."""
+    bench = h.Bench()
+    bench.run(25)
+    bench.reads[0] = lambda now_ms, count: None
+    at_ms = bench.now_ms
+    bench.events = []
+    while bench.now_ms < at_ms + 6000:
+        bench.step()
+    told = [row for row in bench.events if row[KEYS["event"]] == f.E_LIMITS]
+    assert told and told[0][KEYS["charge_limit"]] == 0 and told[0][KEYS["charge_why"]] == lim.S_INPUT

@@ -105,7 +105,7 @@ def test_a_flood_is_five_a_minute_and_counted():
     for each in told:
         minute = (each["mono_ms"] - begin_ms) // 60000
         minutes[minute] = minutes.get(minute, 0) + 1
-    assert max(minutes.values()) <= 10 and len(told) <= 30
+    assert max(minutes.values()) <= 15 and len(told) <= 35  # two minutes may meet in one; moves have their own five
     assert sum([each.get("suppressed", 0) for each in told]) > 100
 
 

@@ -211,7 +211,7 @@ def test_after_a_lost_state_an_order_of_before_is_not_believed_again():
     saved = {"counters": {"com": 4}, "terms": [["pack-1", 0, S_CONTRACT, 50000, 7, 60, UTC_S + 60]]}
     desk = Counter(saved, lost=True)
     desk.step(0, utc=NO_CLOCK)
-    assert desk.orders.stopped and desk.orders.state()["floor_s"] == o.UNKNOWN_S
+    assert desk.orders.stopped and desk.orders.state()["floor_s"] == o.UNKNOWN_S == -1
     assert desk.ask(0, order(5, *release), order(6, *power), utc=NO_CLOCK) == [o.V_CLOCK, o.V_LOST]
     assert desk.ask(0, order(7, *release, NOT_BEFORE=UTC_S - 1), order(8, *power)) == [o.V_LOST] * 2
     assert desk.orders.state()["floor_s"] == UTC_S and desk.orders.requested_w(0) is None
@@ -284,7 +284,7 @@ def test_a_kept_grade_holds_again_for_its_own_pack_when_it_is_newer():
             for pack in desk.settings["packs"]:
                 pack["grade"]["version"] = 3
             saved = {"grades": {name: grade}} if kept == "grades" else {"waiting": [["grade", name, grade]]}
-            desk.orders = o.Orders(desk.settings, desk.durable, saved, verify)
+            desk.orders = o.Orders(desk.settings, desk.durable, saved, verify, False)
             desk.step(0)
             found = [pack["grade"]["version"] == 4 for pack in desk.settings["packs"]]
             assert found == taken and desk.orders.grades == {name: grade}, (name, serial, version, kept)

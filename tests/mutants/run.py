@@ -32,11 +32,13 @@ SLOW_S = 10  # a mutant that makes a test hang counts as killed
 
 PROPERTIES = "tests.core.test_properties"
 PINNED = "tests.both.test_core_pinned"
+ASSESSED = "tests.both.test_core_assessed"
 LIMITS = (
     PINNED,
     "tests.both.test_core_limits",
     "tests.both.test_core_curve",
     "tests.both.test_core_bounds",
+    ASSESSED,
     PROPERTIES,
 )
 ORDERS = (
@@ -49,7 +51,10 @@ ORDERS = (
 )
 # file -> (share of non-equivalent mutants that must die, test modules)
 TARGETS = {
-    "edge/core/guard.py": (0.999, ("tests.both.test_core_guard", "tests.both.test_core_bounds", PROPERTIES)),
+    "edge/core/guard.py": (
+        0.999,
+        ("tests.both.test_core_guard", "tests.both.test_core_bounds", ASSESSED, PROPERTIES),
+    ),
     "edge/core/tx_gate.py": (
         0.999,
         (
@@ -65,7 +70,7 @@ TARGETS = {
     "edge/core/bounds.py": (0.995, LIMITS),
     "edge/core/faults.py": (
         0.995,
-        (PINNED, "tests.both.test_core_faults_edges", "tests.both.test_core_faults", PROPERTIES),
+        (PINNED, "tests.both.test_core_faults_edges", "tests.both.test_core_faults", ASSESSED, PROPERTIES),
     ),
     "edge/core/orders.py": (0.995, ORDERS),
     "edge/core/terms.py": (0.995, ORDERS),
