@@ -38,6 +38,7 @@ def site_file(tmp_path_factory):
                 there, here = "192.0.2.%d:502" % (10 + number), "127.0.0.1:%d" % ports[str(number)]
                 text = text.replace(there, here)
             text = text.replace("mode: observe", "mode: control").replace("unit: 0\n", "unit: 1\n")
+            text = text.replace("KTR-26-0231", "SIM0000")  # what the simulated BMS says it is
             path = tmp_path_factory.mktemp("site") / "site.yaml"
             path.write_text(text, encoding="utf-8")
             yield path
