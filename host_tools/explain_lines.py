@@ -6,10 +6,11 @@ import unicodedata
 
 from edge.core import faults as f
 from edge.core import limits as lim
+from edge.core import terms
 from edge.core.audit import SAMPLE_BYTES
 from edge.core.records import QUALITY
 from host_tools import texts
-from host_tools.explain_texts import detail, source, word
+from host_tools.explain_texts import detail, source, verdict, word
 from host_tools.explain_time import shown, span
 
 MOST_EVENTS = 8
@@ -211,6 +212,14 @@ def _events(found, lang, zone):
     return ["  %s:" % word(lang, "around"), *lines, *more]
 
 
+def _judged(b, lang):
+    """What became of an order, and the reason that it gives."""
+    code = b.get("order_action")
+    action = terms.ACTIONS[code] if code in range(len(terms.ACTIONS)) else "?"
+    said = word(lang, "order") % (action, b.get("order_key", "?"), verdict(lang, b.get("order_verdict", 0)))
+    return "%s; %s" % (said, b["order_reason"]) if b.get("order_reason") else said
+
+
 def _said(b, lang):
     """One event in words; None for what is told elsewhere."""
     event, fault = b.get("event"), b.get("fault", 0)
@@ -225,5 +234,5 @@ def _said(b, lang):
     if event == f.E_JOURNAL:
         return word(lang, "journal_fails" if b.get("detail") else "journal_well")
     if event == f.E_ORDER:
-        return word(lang, "order") % (b.get("order_key", "?"), b.get("order_reason", ""))
+        return _judged(b, lang)
     return None

@@ -2,6 +2,7 @@
 # Copyright 2026 The reuse-edge authors
 """What `reuse-edge explain` says, in English and Korean."""
 
+from edge.core.orders import V_DONE, V_WAITS, VERDICTS
 from host_tools.texts import LANGUAGES
 
 WORDS = {
@@ -35,7 +36,8 @@ WORDS = {
     "frame": ("%d samples kept before: %s", "직전 %d개 표본 보존: %s"),
     "journal_fails": ("the journal cannot be written", "저널 기록 불가"),
     "journal_well": ("the journal is written again", "저널 기록 재개"),
-    "order": ("order judged (key %s): %s", "명령 심사 (키 %s): %s"),
+    "order": ("order '%s' of key %s: %s", "'%s' 명령 (키 %s): %s"),
+    "order_refused": ("refused: %s", "거부: %s"),
     # why nothing can be said
     "before": ("before the first record: the oldest of %s is of %s", "첫 기록 이전: %s의 가장 오래된 기록은 %s"),
     "off": (
@@ -115,6 +117,38 @@ DETAIL = {
     "by_order": ("order %s, signed by key %s, taken at %s", "명령 %s, 서명 키 %s, 접수 %s"),
     "settings": ("settings of the site", "현장 설정"),
 }
+
+
+# Of edge.core.orders.VERDICTS, by code: English stands there.
+VERDICTS_KO = (
+    "없음",
+    "적용",
+    "저장 확인 대기",
+    "명령 크기 초과",
+    "서명 불신",
+    "명령이 아님",
+    "항목 누락·오류",
+    "다른 장치용",
+    "이미 쓴 계수",
+    "키에 권한 없음",
+    "신뢰할 시계가 없어 축소만 허용",
+    "아직 유효하지 않음",
+    "만료",
+    "팩 없음",
+    "상위 한도보다 느슨함",
+    "사유 필요",
+    "인증서 거부",
+    "대기 명령 과다",
+    "더 늦은 날짜의 서명된 등급 필요",
+    "쓴 계수 기록 손실 이전 명령: 5분 뒤 다시 서명",
+)
+
+
+def verdict(lang, code):
+    """What became of an order: taken, waiting, or refused with the reason."""
+    texts = VERDICTS_KO if lang == "ko" else VERDICTS
+    text = texts[code] if code in range(len(texts)) else str(code)
+    return text if code in (V_DONE, V_WAITS) else word(lang, "order_refused") % text
 
 
 def word(lang, key):

@@ -68,9 +68,11 @@ def test_what_is_not_known_clears_no_fault():
     assert hurt.step(900000, 9, 9, seen) == [(f.E_CLEARED, f.F_INPUT_INVALID)]
     hurt.step(901000, 9, 9, seen)
     assert hurt.names() == held[:2]
-    hurt.step(1199999, 9, 9, seen)
+    hurt.step(1100000, 9, 9, blind)  # its time begins again
+    hurt.step(1101000, 9, 9, seen)
+    hurt.step(1400999, 9, 9, seen)
     assert hurt.names() == held[:2]
-    assert hurt.step(1200000, 9, 9, seen) == [(f.E_CLEARED, fault) for fault in held[:2]]
+    assert hurt.step(1401000, 9, 9, seen) == [(f.E_CLEARED, fault) for fault in held[:2]]
 
 
 def test_a_lock_that_came_after_the_signature_is_not_lifted():

@@ -8,7 +8,10 @@ import shutil
 import pytest
 
 from edge.core import faults as f
+from edge.core.orders import VERDICTS
 from host_tools import audit, audit_read, explain
+from host_tools.explain_lines import _said
+from host_tools.explain_texts import VERDICTS_KO
 from host_tools.explain_time import TimeError, moment, start_of, zone_of
 from tests.host_tools.audit_site import eventful
 
@@ -198,3 +201,17 @@ def test_a_folder_with_the_journal_in_it_is_found(site, tmp_path):
 def test_the_command_line(site, capsys):
     assert explain.main(["--at", "-1min", "--lang", "ko", *KST, site.sources()[1]]) == 0
     assert "결정 요인" in capsys.readouterr().out
+
+
+def test_an_order_is_told_with_what_became_of_it():
+    body = {"event": f.E_ORDER, "order_action": 7, "order_key": "ab12", "order_reason": "smoke smell"}
+    for lang in ("en", "ko"):
+        said = {code: _said(dict(body, order_verdict=code), lang) for code in range(len(VERDICTS) + 1)}
+        assert len(set(said.values())) == len(said)
+        assert all("'stop'" in each and "ab12" in each and each.endswith("; smoke smell") for each in said.values())
+    assert (
+        _said(dict(body, order_verdict=9), "en") == "order 'stop' of key ab12: refused: %s; smoke smell" % VERDICTS[9]
+    )
+    assert "적용" in _said(dict(body, order_verdict=1), "ko")
+    assert _said({"event": f.E_ORDER, "order_verdict": 3}, "en").startswith("order '?' of key ?: refused")
+    assert len(VERDICTS_KO) == len(VERDICTS)
