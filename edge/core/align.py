@@ -99,16 +99,27 @@ class Align:
         return half.potential(half.positive, y)[0] - half.potential(half.negative, x)[0]
 
     def limit(self, v, target_v):
-        """Stoichiometry at which the open-circuit voltage is target_v (V rises with x)."""
+        """Stoichiometry at which the open-circuit voltage is target_v (V rises with x): halved, then by Newton."""
         low = -0.02
         high = 1.05
-        for _ in range(24):
-            middle = 0.5 * (low + high)
-            if self.open_v(v, middle) < target_v:
-                low = middle
+        half = self.half
+        n_ah = v[N] * half.negative_ah
+        p_ah = v[P] * half.positive_ah
+        li_ah = v[L] * half.lithium_ah
+        for k in range(12):
+            if k < 8:
+                x = 0.5 * (low + high)
+            up, dup = half.potential(half.positive, (li_ah - x * n_ah) / p_ah)
+            un, dun = half.potential(half.negative, x)
+            miss = up - un - target_v
+            if miss < 0.0:
+                low = x
             else:
-                high = middle
-        return 0.5 * (low + high)
+                high = x
+            if k >= 7:
+                x -= miss / max(-dup * n_ah / p_ah - dun, 0.001)
+                x = low if x < low else high if x > high else x
+        return x
 
     def window(self, p):
         """(x0, x100, capacity_ah) between the cell's voltage limits."""
@@ -207,10 +218,12 @@ class Align:
 
     # ---- search ----------------------------------------------------------------------------------
 
-    def solve(self, points, start, iterations):
+    def solve(self, points, start, iterations, close=0.001):
         """Levenberg-Marquardt from the scaled parameters start; a generator of slices, leaves self.fit.
 
-        points: array of (q_ah, hours, cell_v, i0_a, i1_a, i2_a) after each other (edge.core.points).
+        points: array of (q_ah, hours, cell_v, i0_a, i1_a, i2_a) after each other (edge.core.points). It ends one step
+        after a step promised less than close of the cost: what is promised does not hang on the last digits, the cost
+        that is found does.
         """
         hours = array("f", [points[k] for k in range(1, len(points), WIDTH)])
         span = max(hours) - min(hours) if len(hours) else 0.0
@@ -224,13 +237,17 @@ class Align:
             for _ in range(6):
                 factor = yield from cholesky(sums[2], damping)
                 if factor is not None:
-                    moved = self._moved(p, solved(factor, sums[3]))
+                    step = solved(factor, sums[3])
+                    last = dot(step, sums[3]) < close * (sums[0] + 1.0)
+                    moved = self._moved(p, step)
                     yield
                     if moved is not None:
                         yield from self._build(moved, points, False)
                         if self._sums[0] < sums[0]:
                             better = moved
                             break
+                    if last:
+                        break
                 damping = damping * 5.0 + 1e-6
             if better is None:
                 self._sums = sums
@@ -238,7 +255,7 @@ class Align:
             p = better
             damping = max(damping * 0.2, 1e-7)
             yield from self._build(p, points, True)
-            if sums[0] - self._sums[0] < 0.001 * sums[0] + 0.001:
+            if last:
                 break
         cost, chi2, matrix, _, x0, x100, capacity_ah = self._sums
         factor = yield from cholesky(matrix, 0.0)

@@ -67,7 +67,8 @@ class Half:
         self.high_v = high_v
 
     def potential(self, table, s):
-        """(V, slope in V per unit) of one half-cell table at stoichiometry s."""
+        """(V, slope in V per unit) of one half-cell table at stoichiometry s, by a quadratic B-spline: without steps in
+        the slope, which would hold a search where it happens to come from."""
         if s < self.first:
             return table[0] + (self.first - s) * STEEP_V, -STEEP_V
         place = (s - self.first) / self.step
@@ -76,7 +77,15 @@ class Half:
         if k > last:
             k = last
         step = table[k + 1] - table[k]
-        return table[k] + (place - k) * step, step / self.step
+        place -= k
+        half = place - 0.5
+        near = k - 1 if half < 0.0 else k + 1
+        if near < 0 or near > last or half > 0.5:
+            return table[k] + place * step, step / self.step
+        bend = table[near + 1] - table[near] - step
+        if half < 0.0:
+            bend = -bend
+        return table[k] + place * step + 0.5 * bend * half * half, (step + bend * half) / self.step
 
 
 class Cell:

@@ -4,7 +4,7 @@
 
 Each point is a mean over BLOCK_S: counted charge and hours since the reference, cell voltage, and the current
 through nothing and the two RC filters, times the resistance's temperature factor. Points fall into BINS by
-their charge; a full bin gives up one of its points at random (fixed sequence), so that old and new stay mixed.
+their charge; a full bin gives up one of its points at random (by the time), so that old and new stay mixed.
 """
 
 from array import array
@@ -24,7 +24,6 @@ class Points:
         self.data = array("f", [0.0] * (BINS * PER_BIN * WIDTH))
         self.count = [0] * BINS
         self.offset_a = 0.0  # best knowledge of the sensor's offset: keeps the bins in place
-        self._dice = 12345
         self._sum = [0.0] * WIDTH
         self._span_s = 0.0
 
@@ -54,12 +53,13 @@ class Points:
             self.data[base + i] = point[i]
 
     def _slot(self, place, hours):
-        """The oldest point of the bin when it is too old, else any."""
+        """The oldest point of the bin when it is too old, else any, by the time alone: a point in another bin must not
+        change what all later ones do."""
         for slot in range(PER_BIN):
             if hours - self.data[(place * PER_BIN + slot) * WIDTH + 1] > KEEP_H:
                 return slot
-        self._dice = (self._dice * 1103515245 + 12345) & 0x7FFFFFFF
-        return (self._dice >> 16) % PER_BIN
+        dice = (int(hours * 12.0) * 1103515245 + 12345) & 0x7FFFFFFF
+        return ((dice ^ (dice >> 12)) * 69069 >> 16) % PER_BIN
 
     def size(self):
         """Number of points."""

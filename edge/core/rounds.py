@@ -36,6 +36,7 @@ STARTS_Z = (0.15, 0.35, 0.5, 0.65, 0.85)
 STARTS_ELECTRODES = ((0.95, 0.97, 0.92), (0.85, 0.92, 0.78))
 COARSE = 4  # iterations from each start; the best goes on for
 FINE = 20
+CLOSE = 1e-4  # and stops where a step promises less of the cost: the same place in single precision
 ALL_STARTS = 4  # rounds with all starts; later ones rotate
 MIN_POINTS = 10
 MAX_CHI2 = 6.0  # weighted squares per point
@@ -153,7 +154,7 @@ class Rounds:
             if align.fit is not None and (best is None or align.fit.cost < best.cost):
                 best = align.fit
         if best is not None:
-            yield from align.solve(points, best.p, FINE)
+            yield from align.solve(points, best.p, FINE, CLOSE)
             best = align.fit
         return best
 
