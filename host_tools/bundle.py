@@ -49,6 +49,11 @@ BUSES = {
     ),
     "serial": ("bms_bridge.serial_", "bms_bridge.transports.board_serial"),
 }
+# (modules that only some sites import, settings of which one asks for them).
+PARTS = (
+    (("bms_bridge.coils", "bms_bridge.digital", "bms_bridge.modules", "edge.core.coil_gate"), ("inputs", "outputs")),
+    (("edge.shell.journal", "edge.shell.frames"), ("journal_kb",)),
+)
 HEAD = "# SPDX-License-Identifier: Apache-2.0\n# Copyright 2026 The reuse-edge authors\n"
 BOOT = HEAD + "# Nothing here: main.py starts the controller. Written by `reuse-edge flash`.\n"
 MAIN = (
@@ -256,6 +261,7 @@ def build(out_dir, settings, entries=ENTRIES, base=".", root=ROOT, documents=Non
     root = Path(root)
     kinds = [link["kind"] for link in settings["links"]]
     unused = tuple(name for kind in BUSES for name in BUSES[kind] if kind not in kinds)
+    unused += tuple(name for names, keys in PARTS if not any(settings.get(key) for key in keys) for name in names)
     texts = modules_of(entries, root, unused)
     settings = add_tables(settings, texts, base, root)
     files, mpy = compile_all(texts, root)

@@ -42,6 +42,14 @@ def test_only_the_tables_of_the_site(tmp_path):
     assert tables == ["bms_bridge/tables/%s.mpy" % name for name in ("seplos_v3", "sunspec_meter", "sunspec_pcs")]
 
 
+def test_parts_that_the_site_does_not_have_stay_away(tmp_path):
+    site = settings()
+    some = {"bms_bridge/coils.mpy", "edge/core/coil_gate.mpy", "edge/shell/journal.mpy", "edge/shell/frames.mpy"}
+    assert not some & set(bundles.build(tmp_path, dict(site, inputs=None, outputs=None, journal_kb=0)).files)
+    site.update(journal_kb=64, outputs={"id": "relays", "profile": None, "link": 0, "unit": 9})
+    assert some < set(bundles.build(tmp_path, site).files)
+
+
 def test_same_input_same_bytes_and_old_files_go(tmp_path):
     first = bundles.build(tmp_path, settings(), bundles.BOARD)
     (tmp_path / "edge" / "old.mpy").write_bytes(b"old")
