@@ -313,7 +313,7 @@ VOID = (
 DURABLE = ("edge/core/durable.py", "return self.saved >= ticket", "return True")
 RESTORED = ("edge/core/faults.py", '"locked": [f for f in self.names() if FAULTS[f][1] == LOCK],', '"locked": [],')
 OBSERVES = ("edge/core/orders.py", "if self.stopped or self.observing", "if self.stopped")
-SAME_PACK = ("edge/core/controller.py", "and list(saved) == same else None", "else None")
+SAME_PACK = ("edge/core/restored.py", "and list(saved) == same else None", "else None")
 READ_ONLY = (("edge/shell/wiring.py", "mode = CONTROL if control else READ", "mode = CONTROL"),)
 
 _ROWS: tuple = (

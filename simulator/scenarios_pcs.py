@@ -319,6 +319,7 @@ FRESH_WATCHDOG = (
     ("bms_bridge/pcs.py", "raw = self.watchdog_ms * den // num", "raw = 0"),
     ("bms_bridge/pcs.py", "rules.append((offset, what, steps, steps))", "rules.append((offset, what, 0, steps))"),
     VERIFIED,
+    WATCHDOG_TOLD,
 )
 
 SCENARIOS = tuple(
@@ -348,42 +349,23 @@ SCENARIOS = tuple(
         ("stalled", ("4.36",), "one second is lost", WIRE, stalled, (LATE_IS_ZERO, LATE_IS_TOLD), True),
         ("flows_at_zero", ("4.29",), "current flows with permit 0", PLANT, flows_at_zero, (IGNORES,), True),
         ("flows_beyond", ("4.29", "B14"), "more flows than is permitted", PLANT, flows_beyond, (DISOBEYS,), True),
-        (
-            "oscillates_high",
-            ("4.30",),
-            "1 LSB around every upper voltage, 1 h each",
-            WIRE,
-            oscillates(HIGH),
-            (HELD,),
-            False,
-        ),
-        (
-            "oscillates_low",
-            ("4.30",),
-            "1 LSB around every lower voltage, 1 h each",
-            WIRE,
-            oscillates(LOW),
-            (HELD,),
-            False,
-        ),
-        (
-            "oscillates_hot",
-            ("4.30",),
-            "1 LSB around every high temperature, 1 h each",
-            WIRE,
-            oscillates(HOT),
-            (HELD,),
-            False,
-        ),
-        (
-            "oscillates_cold",
-            ("4.30",),
-            "1 LSB around every low temperature, 1 h each",
-            WIRE,
-            oscillates(COLD),
-            (HELD,),
-            False,
-        ),
+        *[
+            (
+                "oscillates_" + name,
+                ("4.30",),
+                "1 LSB around every %s, 1 h each" % text,
+                WIRE,
+                oscillates(at),
+                (HELD,),
+                False,
+            )
+            for name, text, at in (
+                ("high", "upper voltage", HIGH),
+                ("low", "lower voltage", LOW),
+                ("hot", "high temperature", HOT),
+                ("cold", "low temperature", COLD),
+            )
+        ],
     )
 )
 SCENARIOS += (

@@ -209,7 +209,7 @@ _ROWS = (
         "4.14",
         "the BMS allows 0, then allows again",
         limit_zero,
-        ((LIMITS, "value = 0 if row[column] is None else max(row[column], 0)", "value = row[column] or 10**9"),),
+        ((LIMITS, "value = max(row[column], 0) if type(row[column]) is int else 0", "value = row[column] or 10**9"),),
         BOTH,
     ),
     ("limit_missing", "4.15", "the BMS's limits are missing", limit_missing, (FIELD_RANGE,), BOTH),

@@ -207,7 +207,7 @@ ALL_ZERO = (
     "        actuators[0].zero()\n        zero_all(actuators[1:])",
 )
 MISSING_INPUTS = ("edge/core/site.py", "return Inputs(None, None, None, None, None, None), True", "return None, False")
-WELD = ("edge/core/contactor.py", "return self.is_away() and closed is True", "return False")
+WELD = ("edge/core/contactor.py", "return self._says_open() and closed is True", "return False")
 UNEXPLAINED = ("edge/core/contactor.py", 'bool(saved.get("closed")) and not saved.get("clean")', "False")
 THREE_TRIES = ("edge/core/contactor.py", "self.tries >= TRIES:", "self.tries >= 99:")
 NO_SECOND = (
