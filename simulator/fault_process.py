@@ -9,6 +9,7 @@ forked beside a running thread may find a lock that nobody opens any more. When 
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import shutil
 import signal
@@ -154,6 +155,7 @@ class Here:
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
     def __enter__(self):
+        logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # a client that is killed is no page of log
         self._thread.start()
         if not self._ready.wait(PATIENCE_S):
             raise Failed("the world is not served")

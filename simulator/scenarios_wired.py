@@ -224,9 +224,16 @@ FAILED_KEPT = ("edge/core/contactor.py", "self.failed = self.tries >= TRIES", "s
 CLEAN = ("edge/loop.py", "store.save(site.state(True))", "store.save(site.state())")
 
 _ROWS: list = [
-    ("%s_%s" % (name, "opens" if how is False else "unknown"), ("4.41",), text, WIRE, opens(name, how), (rule(name),))
+    (
+        "%s_%s" % (name, "opens" if how is False else "unknown"),
+        ("4.41",),
+        "%s: %s" % (name, text),
+        WIRE,
+        opens(name, how),
+        (rule(name),),
+    )
     for name in ("estop", "smoke", "insulation", "door")
-    for how, text in ((False, "the loop of an input opens"), (None, "an input gives no value"))
+    for how, text in ((False, "its loop opens"), (None, "the input gives no value"))
 ]
 _ROWS += [
     ("inputs_silent", ("4.41",), "the module with the inputs is silent", WIRE, module_silent, (MISSING_INPUTS,)),

@@ -120,16 +120,16 @@ def test_list_and_wrong_names(capsys):
 
 
 def test_a_number_names_what_the_list_shows():
-    assert {row.name for row in fault_run.chosen("7")} == {"weak_cell"}
+    assert {row.name for row in fault_run.chosen("9")} == {"frost"}
     assert "page_frozen" in {row.name for row in fault_run.chosen("B2")}
     assert not fault_run.chosen("4.7") and len(fault_run.chosen("all")) == len(fault_run.scenarios())
 
 
 def test_a_run_that_fails_says_how_to_play_it_again(capsys, monkeypatch):
     monkeypatch.setattr(fault_run, "run", lambda row, site, runtime="cpython": verdict_of(row, site, runtime))
-    assert fault_command.main(["--run", "7", "--jobs", "1"]) == 1
+    assert fault_command.main(["--run", "9", "--jobs", "1"]) == 1
     out = capsys.readouterr().out
-    assert "FAILED at 5 ms: no" in out and "again: reuse-edge sim faults --run weak_cell" in out
+    assert "FAILED at 5 ms: no" in out and "again: reuse-edge sim faults --run frost" in out
 
 
 def verdict_of(row, site, runtime):
