@@ -6,6 +6,7 @@
 # make check                    lint, types, tables, conventions (15 s)
 # make soak [CASES=100000]      bad bytes for every profile; limits, guard and faults on both runtimes
 # make mutants [SHARE=100]      does a test notice each small mistake in the safety code?
+# make coverage                 every branch of the safety code is taken by a test
 # make faults                   every fault scenario on both runtimes, then each with its rule deleted
 # make long                     30 simulated days at 1 s steps, 96 cells
 # make lock                     write requirements/*.txt anew (needs uv)
@@ -22,12 +23,15 @@ SHARE ?= 100
 DEMO_SECONDS ?=
 ARGS ?=
 
+SAFETY = edge/core/guard.py,edge/core/tx_gate.py,edge/core/limits.py,edge/core/curve.py,edge/core/bounds.py
+SAFETY := $(SAFETY),edge/core/faults.py,edge/core/orders.py,edge/core/terms.py,edge/core/grades.py,edge/core/durable.py
+
 DEMO = $(PYTHON) bootstrap.py demo --
 DEV = $(PYTHON) bootstrap.py dev --
 LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header --no-annotate --quiet
 
-.PHONY: help demo test check format soak mutants faults long lock wheel clean
+.PHONY: help demo test check format soak mutants coverage faults long lock wheel clean
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile
@@ -57,6 +61,11 @@ soak:
 
 mutants:
 	@$(DEV) -m tests.mutants.run --share $(SHARE) --seed $(SEED)
+
+coverage:
+	@$(DEV) -m coverage run --branch --data-file=.cache/coverage --include="$(SAFETY)" \
+		-m pytest -q tests/both tests/core -m "not long"
+	@$(DEV) -m coverage report --data-file=.cache/coverage --show-missing --fail-under=100
 
 faults:
 	@$(DEMO) -P -m host_tools.cli sim faults --run all --runtime both --without-rule all
