@@ -11,7 +11,7 @@ import time
 
 from edge.core.faults import LOCKED, RUNNING
 from edge.shell.store import FileStore
-from simulator.broker import Broker, available
+from simulator.broker import Broker, BrokerError, available
 from simulator.fault_process import LATE_MS, Backend, Here, site
 from simulator.faults import PLANT, Scenario
 from simulator.proxy import Proxy
@@ -21,6 +21,7 @@ SETTLED, STRIKE, STEPS = 5, 6, 14
 CONTROL_COLUMNS = (1, 2, 3, 5, 8, 9, 10)  # of the trace: what is permitted, mode, sources, quality
 LATE, MODE = 4, 5
 DISK_S = 20.0
+PORT_S = 20.0
 
 
 # ---- 31, 32: the broker -----------------------------------------------------------------------------------
@@ -75,7 +76,16 @@ def _kill(server, proxy, backend):
 
 
 def _start(server, proxy, backend):
-    server.start()
+    """Start it again; somebody's outgoing connection may have its port for a moment."""
+    end_s = time.monotonic() + PORT_S
+    while True:
+        try:
+            server.start()
+            return
+        except BrokerError:
+            if time.monotonic() > end_s:
+                raise
+            time.sleep(0.2)
 
 
 def _kill_unheard(server, proxy, backend):
@@ -87,7 +97,7 @@ def _kill_unheard(server, proxy, backend):
 
 def _start_heard(server, proxy, backend):
     backend.is_deaf = False
-    server.start()
+    _start(server, proxy, backend)
 
 
 def _freeze(server, proxy, backend):
