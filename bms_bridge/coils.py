@@ -15,10 +15,12 @@ from edge.core.tx_gate import CONTROL
 
 OK = 0
 FAULT_REFUSED = 1  # the gate did not take the command
+FAULT_SILENT = 3  # the module has not answered for SILENT_MS: what it holds will fall
 FAULT_WATCHDOG = 4  # the module's watchdog is not (or not yet) read back as it must be: nothing is closed
 
 RETRY_MS = 200
 AGAIN_MS = 50  # after the gate refused one: the command expired on the way
+SILENT_MS = 3000  # three refreshes; far below the shortest time after which a module drops what it holds
 REFRESH_MS = 1000  # a closed coil is written again: not every module counts a read as a sign of life
 
 ON, OFF = b"\xff\x00", b"\x00\x00"
@@ -41,6 +43,7 @@ class OutputModule:
         self.reader = Reader(table, self.unit, self._points, {})
         self.plan = self.reader.plan
         self._rules = []
+        self._heard_ms = None  # when it answered last
         count = table.POINTS
         self._want = [None] * count  # None: as it is
         self._until_ms = [None] * count  # a closed one is wanted until then
@@ -58,6 +61,10 @@ class OutputModule:
         """Output at place: 1 or 0; a 1 until until_ms, then 0 by itself."""
         self._want[place] = on
         self._until_ms[place] = until_ms
+
+    def is_silent(self, now_ms):
+        """True when it has not answered for SILENT_MS, or never."""
+        return self._heard_ms is None or now_ms - self._heard_ms > SILENT_MS
 
     def falls_by_itself(self):
         """True when the module has said that it opens by itself, in time."""
@@ -111,12 +118,15 @@ class OutputModule:
         """Take the answer to request. False (and counted as a failure) when its length is wrong."""
         if request.index < 0:
             place = -1 - request.index
+            self._heard_ms = now_ms
             self.writes += 1
             self._held[place] = 1 if request.data == ON else 0
             self._sent_ms[place] = now_ms
             self._retry_ms[place] = None
             return True
         good = self.reader.reply(now_ms, request, data)
+        if good:
+            self._heard_ms = now_ms
         if good and request.index == 0:
             bits = self._points.bits(0)
             for place in range(len(bits)):  # a relay that is not as it was told is told again
@@ -162,7 +172,11 @@ class CoilContactor:
         if self._precharge is not None:
             self.module.want(self._precharge, 1 if command.precharge == 1 else 0, command.valid_until_ms)
         self.module.want(self._main, 1 if command.contactor == 1 else 0, now_ms + self.hold_ms)
-        return OK if not command.contactor or self.module.falls_by_itself() else FAULT_WATCHDOG
+        if not command.contactor:
+            return OK
+        if self.module.is_silent(now_ms):
+            return FAULT_SILENT
+        return OK if self.module.falls_by_itself() else FAULT_WATCHDOG
 
     def zero(self):
         """Precharge off. The contactor itself falls when its hold ends: the PCS stops first, nothing is cut under

@@ -65,8 +65,16 @@ HAZARDS = (
     (
         "the contactor does not do what it is told",
         "welded, broken coil or wire, precharge that fails",
-        ("weld", "contactor_dead", "flow_while_open", "precharge_failed"),
-        ("weld", "contactor_dead", "contact_says_open", "precharge_fails", "precharge_broken_off", "relays_endless"),
+        ("weld", "contactor_dead", "flow_while_open", "precharge_failed", "relays_silent"),
+        (
+            "weld",
+            "contactor_dead",
+            "contact_says_open",
+            "precharge_fails",
+            "precharge_broken_off",
+            "relays_endless",
+            "relays_silent",
+        ),
         "KEC 512: automatic cut-off",
     ),
     (

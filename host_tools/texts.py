@@ -160,6 +160,7 @@ FAULTS = {
     "identity": ("another pack than the graded one", "등급 인증과 다른 팩"),
     "sensor_lost": ("a sensor is lost", "센서 상실"),
     "pcs_unapplied": ("the PCS does not hold what it was told", "PCS 지령 미적용"),
+    "relays_silent": ("what holds the contactor is silent", "접촉기 릴레이 응답 없음"),
 }
 
 # What is abnormal (edge.core.anomalies.TEXTS) and what would tell more (edge.core.advice.ADVICE), in Korean.

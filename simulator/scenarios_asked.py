@@ -228,6 +228,15 @@ def module_silent(stage):
     stage.expect("smoke", 10000 + 3 * PERIOD_MS)
 
 
+def relays_silent(stage):
+    """28: the relay module answers no more and will drop the contactor: the current stops first."""
+    one = flowing(stage)
+    stage.fault(lambda world: world.silent.add(RELAYS))
+    stage.zero_within(3000 + 2 * PERIOD_MS)
+    opened(stage, one, 30000)
+    stage.expect("relays_silent", 3000 + 2 * PERIOD_MS)
+
+
 def module_weld(stage):
     """28: the auxiliary contact at the module goes on saying closed."""
     flowing(stage)
@@ -277,6 +286,7 @@ FALLS = (
     "            if data is None:\n                return False\n",
     "            return True\n",
 )
+RELAYS_TOLD = ("bms_bridge/coils.py", "self.module.is_silent(now_ms)", "False")
 SEPLOS = ("seplos",)
 SUNSPEC = ("sunspec",)
 _ROWS: tuple = (
@@ -329,6 +339,7 @@ _ROWS: tuple = (
         SEPLOS,
     ),
     ("module_weld", ("4.28",), "the contactor of a relay module no longer opens", PLANT, module_weld, (WELD,), SEPLOS),
+    ("relays_silent", ("4.28",), "the relay module is silent under load", WIRE, relays_silent, (RELAYS_TOLD,), SEPLOS),
     ("relays_endless", ("4.26",), "a relay module without a watchdog", WIRE, relays_without_watchdog, (FALLS,), SEPLOS),
 )
 SCENARIOS = tuple(Scenario._make((*row, False)) for row in _ROWS)

@@ -211,6 +211,7 @@ class Controller:
         c[f.F_STATE_LOST] = site.state_lost
         c[f.F_PCS_WATCHDOG] = site.controls and site.pcs_watchdog_wrong
         c[f.F_PCS_UNAPPLIED] = site.controls and site.pcs_unapplied and not site.pcs_watchdog_wrong
+        c[f.F_RELAYS_SILENT] = site.controls and self.is_connected() and site.relays[self.index] != 0
         c[f.F_IDENTITY] = site.controls and self.identity is not None and self.identity.is_other()
         if self.contactor is not None:
             self._contacts(c, self._feedback(site))

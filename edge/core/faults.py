@@ -54,6 +54,7 @@ FAULTS = (
     ("identity", LOCK, BOTH, 0, 3, 0, "the BMS names another serial number than the site's"),
     ("sensor_lost", TRIP, BOTH, 0, 0, 300000, "fresh answers without a required value for max(10 s, 5 periods)"),
     ("pcs_unapplied", WARN, BOTH, 10000, 3, 0, "the PCS does not hold what it was told"),
+    ("relays_silent", WARN, BOTH, 0, 0, 1000, "what holds the contactor does not answer, or would hold it for ever"),
 )
 NAMES = tuple([row[0] for row in FAULTS])
 (
@@ -97,6 +98,7 @@ NAMES = tuple([row[0] for row in FAULTS])
     F_IDENTITY,
     F_SENSOR_LOST,
     F_PCS_UNAPPLIED,
+    F_RELAYS_SILENT,
 ) = range(len(FAULTS))
 
 # BMS alarm bits (SunSpec 802 Evt1) -> fault. Warnings of the BMS are reported, not acted upon: its own

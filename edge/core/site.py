@@ -31,7 +31,7 @@ BY_ORDER = 1  # edge.core.requests.S_ORDER
 # the bus by the PCS or None. circulates: several packs and a PCS that carries nothing. pcs_lost: it has not answered
 # for its watchdog and 2 s more. pcs_watchdog_wrong: it holds another one. state_lost: in the first step after a boot
 # that found an unreadable state. day: since 1970, by a clock that can be trusted, or None. pcs_unapplied: it answers,
-# and what it was told is not in force there.
+# and what it was told is not in force there. relays: what each pack's contactor port said last, 0 good.
 SiteView = namedtuple(
     "SiteView",
     (
@@ -54,6 +54,7 @@ SiteView = namedtuple(
         "state_lost",
         "day",
         "pcs_unapplied",
+        "relays",
     ),
 )
 NO_PAPERS = ((), ())
@@ -172,27 +173,7 @@ class Site:
             self.packs[i].sense(now_ms, reads[i], shares[i])
         self._weigh(now_ms)
         self.decision += 1
-        view = SiteView(
-            self.lease_ms,
-            self.decision,
-            self.late_ms > self.settings["late_ms"],
-            self.late_ms,
-            self.settings["mode"] == "control",
-            self.started_ms,
-            not pcs_here and self.pcs_was_seen(now_ms),
-            self.pcs.groups[G_MEASURE].count if pcs_here else None,
-            shares,
-            inputs,
-            inputs_missing,
-            (NO_PAPERS,) * count if self.orders is None else self.orders.papers(),
-            self.pcs.dc_mv if pcs_here else None,
-            count > 1 and pcs_ma is not None and abs(pcs_ma) <= self._slack_ma(),
-            self._pcs_is_lost(now_ms),
-            pcs_here and self._watchdog_wrong(),
-            self._state_lost,
-            utc[0] // DAY_S if utc[0] is not None and utc[1] >= TRUSTED_CLOCK else None,
-            pcs_here and bool(self.answers) and self.answers[0] != 0,
-        )
+        view = self._view(now_ms, utc, pcs_ma, shares, inputs, inputs_missing)
         self._state_lost = False
         self.obey.step(now_ms, pcs_ma, self.sharing.allowed, self._slack_ma())
         guarded = []
@@ -205,11 +186,47 @@ class Site:
         self.site_limits = self.sharing.limits
         records = verdicts + self.reporter.step(now_ms, utc, self, view, events)
         if self.requests is not None:
-            records = records + self.requests.step(now_ms, utc, command, self.pcs if pcs_here else None)
+            records += self.requests.step(now_ms, utc, command, self.pcs if pcs_here else None)
         state = self._state(now_ms, events)
         self.wake_ms = self._next(now_ms)
-        commands = [command] + [guarded[i] for i in range(count) if self.packs[i].contactor is not None]
-        return Outcome(tuple(commands), records, state, self.wake_ms, self.decision, self._trace(now_ms, command))
+        return Outcome(
+            self._commands(command, guarded), records, state, self.wake_ms, self.decision, self._trace(now_ms, command)
+        )
+
+    def _view(self, now_ms, utc, pcs_ma, shares, inputs, inputs_missing):
+        """What concerns every pack in this step."""
+        pcs_here = self._pcs_answers(now_ms)
+        return SiteView(
+            self.lease_ms,
+            self.decision,
+            self.late_ms > self.settings["late_ms"],
+            self.late_ms,
+            self.settings["mode"] == "control",
+            self.started_ms,
+            not pcs_here and self.pcs_was_seen(now_ms),
+            self.pcs.groups[G_MEASURE].count if pcs_here else None,
+            shares,
+            inputs,
+            inputs_missing,
+            (NO_PAPERS,) * len(self.packs) if self.orders is None else self.orders.papers(),
+            self.pcs.dc_mv if pcs_here else None,
+            len(self.packs) > 1 and pcs_ma is not None and abs(pcs_ma) <= self._slack_ma(),
+            self._pcs_is_lost(now_ms),
+            pcs_here and self._watchdog_wrong(),
+            self._state_lost,
+            utc[0] // DAY_S if utc[0] is not None and utc[1] >= TRUSTED_CLOCK else None,
+            pcs_here and bool(self.answers) and self.answers[0] != 0,
+            self._relays(),
+        )
+
+    def _commands(self, command, guarded):
+        """One command per actuator: the PCS, then each contactor."""
+        return (command,) + tuple([guarded[i] for i in range(len(guarded)) if self.packs[i].contactor is not None])
+
+    def _relays(self):
+        """Per pack what its contactor's port said of the step before, 0 without one: ports in the order of commands."""
+        said = list(self.answers[1:])
+        return [said.pop(0) if pack.contactor is not None and said else 0 for pack in self.packs]
 
     def request(self, now_ms, power_w, valid_until_ms, source):
         """Take a request for power (edge.core.requests): in force from the next step on. True when it was taken."""

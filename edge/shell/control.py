@@ -53,11 +53,12 @@ class Watch:
         self._before = None
 
     def is_new(self):
-        """True when an emergency stop, smoke or insulation alarm is active that was quiet at the last look."""
+        """True when an emergency stop, smoke or insulation alarm is active that was quiet, or not known, at the last
+        look."""
         inputs = self.device.read(self.clock.now_ms())
-        before = self._before
+        before = self._before or (False, False, False)
         self._before = now = inputs and [x is not False for x in (inputs.estop, inputs.smoke, inputs.insulation)]
-        return bool(before and now) and True in [now[i] and not before[i] for i in range(len(now))]
+        return now is not None and True in [now[i] and not before[i] for i in range(len(now))]
 
 
 async def control(steps, clock, watch=None, wires=None, flush=None):
@@ -68,6 +69,8 @@ async def control(steps, clock, watch=None, wires=None, flush=None):
     right after a step, where the longest time is left until the next one. flush(), when given, writes to a flash that
     stops everything else: only after wires() says that the step's commands have left.
     """
+    if watch is not None:
+        watch.is_new()  # what is active now, the first step sees
     await asyncio.sleep(FIRST_STEP_S)
     gc.collect()
     wake_ms = next(steps)

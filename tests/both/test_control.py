@@ -73,7 +73,7 @@ def test_what_is_new_is_new_once():
     assert not watch.is_new()
     contacts.here = True
     contacts.active = (True, False, False, False)
-    assert not watch.is_new()  # active when first seen: the step sees it too
+    assert watch.is_new()  # nobody knows whether a step has seen it
     assert not watch.is_new()
     contacts.active = (True, None, False, False)
     assert watch.is_new() and not watch.is_new()

@@ -52,6 +52,7 @@ FAULTS = (
     ("identity", "lock", 0, 0, 3, 0),
     ("sensor_lost", "trip", 0, 0, 0, 300000),
     ("pcs_unapplied", "warn", 0, 10000, 3, 0),
+    ("relays_silent", "warn", 0, 0, 0, 1000),
 )
 
 
