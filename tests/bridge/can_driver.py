@@ -11,7 +11,7 @@ from bms_bridge.can import CanBms
 from bms_bridge.tables import load
 from bms_bridge.transports.board_can import run_link
 from edge.core.tx_gate import READ, TxGate
-from tests.bridge.rtu_port import Clock, Port
+from tests.bridge.rtu_port import Clock, Port, ended
 
 
 async def main(path, profile):
@@ -29,11 +29,7 @@ async def main(path, profile):
         if sample is not None and min([row.count for row in sample.groups]) >= 1:
             break
         await asyncio.sleep(0.05)
-    task.cancel()
-    try:
-        await task
-    except asyncio.CancelledError:
-        pass
+    await ended(task)
     sample = pack.read(0)
     print(json.dumps({
         "cell_mv": sample and sample.cell_mv,

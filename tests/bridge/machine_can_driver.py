@@ -17,6 +17,7 @@ from bms_bridge.transports.board_can import run_link
 from edge.core.tx_gate import READ, TxGate, approved_sum
 from tests.both.test_can_decode import sample_of
 from tests.bridge import fake_machine
+from tests.bridge.rtu_port import ended
 
 sys.modules["machine"] = fake_machine
 STEP_S = 0.002
@@ -88,11 +89,7 @@ async def main(name, unit):
     first.leave()
     before = counts(pack)[0]
     again = await until(bus, lambda: len(fake_machine.HEARD) > 1 and counts(pack)[0] > before + 3)
-    task.cancel()
-    try:
-        await task
-    except asyncio.CancelledError:
-        pass
+    await ended(task)
     record = pack.read(0)
     return {
         "whole": whole, "again": again, "cell_mv": list(record.cell_mv), "current_ma": record.current_ma,

@@ -2,11 +2,19 @@
 # Copyright 2026 The reuse-edge authors
 """A clock and a pseudo-terminal that looks like machine.UART, for drivers inside the MicroPython VM."""
 
+import asyncio
 import io
 import select
 import time
 
 GET_FILENO = 10  # of MicroPython's stream protocol: asyncio then waits on the file itself
+
+
+async def ended(task):
+    """Cancel task until it has ended: a wait_for that times out in the same moment swallows a cancellation."""
+    while not task.done():
+        task.cancel()
+        await asyncio.sleep(0.02)
 
 
 class Clock:
