@@ -123,5 +123,7 @@ METRICS = {
     "gain": ("ppm", "B", "gain of the current sensor by the energy meter; of several packs together"),
     "gain_std": ("ppm", "B", "one standard deviation of gain"),
     "gain_why": ("code", "B", "reason code of gain (edge.core.soc.WHY)"),
+    "gap_epoch": ("id", "E", "start whose numbers are gone, when it is not the one that says so"),
+    "gap_ranges": ("numbers", "E", "from, to, from, to ... of what is gone, when it is more than one range"),
     "gain_age": ("ms", "B", "age of what last told about gain"),
 }

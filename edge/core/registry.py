@@ -128,6 +128,8 @@ KEYS = {
     "gain_std": 182,
     "gain_why": 183,
     "gain_age": 184,
+    "gap_epoch": 190,
+    "gap_ranges": 191,
 }
 
 

@@ -39,6 +39,11 @@ class LateJournal:
         return self.journal.problem
 
     @property
+    def durable(self):
+        """Highest sequence number of this start that is synced."""
+        return self.journal.durable
+
+    @property
     def lost(self):
         """Number of records declared lost."""
         return self.journal.lost

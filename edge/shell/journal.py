@@ -52,7 +52,7 @@ class Journal:
     """Journal of one device on a disk (Folder or alike). One owner, or a thread of its own around it.
 
     epoch, boot: of this start, as in the outbox. limit_bytes: budget of all files. hold_bytes: RAM for what waits.
-    synced: number of records that are durable since the start; lost: declared lost; damaged: places that were not
+    synced: number of records that are durable since the start, durable: highest of their numbers; lost: declared lost; damaged: places that were not
     readable when the journal was opened; problem: text or None.
     """
 
@@ -65,6 +65,7 @@ class Journal:
         self.segment_bytes = max(LEAST_SEGMENT, min(limit_bytes // 8, MOST_SEGMENT))
         self.hold_bytes = hold_bytes
         self.synced = 0
+        self.durable = 0  # highest number of this start that is synced
         self.lost = 0
         self.damaged = 0
         self.failures = 0
@@ -157,6 +158,8 @@ class Journal:
             self._failed(error, chain, numbers)
             return False
         self.synced += len(self._waiting)
+        if self._waiting:
+            self.durable = max(self.durable, self._waiting[-1][1])
         self._waiting = []
         self._held = 0
         self._gaps = []
