@@ -16,6 +16,9 @@ from edge.shell.outbox import MAX_EPOCH, VALUE_ORDER, VERSION
 
 GAP_FROM = registry.key("gap_from")
 GAP_TO = registry.key("gap_to")
+GAP_EPOCH = registry.key("gap_epoch")
+GAP_RANGES = registry.key("gap_ranges")
+MOST_GAP_RANGES = 256  # in one record
 MAX_RANGES = 4096  # islands of one epoch beyond the acknowledgement; an honest edge makes at most its window
 _INT64 = 1 << 63
 
@@ -25,6 +28,9 @@ CREATE TABLE IF NOT EXISTS records (
   mono_ms INTEGER NOT NULL, wall_ms INTEGER, clkq INTEGER NOT NULL, cls TEXT NOT NULL, pack INTEGER NOT NULL,
   body BLOB NOT NULL, gap_from INTEGER, received_ms INTEGER NOT NULL, PRIMARY KEY (device, epoch, seq));
 CREATE INDEX IF NOT EXISTS newest ON records (device, cls);
+CREATE TABLE IF NOT EXISTS gaps (
+  device TEXT NOT NULL, epoch INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+  PRIMARY KEY (device, epoch, first, last));
 CREATE TABLE IF NOT EXISTS streams (
   device TEXT NOT NULL, epoch INTEGER NOT NULL, topic TEXT NOT NULL, cum INTEGER NOT NULL,
   PRIMARY KEY (device, epoch));
@@ -35,7 +41,7 @@ CREATE TABLE IF NOT EXISTS conflicts (
   UNIQUE (device, epoch, seq, boot, mono_ms, wall_ms, clkq, cls, pack, body));
 """
 
-# One row of records. gap_from: first number that this record declares lost (up to its own seq), else None.
+# One row of records. gap_from: first number that this record declares lost (see gaps_of), else None.
 Row = namedtuple(
     "Row",
     (
@@ -103,8 +109,7 @@ def parse(topic, payload, received_ms):
     seq = _bounded(envelope.get(2), 1, _INT64 - 1)
     gap_from = body.get(GAP_FROM)
     if gap_from is not None:
-        _bounded(gap_from, 1, seq)
-        _bounded(body.get(GAP_TO), seq, seq)
+        gaps_of(envelope.get(1), body)
     wall_ms = envelope.get(5)
     return Row(
         device=topic.split("/")[-2],
@@ -120,6 +125,22 @@ def parse(topic, payload, received_ms):
         gap_from=gap_from,
         received_ms=received_ms,
     )
+
+
+def gaps_of(epoch, body):
+    """(epoch, [(first, last), ...]) that a body (dict) with a gap declares lost; ValueError when that has no sense.
+
+    epoch: of the record itself. The ranges grow and do not touch the ones before them.
+    """
+    ends = body.get(GAP_RANGES, [body.get(GAP_FROM), body.get(GAP_TO)])
+    if not isinstance(ends, list) or not ends or len(ends) % 2 or len(ends) > 2 * MOST_GAP_RANGES:
+        raise ValueError("ranges of a gap are pairs")
+    ranges, low = [], 1
+    for first, last in zip(ends[::2], ends[1::2], strict=True):
+        _bounded(first, low, _INT64 - 1)
+        low = _bounded(last, first, _INT64 - 1) + 1
+        ranges.append((first, last))
+    return _bounded(body.get(GAP_EPOCH, epoch), 0, MAX_EPOCH), ranges
 
 
 class Coverage:
@@ -178,6 +199,8 @@ class Ledger:
                     counts["gaps"] += row.gap_from is not None
                 if what != "bad":
                     touched[(row.device, row.epoch)] = root
+                if what in ("stored", "duplicates") and row.gap_from is not None:
+                    touched[(row.device, gaps_of(row.epoch, cbor.decode(row.body))[0])] = root
             for device, epoch in touched:
                 cum = self._streams[(device, epoch)][1].cum
                 self._db.execute("UPDATE streams SET cum = ? WHERE device = ? AND epoch = ?", (cum, device, epoch))
@@ -190,14 +213,24 @@ class Ledger:
 
     def _insert(self, root, row):
         """Insert one row; returns what it was: stored, duplicates, conflicts or bad."""
-        topic, coverage = self._stream(root, row)
-        first = row.seq if row.gap_from is None else row.gap_from
-        if topic != root or coverage.full(first):
+        topic, coverage = self._stream(root, row.device, row.epoch)
+        if topic != root or coverage.full(row.seq):
             return "bad"  # somebody else's name and epoch, or numbers without sense
+        gaps = None
+        if row.gap_from is not None:
+            lost_epoch, gaps = gaps_of(row.epoch, cbor.decode(row.body))
+            topic, lost = self._stream(root, row.device, lost_epoch)
+            if topic != root or any(lost.full(first) for first, _ in gaps):
+                return "bad"
         marks = ",".join("?" * len(row))
         cursor = self._db.execute(f"INSERT OR IGNORE INTO records VALUES ({marks})", row)
         if cursor.rowcount:
-            coverage.add(first, row.seq)
+            coverage.add(row.seq, row.seq)
+            for first, last in gaps or ():
+                lost.add(first, last)
+                self._db.execute(
+                    "INSERT OR IGNORE INTO gaps VALUES (?, ?, ?, ?)", (row.device, lost_epoch, first, last)
+                )
             return "stored"
         known = self._db.execute(
             f"SELECT {','.join(Row._fields)} FROM records WHERE device = ? AND epoch = ? AND seq = ?", row[:3]
@@ -207,9 +240,9 @@ class Ledger:
         self._db.execute(f"INSERT OR IGNORE INTO conflicts VALUES ({marks})", row)
         return "conflicts"
 
-    def _stream(self, root, row):
-        """Return (topic root, Coverage) of the row's device and epoch, from memory or the database."""
-        key = (row.device, row.epoch)
+    def _stream(self, root, device, epoch):
+        """Return (topic root, Coverage) of a device and epoch, from memory or the database."""
+        key = (device, epoch)
         if key in self._streams:
             return self._streams[key]
         found = self._db.execute("SELECT topic, cum FROM streams WHERE device = ? AND epoch = ?", key).fetchone()
@@ -218,7 +251,8 @@ class Ledger:
             found = (root, 0)
         coverage = Coverage(found[1])
         later = self._db.execute(
-            "SELECT COALESCE(gap_from, seq), seq FROM records WHERE device = ? AND epoch = ? AND seq > ?",
+            "SELECT seq, seq FROM records WHERE device = ?1 AND epoch = ?2 AND seq > ?3 UNION ALL "
+            "SELECT first, last FROM gaps WHERE device = ?1 AND epoch = ?2 AND last > ?3",
             (*key, coverage.cum),
         )
         for first, last in later:
@@ -228,23 +262,43 @@ class Ledger:
 
 
 def completeness(db):
-    """Return {(device, epoch): Completeness} of a database (path or connection); reads every key once."""
+    """Return {(device, epoch): Completeness} of a database (path or connection), from its rows."""
     connection = db if isinstance(db, sqlite3.Connection) else open_read_only(db)
     try:
-        result = {}
-        rows = connection.execute("SELECT device, epoch, seq, gap_from FROM records ORDER BY device, epoch, seq")
-        for device, epoch, seq, gap_from in rows:
-            key = (device, epoch)
-            minimum, maximum, count, missing, declared = result.get(key, (seq, 0, 0, 0, 0))
-            first = seq if gap_from is None else max(gap_from, maximum + 1)
-            missing += first - maximum - 1
-            if gap_from is not None:
-                declared += seq - first + 1
-            result[key] = Completeness(minimum, seq, count + 1, missing, declared)
-        return result
+        rows = connection.execute(
+            "SELECT device, epoch, MIN(seq), MAX(seq), COUNT(*) FROM records GROUP BY device, epoch"
+        ).fetchall()
+        result = {row[:2]: row[2:] for row in rows}
+        gaps = {}
+        for device, epoch, first, last in connection.execute("SELECT * FROM gaps ORDER BY device, epoch, first, last"):
+            merged = gaps.setdefault((device, epoch), [])
+            if merged and first <= merged[-1][1] + 1:
+                merged[-1][1] = max(merged[-1][1], last)
+            else:
+                merged.append([first, last])
+        keys = sorted({*result, *gaps})
+        return {key: _complete(connection, key, result.get(key, (0, 0, 0)), gaps.get(key, ())) for key in keys}
     finally:
         if connection is not db:
             connection.close()
+
+
+def _complete(connection, key, row, gaps):
+    """Completeness of one stream. row: (smallest number, highest, count of rows); gaps: [[first, last], ...] apart."""
+    minimum, maximum, count = row
+    declared = inside = 0
+    for first, last in gaps:
+        maximum = max(maximum, last)
+        # a record that declares its own number stands for what was lost, it is not what was lost
+        there = connection.execute(
+            "SELECT COUNT(*), COUNT(CASE WHEN gap_from <= seq AND epoch = ?2 THEN 1 END) FROM records "
+            "WHERE device = ?1 AND epoch = ?2 AND seq BETWEEN ?3 AND ?4",
+            (*key, first, last),
+        ).fetchone()
+        inside += there[0]
+        declared += last - first + 1 - (there[0] - there[1])
+    missing = maximum - (count - inside) - sum(last - first + 1 for first, last in gaps)
+    return Completeness(minimum, maximum, count, missing, declared)
 
 
 def latest(db, device):

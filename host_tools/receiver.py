@@ -10,6 +10,7 @@ acknowledgement: the number up to which everything arrived or was declared lost.
 
 import argparse
 import json
+import os
 import queue
 import signal
 import sqlite3
@@ -19,8 +20,8 @@ import time
 
 import paho.mqtt.client as paho
 
-from edge.shell import cbor
-from host_tools import ledger
+from edge.shell import acks
+from host_tools import documents, ledger
 from host_tools.ledger import completeness, latest
 
 __all__ = ["Receiver", "completeness", "latest", "main"]
@@ -28,6 +29,7 @@ __all__ = ["Receiver", "completeness", "latest", "main"]
 BATCH = 500  # records of one transaction at most
 WAITING = 20000  # records that wait for the database; more are not taken and come again
 MAX_PAYLOAD = 65536
+CREDIT, BUSY_CREDIT = 64, 4  # records that an edge may have on the way
 KEEPALIVE_S = 10
 TALK_S = 5.0  # between two lines of progress
 COUNTS = ("received", "stored", "duplicates", "conflicts", "bad", "refused", "gaps", "commits", "db_errors")
@@ -52,10 +54,11 @@ class Receiver:
 
     host, port: the broker; db_path: SQLite file, made when missing; org: one organisation or "+" for all;
     client_id: name at the broker. counts: dict of the numbers in COUNTS. connected: True while subscribed.
-    on_record: called as on_record(device, row) in the database thread after the commit, or None.
+    on_record: called as on_record(device, row) in the database thread after the commit, or None. keys: {device: secret
+    that signs its acknowledgements}; a device without one gets them unsigned.
     """
 
-    def __init__(self, host, port, db_path, org="+", client_id=None, on_record=None):
+    def __init__(self, host, port, db_path, org="+", client_id=None, on_record=None, keys=None):
         self.host = host
         self.port = port
         self.db_path = str(db_path)
@@ -64,6 +67,7 @@ class Receiver:
         self.connected = False
         self.error = None  # last failure of the database, as text
         self._on_record = on_record
+        self._keys = keys or {}
         self._waiting = queue.Queue(WAITING)
         self._stop = threading.Event()
         self._thread = None
@@ -166,8 +170,12 @@ class Receiver:
             self.counts[name] += count
         self.counts["commits"] += 1
         if self.connected:
+            at_ms = time.time_ns() // 1000000
+            credit = CREDIT if self._waiting.qsize() < WAITING // 2 else BUSY_CREDIT
             for root, epoch, cum in result.acks:
-                self._client.publish(root + "ack", cbor.encode({1: epoch, 2: cum}), qos=1, retain=True)
+                device = root.split("/")[-2]
+                data = acks.make(device, self._keys.get(device), epoch, cum, at_ms, credit)
+                self._client.publish(root + "ack", data, qos=1, retain=True)
         if self._on_record is not None:
             for row in result.stored:
                 self._on_record(row[0], row)
@@ -191,6 +199,7 @@ def _arguments(argv):
     parser.add_argument("--broker", required=True, metavar="HOST:PORT", type=_place)
     parser.add_argument("--db", required=True, metavar="FILE", help="made when missing")
     parser.add_argument("--org", default="+", help="one organisation only")
+    parser.add_argument("--keys", metavar="DIR", type=_keys, help="DEVICE.mac files: acknowledgements are signed")
     parser.add_argument("--seconds", type=float, default=None, help="stop after this time")
     parser.add_argument("--wait", type=float, default=10.0, help="seconds to find the broker, 0: for ever")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -206,6 +215,20 @@ def _place(text):
     return host.strip("[]"), int(port)
 
 
+def _keys(folder):
+    """{device: secret} of the DEVICE.mac files in a folder."""
+    try:
+        names = [name for name in sorted(os.listdir(folder)) if name.endswith(".mac")]
+        found = {name[:-4]: documents.device_key(documents.load(os.path.join(folder, name))) for name in names}
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{folder}: {error.strerror}") from None
+    bad = [name for name, key in found.items() if key is None]
+    if bad or not found:
+        text = f"{bad[0]}.mac is no device key" if bad else f"{folder} holds no DEVICE.mac"
+        raise argparse.ArgumentTypeError(f"{text}; make one: reuse-edge key new NAME --device")
+    return {name: key.raw for name, key in found.items()}
+
+
 def main(argv=None):
     """`reuse-edge receive --broker HOST:PORT --db FILE`: run until Ctrl-C, SIGTERM or --seconds.
 
@@ -213,7 +236,7 @@ def main(argv=None):
     """
     options = _arguments(argv)
     host, port = options.broker
-    receiver = Receiver(host, port, options.db, options.org)
+    receiver = Receiver(host, port, options.db, options.org, keys=options.keys)
     try:
         receiver.start()
     except sqlite3.Error as error:

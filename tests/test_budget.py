@@ -36,8 +36,16 @@ ROOMS = {
         5700,
     ),  # 4930; Modbus I/O
     "cell library": (("edge/core/cell_*.py",), (), 18600),  # 16179; a board takes one of them
-    "shell": (("edge/shell/*.py",), ("gateway", "journal", "frames", "signed"), 33600),  # 31060
-    "journal": (("edge/shell/journal*.py", "edge/shell/frames.py"), (), 7700),  # 6632; when the settings ask
+    "shell": (
+        ("edge/shell/*.py",),
+        ("gateway", "journal", "frames", "signed", "backlog", "shelf", "recent", "cursor"),
+        33600,
+    ),  # 31060
+    "journal": (  # when the settings ask
+        tuple("edge/shell/%s.py" % name for name in ("journal*", "frames", "backlog", "shelf", "recent", "cursor")),
+        (),
+        16000,
+    ),
     "bridge": (
         ("bms_bridge/*.py", "bms_bridge/transports/*.py"),
         ("compile", "gateway", "serial", "can", "isotp", "crc", "coils", "digital"),

@@ -109,6 +109,7 @@ SETTINGS = (
     ("uplink", "host", "str", 1, 100, REQUIRED, "broker"),
     ("uplink", "port", "int", 1, 65535, 1883, "broker's port"),
     ("uplink", "keepalive_s", "int", 5, 60, 20, "a half-open connection is noticed within twice this"),
+    ("uplink", "ack_key", "str", 0, 64, "", "secret of the acknowledgements: the .mac file that the receiver has too"),
     ("uplink", "status_port", "int", 0, 65535, 0, "local status port for the live view, 0 = any free one"),
 )
 

@@ -18,6 +18,7 @@ from edge.core.registry import KEYS
 from edge.shell import acks
 from edge.shell.frames import KEPT_CLASSES
 from edge.shell.outbox import HOLE_MS, MAX_EPOCH, RESEND_MS, WINDOW, encode_record, envelope_head
+from edge.shell.recent import Recent
 
 REASON_ENCODING = 2  # registry metric gap_reason
 REASON_GONE = 5  # no longer on the disk: the budget, damage, or a disk that failed
@@ -25,51 +26,14 @@ LIVE_START = 8  # records of the newest that go first after a reconnect
 CURSOR_MS = 10000  # the cursor is written at most so often; an old one costs repeats, nothing else
 MOST_HOLES = 64  # in one record
 MOST_SCANNED = 500  # records looked at for them
-_OVERHEAD_BYTES = 96
-
-
-class Queue:
-    """Records in RAM: (number, payload), numbers grow."""
-
-    def __init__(self):
-        self.rows = []
-        self.first = 0
-
-    def __len__(self):
-        return len(self.rows) - self.first
-
-    def put(self, row):
-        """Append a row."""
-        self.rows.append(row)
-
-    def pop(self):
-        """Remove the oldest row; its bytes."""
-        row = self.rows[self.first]
-        self.rows[self.first] = None
-        self.first += 1
-        if self.first >= 64 and self.first * 2 >= len(self.rows):
-            self.rows = self.rows[self.first :]
-            self.first = 0
-        return len(row[1]) + _OVERHEAD_BYTES
-
-    def at(self, seq):
-        """The first row whose number is not below seq, or None."""
-        low, high = self.first, len(self.rows)
-        while low < high:
-            middle = (low + high) // 2
-            if self.rows[middle][0] < seq:
-                low = middle + 1
-            else:
-                high = middle
-        return self.rows[low] if low < len(self.rows) else None
 
 
 class Backlog:
     """Outbox of one device over a journal. append() may be called from another thread than all else.
 
     epoch, boot: of this start; journal: Journal or LateJournal; shelf: edge.shell.shelf.Shelf over the same disk;
-    limit_bytes: RAM; lock: context manager around what both threads touch; key: secret of the acknowledgements, or None;
-    cursor: edge.shell.cursor.Cursor or None. Counters as in Outbox; declared: holes that were declared.
+    limit_bytes: RAM; lock: context manager around what both threads touch; key: secret of the acknowledgements, or
+    None; cursor: edge.shell.cursor.Cursor or None. Counters as in Outbox; dropped: numbers that were declared gone.
     """
 
     def __init__(self, device, epoch, boot, journal, shelf, limit_bytes, lock, key=None, cursor=None, window=WINDOW):
@@ -80,7 +44,6 @@ class Backlog:
         self.window = window
         self.resend_ms = RESEND_MS
         self.seq = 0
-        self.bytes = 0
         self.dropped = 0
         self.sent = 0
         self.refused = 0
@@ -93,8 +56,7 @@ class Backlog:
         self._key = key
         self._cursor = cursor
         self._head = envelope_head(self.epoch)
-        self._kept = Queue()
-        self._plain = Queue()
+        self._recent = Recent()
         self._stamp = (0, None, 0)
         self._starts = None  # [(epoch, boot, last number)] that are to be sent before this one
         self._next = 1  # next number of the start that is being sent
@@ -121,12 +83,17 @@ class Backlog:
         return self.seq - self.acked
 
     @property
+    def bytes(self):
+        """RAM that the newest records take."""
+        return self._recent.bytes
+
+    @property
     def flight(self):
         """Number of records handed out and not acknowledged."""
         return len(self._flight)
 
     def append(self, record):
-        """Take `record`, give it to the journal and return its sequence number. Never raises, never waits for a disk."""
+        """Take `record`, give it to the journal and return its sequence number. Never raises, never reads."""
         with self._lock:
             return self._append(record)
 
@@ -140,21 +107,10 @@ class Backlog:
             record = self._gap(self.epoch, [seq, seq], REASON_ENCODING)
             payload = encode_record(self._head, self.boot, seq, record)
             self.dropped += 1
-        (self._kept if record.cls in KEPT_CLASSES else self._plain).put((seq, payload))
-        self.bytes += len(payload) + _OVERHEAD_BYTES
+        self._recent.put(record.cls in KEPT_CLASSES, seq, payload)
         self._journal.append(record, seq)
-        while self.bytes > self.limit_bytes and (len(self._kept) or len(self._plain)):
-            self.bytes -= self._least().pop()
+        self._recent.shrink(self.limit_bytes, self._journal.durable)
         return seq
-
-    def _least(self):
-        """The queue whose oldest row goes: the older one when both are on the disk, else telemetry."""
-        kept, plain = self._kept.at(0), self._plain.at(0)
-        if kept is None or plain is None:
-            return self._plain if kept is None else self._kept
-        if plain[0] <= self._journal.durable and kept[0] < plain[0]:
-            return self._kept
-        return self._plain
 
     # ---- what the uplink uses ---------------------------------------------------------------------
 
@@ -211,7 +167,7 @@ class Backlog:
         if not self._urgent or self._urgent[0] > self._allowed():
             return None
         with self._lock:
-            row = self._ram(self._urgent[0])
+            row = self._recent.at(self._urgent[0])
         seq = self._urgent.pop(0)
         if row is None or row[0] != seq:
             return None  # no longer in RAM: it comes in its turn
@@ -223,17 +179,12 @@ class Backlog:
         if not self._starts and self._next > self._live:
             return None
         with self._lock:
-            row = self._ram(self._live + 1)
+            row = self._recent.at(self._live + 1)
         if row is None or row[0] > self._allowed():
             return None
         self._live = row[0]
         self._ever = max(self._ever, row[0])
         return row
-
-    def _ram(self, seq):
-        """The first row in RAM whose number is not below seq."""
-        rows = [row for row in (self._kept.at(seq), self._plain.at(seq)) if row is not None]
-        return min(rows) if rows else None
 
     def _oldest(self, now_ms):
         """The next record in order, within the window."""
@@ -273,7 +224,7 @@ class Backlog:
         row = None
         if epoch == self.epoch:
             with self._lock:
-                row = self._ram(seq)
+                row = self._recent.at(seq)
             if row is not None and row[0] == seq:
                 return row
         shelf = self._shelf
@@ -376,9 +327,7 @@ class Backlog:
         self._progress_ms = now_ms
         if not self._starts:
             with self._lock:
-                for queue in (self._kept, self._plain):
-                    while len(queue) and queue.at(0)[0] <= upto:
-                        self.bytes -= queue.pop()
+                self._recent.free(upto)
         return True
 
     def _save(self, now_ms):

@@ -19,6 +19,7 @@ from edge.core.cell import BUILT_IN
 from edge.loop import Late, loop
 from edge.shell.board_uplink import BoardUplink
 from edge.shell.control import Guarded, control
+from edge.shell.link import ack_key
 from edge.shell.status import serve, status_line
 from edge.shell.store import FileStore
 from edge.shell.wiring import Silent, Wiring
@@ -27,6 +28,7 @@ CONSOLE_S = 2
 GC_BYTES = 24 * 1024  # collect after so many: waiting for a full heap leaves it in splinters
 WATCHDOG_MS = 8000
 JOURNAL_HOLD_BYTES = 4096  # RAM of records that wait for the flash; more than this is never written at once
+RAM_BYTES = 8192  # of records that wait for the backend; older ones are read back from the flash
 # Clocks of boards count from 2000 or from 1970; before this (2026-01-01) the RTC was never set.
 OLDEST_UTC_S = 1767225600
 EPOCH_2000_S = 946684800
@@ -62,7 +64,7 @@ def sync(file):
     file.flush()
 
 
-def journaled(settings, folder, clock, epoch, boot, uplink, feed):
+def journaled(settings, folder, clock, epoch, boot, feed):
     """(uplink, feed) that also keep the journal in folder/journal; imported only when the settings give it room."""
     from edge.shell.journal import Journal
     from edge.shell.journal_ports import Folder, Journaled
@@ -75,7 +77,23 @@ def journaled(settings, folder, clock, epoch, boot, uplink, feed):
         if feed is not None:
             feed()
 
-    return Journaled(uplink, journal), after_step
+    if not settings["uplink"]:
+        return Journaled(Silent(), journal), after_step
+    from edge.shell.backlog import Backlog
+    from edge.shell.cursor import Cursor
+    from edge.shell.recent import Alone
+    from edge.shell.shelf import Shelf
+
+    key = ack_key(settings)
+    outbox = Backlog(settings["device"], epoch, boot, journal, Shelf(disk), RAM_BYTES, Alone(), key, Cursor(disk))
+    return Journaled(connected(settings, epoch, boot, clock, outbox), journal, False), after_step
+
+
+def connected(settings, epoch, boot, clock, outbox=None):
+    """The uplink of settings, at work."""
+    uplink = BoardUplink(settings, epoch, boot, outbox=outbox)
+    asyncio.create_task(uplink.run(clock))
+    return uplink
 
 
 async def console(guarded, clock, uplink):
@@ -109,13 +127,10 @@ async def run(settings, folder, clock, feed, talk, trace):
     store = FileStore(folder, sync)
     boot = boot_of(store)
     epoch = int.from_bytes(os.urandom(7), "big")
-    uplink = Silent()
-    if settings["uplink"]:
-        mqtt = BoardUplink(settings, epoch, boot)
-        asyncio.create_task(mqtt.run(clock))
-        uplink = mqtt
     if settings.get("journal_kb"):
-        uplink, feed = journaled(settings, folder, clock, epoch, boot, uplink, feed)
+        uplink, feed = journaled(settings, folder, clock, epoch, boot, feed)
+    else:
+        uplink = connected(settings, epoch, boot, clock) if settings["uplink"] else Silent()
     guarded = Guarded("micropython", feed, trace, wiring.told)
     actuators = list(wiring.actuators)
     if any([pack.get("contactor") for pack in settings["packs"]]) and not settings.get("outputs"):

@@ -20,13 +20,14 @@ class BoardUplink:
     """Uplink port over MQTT for a board.
 
     settings: the checked settings dict (org, site, device, uplink); epoch: random integer, new at each start;
-    boot: start count; limit_bytes: RAM of the outbox; tls: ssl context or None. The host should be numeric.
+    boot: start count; limit_bytes: RAM of the outbox; tls: ssl context or None; outbox: Backlog in its place. The host
+    should be numeric.
     connected: the broker took our subscription. log: last change of the link, for the console.
     """
 
-    def __init__(self, settings, epoch, boot, limit_bytes=LIMIT_BYTES, tls=None):
+    def __init__(self, settings, epoch, boot, limit_bytes=LIMIT_BYTES, tls=None, outbox=None):
         place = settings["uplink"]
-        self.outbox = Outbox(settings["device"], epoch, boot, limit_bytes)
+        self.outbox = outbox or Outbox(settings["device"], epoch, boot, limit_bytes, key=link.ack_key(settings))
         self.connected = False
         self.log = "never connected"
         self.reconnects = 0

@@ -17,6 +17,7 @@ from edge.shell.control import Guarded, control
 from edge.shell.gateway_signed import verify_of
 from edge.shell.gateway_uplink import GatewayUplink
 from edge.shell.journal_ports import Journaled
+from edge.shell.link import ack_key
 from edge.shell.status import serve
 from edge.shell.store import FileStore
 from edge.shell.wiring import Silent, Wiring
@@ -135,13 +136,12 @@ async def run(settings, folder, load, trace=None, said=None):
     store = LateStore(FileStore(folder, sync))
     boot = (store.load() or {}).get("boot") or 0
     epoch = int.from_bytes(os.urandom(7), "big")
+    journal = gateway_journal.start(settings, folder, epoch, boot + 1, sync)
     uplink = Silent()
     if settings["uplink"]:
-        link = GatewayUplink(settings, epoch, boot + 1, clock)
-        link.start()
-        uplink = link
-    journal = gateway_journal.start(settings, folder, epoch, boot + 1, sync)
-    uplink = Journaled(uplink, journal)
+        backlog = gateway_journal.backlog(settings, journal, ack_key(settings))
+        uplink = GatewayUplink(settings, epoch, boot + 1, clock, outbox=backlog).start()
+    uplink = Journaled(uplink, journal, keeps=not settings["uplink"])
     guarded = Guarded("cpython", None, trace, wiring.told)
     server = await serve(guarded, clock, uplink, settings["uplink"]["status_port"] if settings["uplink"] else 0)
     port = server.sockets[0].getsockname()[1]

@@ -7,13 +7,17 @@ import queue
 import threading
 import time
 
+from edge.shell.backlog import Backlog
+from edge.shell.cursor import Cursor
 from edge.shell.frames import KEPT_CLASSES
 from edge.shell.journal import Journal
 from edge.shell.journal_ports import Folder
+from edge.shell.shelf import Shelf
 
 DEFAULT_KB = 65536
 WAITING = 2000  # records between the loop and the thread: more than a minute of any site
 HOLD_BYTES = 1 << 20
+RAM_BYTES = 2 << 20  # of the newest records; older ones are read back from the disk
 RETRY_S = (1.0, 30.0)  # after a failed write; doubled up to the second
 TICK_S = 1.0
 
@@ -94,6 +98,15 @@ class LateJournal:
             missed, self._missed = self._missed, {}
         for kept, row in missed.items():
             self.journal.missed(kept, *row)
+
+
+def backlog(settings, late, key):
+    """The Backlog over a LateJournal. key: secret of the acknowledgements, or None."""
+    journal = late.journal
+    disk, lock = journal.disk, threading.Lock()
+    return Backlog(
+        settings["device"], journal.epoch, journal.boot, late, Shelf(disk), RAM_BYTES, lock, key, Cursor(disk)
+    )
 
 
 def start(settings, folder, epoch, boot, sync):

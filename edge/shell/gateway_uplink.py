@@ -7,6 +7,7 @@ hands. The control thread only appends to the outbox under a short lock. Whateve
 network does happens in the uplink's thread.
 """
 
+import contextlib
 import select
 import socket
 import threading
@@ -20,6 +21,7 @@ from edge.shell.outbox import Outbox
 LIMIT_BYTES = 8 * 1024 * 1024
 CONNECT_S = 5.0
 TICK_S = 0.2  # longest sleep of the thread: resend, keep-alive and deadlines are looked at
+INFLIGHT = 512  # above every window: the outbox is the only queue
 ANSWER_MS = 10000  # PUBACK overdue: the connection is dead
 
 
@@ -31,12 +33,12 @@ class GatewayUplink:
     """Uplink port over paho-mqtt.
 
     settings: the checked settings dict; epoch: random integer, new at each start; boot: start count; clock:
-    Clock port (now_ms); limit_bytes: RAM of the outbox; tls: ssl.SSLContext or None. start() and stop() run
-    the thread. connected: the broker took our subscription. log: last change of the link.
+    Clock port (now_ms); limit_bytes: RAM of the outbox; tls: ssl.SSLContext or None; outbox: Backlog in its place.
+    start() and stop() run the thread. connected: the broker took our subscription. log: last change of the link.
     """
 
-    def __init__(self, settings, epoch, boot, clock, limit_bytes=LIMIT_BYTES, tls=None):
-        self.outbox = Outbox(settings["device"], epoch, boot, limit_bytes)
+    def __init__(self, settings, epoch, boot, clock, limit_bytes=LIMIT_BYTES, tls=None, outbox=None):
+        self.outbox = outbox or Outbox(settings["device"], epoch, boot, limit_bytes, key=link.ack_key(settings))
         self.connected = False
         self.log = "never connected"
         self.reconnects = 0
@@ -48,6 +50,8 @@ class GatewayUplink:
         self._backoff = link.Backoff(epoch)
         self._orders = link.Orders()
         self._lock = threading.Lock()
+        # a Backlog has a lock of its own: this one would hold up offer() while it reads the disk
+        self._outbox_lock = self._lock if outbox is None else contextlib.nullcontext()
         self._stop = threading.Event()
         self._thread = None
         self._waiting = {}  # paho message number -> time of publishing
@@ -79,7 +83,7 @@ class GatewayUplink:
 
     def offer(self, record):
         """Take `record` (edge.core.records.Record) and return its sequence number at once. Never raises."""
-        with self._lock:
+        with self._outbox_lock:
             seq = self.outbox.append(record)
         if self.connected and not self._awake:
             self._awake = True
@@ -128,7 +132,7 @@ class GatewayUplink:
             reconnect_on_failure=False,
         )
         client.connect_timeout = CONNECT_S
-        client.max_inflight_messages_set(2 * self.outbox.window)
+        client.max_inflight_messages_set(INFLIGHT)
         client.will_set(self._root + "status", b"offline", qos=1, retain=True)
         if self._tls is not None:
             client.tls_set_context(self._tls)
@@ -181,7 +185,7 @@ class GatewayUplink:
         """Give paho what the window allows."""
         topic = self._root + "rec"
         while True:
-            with self._lock:
+            with self._outbox_lock:
                 item = self.outbox.take(now_ms)
             if item is None:
                 return
@@ -214,7 +218,7 @@ class GatewayUplink:
             self._failure = "broker refuses a subscription"
             return
         client.publish(self._root + "status", b"online", qos=1, retain=True)
-        with self._lock:
+        with self._outbox_lock:
             self.outbox.rewind(self._clock.now_ms())
         self.log = "connected"
         self.connected = True
@@ -223,10 +227,11 @@ class GatewayUplink:
         self._waiting.pop(mid, None)
 
     def _on_message(self, _client, _userdata, message):
-        with self._lock:
-            if message.topic == self._root + "ack":
+        if message.topic == self._root + "ack":
+            with self._outbox_lock:
                 self.outbox.ack(message.payload, self._clock.now_ms())
-            elif message.topic == self._root + "ord":
+        elif message.topic == self._root + "ord":
+            with self._lock:
                 self._orders.put(message.payload, message.retain)
 
 

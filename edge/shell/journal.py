@@ -52,8 +52,8 @@ class Journal:
     """Journal of one device on a disk (Folder or alike). One owner, or a thread of its own around it.
 
     epoch, boot: of this start, as in the outbox. limit_bytes: budget of all files. hold_bytes: RAM for what waits.
-    synced: number of records that are durable since the start, durable: highest of their numbers; lost: declared lost; damaged: places that were not
-    readable when the journal was opened; problem: text or None.
+    synced: number of records that are durable since the start, durable: highest of their numbers; lost: declared
+    lost; damaged: places that were not readable when the journal was opened; problem: text or None.
     """
 
     def __init__(self, disk, device, epoch, boot, limit_bytes, hold_bytes=65536):

@@ -14,6 +14,11 @@ def topic_root(settings):
     return "bess/v1/%s/%s/%s/" % (settings["org"], settings["site"], settings["device"])
 
 
+def ack_key(settings):
+    """Secret (bytes) that signs the acknowledgements, or None: the site takes unsigned ones."""
+    return bytes.fromhex(settings["uplink"].get("ack_key") or "") or None
+
+
 class Backoff:
     """Waiting times between sessions, with jitter, so that a fleet does not reconnect in step.
 

@@ -20,7 +20,7 @@ def numbers_of(payload):
 
 
 class Shelf:
-    """Records on a journal's disk. disk: Folder or alike; OSError when it cannot be read (a removed file is no error)."""
+    """Records on a journal's disk. disk: Folder or alike. OSError when it cannot be read, not when a file is gone."""
 
     def __init__(self, disk):
         self.disk = disk

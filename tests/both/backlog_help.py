@@ -8,20 +8,11 @@ from edge.shell.backlog import Backlog
 from edge.shell.cursor import Cursor
 from edge.shell.journal import Journal
 from edge.shell.outbox import WINDOW
+from edge.shell.recent import Alone
 from edge.shell.shelf import Shelf, numbers_of
 from tests.both.journal_disk import record
 
 DEVICE, KEY = "dev", b"k" * 32
-
-
-class NoLock:
-    """For a single thread."""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        return False
 
 
 class Backend:
@@ -73,7 +64,7 @@ class Unit:
     def __init__(self, disk, boot, limit=1 << 20, ram=4000, window=WINDOW):
         self.journal = Journal(disk, DEVICE, 100 + boot, boot, limit, 65536)
         self.cursor = Cursor(disk)
-        self.box = Backlog(DEVICE, 100 + boot, boot, self.journal, Shelf(disk), ram, NoLock(), KEY, self.cursor, window)
+        self.box = Backlog(DEVICE, 100 + boot, boot, self.journal, Shelf(disk), ram, Alone(), KEY, self.cursor, window)
         self.now_ms = 0
 
     def put(self, classes, flush=True):
