@@ -7,6 +7,7 @@
 # make soak [CASES=100000]      bad bytes for every profile; limits, guard and faults on both runtimes
 # make mutants [SHARE=100]      does a test notice each small mistake in the safety code?
 # make faults                   every fault scenario on both runtimes, then each with its rule deleted
+# make chaos [CHAOS_SECONDS=300] gateway, broker and receiver killed and cut off; nothing durable may be lost
 # make long                     30 simulated days at 1 s steps, 96 cells
 # make lock                     write requirements/*.txt anew (needs uv)
 # make wheel                    dist/*.whl
@@ -19,6 +20,7 @@ DAYS ?= 30
 SEED ?= 1
 CASES ?= 100000
 SHARE ?= 100
+CHAOS_SECONDS ?= 300
 DEMO_SECONDS ?=
 ARGS ?=
 
@@ -27,7 +29,7 @@ DEV = $(PYTHON) bootstrap.py dev --
 LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header --no-annotate --quiet
 
-.PHONY: help demo test check format soak mutants faults long lock wheel clean
+.PHONY: help demo test check format soak mutants faults chaos long lock wheel clean
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile
@@ -61,6 +63,10 @@ mutants:
 faults:
 	@$(DEMO) -P -m host_tools.cli sim faults --run all --runtime both
 	@$(DEMO) -P -m host_tools.cli sim faults --without-rule all
+
+chaos:
+	@$(DEV) -m tests.uplink.chaos --seconds $(CHAOS_SECONDS) --seed $(SEED)
+	@$(DEV) -m tests.uplink.chaos --seconds 30 --seed $(SEED) --naive
 
 long:
 	@$(DEMO) -m simulator.year --seed $(SEED) --days $(DAYS) --cells 96
