@@ -126,4 +126,6 @@ METRICS = {
     "gap_epoch": ("id", "E", "start whose numbers are gone, when it is not the one that says so"),
     "gap_ranges": ("numbers", "E", "from, to, from, to ... of what is gone, when it is more than one range"),
     "gain_age": ("ms", "B", "age of what last told about gain"),
+    "epoch_before": ("id", "E", "the start before this one"),
+    "seq_before": ("seq", "E", "last sequence number of that start"),
 }

@@ -130,6 +130,8 @@ KEYS = {
     "gain_age": 184,
     "gap_epoch": 190,
     "gap_ranges": 191,
+    "epoch_before": 192,
+    "seq_before": 193,
 }
 
 
