@@ -65,6 +65,8 @@ faults:
 	@$(DEMO) -P -m host_tools.cli sim faults --without-rule all
 
 chaos:
+	@$(DEV) -m tests.both.backlog_cuts
+	@MICROPYPATH=.:.frozen .venv/bin/micropython -X heapsize=8M -m tests.both.backlog_cuts
 	@$(DEV) -m tests.uplink.chaos --seconds $(CHAOS_SECONDS) --seed $(SEED)
 	@$(DEV) -m tests.uplink.chaos --seconds 30 --seed $(SEED) --naive
 

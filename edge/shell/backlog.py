@@ -296,8 +296,9 @@ class Backlog:
             self.foreign += 1
             return False
         fresh = told.at_ms is not None and (self._ack_at is None or told.at_ms > self._ack_at)
-        last = self._ever if told.epoch == self.epoch else [row[2] for row in starts if row[0] == told.epoch][0]
-        if told.upto > last:
+        if (
+            told.epoch == self.epoch and told.upto > self._ever
+        ):  # of an earlier start it may have more than is left here
             self.refused += 1
             return False
         self.last_ack_ms = now_ms

@@ -42,6 +42,13 @@ class Backend:
             return {epoch, body.get(KEYS["gap_epoch"], epoch)}
         return {epoch}
 
+    def take_all(self, other):
+        """What another backend has."""
+        for rows in other.got.values():
+            for payload in rows.values():
+                self.take(payload)
+        self.now_ms = other.now_ms
+
     def upto(self, epoch):
         number = 0
         known = set(self.got.get(epoch, ())) | self.gone.get(epoch, set())

@@ -5,6 +5,7 @@ contents."""
 
 from edge.shell import acks
 from edge.shell.shelf import Shelf, numbers_of
+from tests.both import backlog_cuts
 from tests.both.backlog_help import DEVICE, KEY, Backend, Unit
 from tests.both.journal_disk import Disk
 
@@ -217,3 +218,9 @@ def test_numbers_of_an_envelope():
         unit.put("E", flush=False)
     unit.journal.flush()
     assert [numbers_of(unit.box.take(k)[1]) for k in range(3)] == [(101, 1), (101, 2), (101, 3)]
+
+
+def test_a_sample_of_power_cuts_and_flipped_bits():
+    for play in (backlog_cuts.cuts, backlog_cuts.flips):
+        cases, bad = play(499, 7)
+        assert cases > 20 and not bad, bad
