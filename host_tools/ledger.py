@@ -18,6 +18,9 @@ GAP_FROM = registry.key("gap_from")
 GAP_TO = registry.key("gap_to")
 GAP_EPOCH = registry.key("gap_epoch")
 GAP_RANGES = registry.key("gap_ranges")
+EPOCH_BEFORE = registry.key("epoch_before")
+SEQ_BEFORE = registry.key("seq_before")
+TRUSTED_CLOCK = 2  # quality from which a wall time counts: RTC, NTP, signed
 MOST_GAP_RANGES = 256  # in one record
 MAX_RANGES = 4096  # islands of one epoch beyond the acknowledgement; an honest edge makes at most its window
 _INT64 = 1 << 63
@@ -28,6 +31,9 @@ CREATE TABLE IF NOT EXISTS records (
   mono_ms INTEGER NOT NULL, wall_ms INTEGER, clkq INTEGER NOT NULL, cls TEXT NOT NULL, pack INTEGER NOT NULL,
   body BLOB NOT NULL, gap_from INTEGER, received_ms INTEGER NOT NULL, PRIMARY KEY (device, epoch, seq));
 CREATE INDEX IF NOT EXISTS newest ON records (device, cls);
+CREATE INDEX IF NOT EXISTS dated ON records (device, epoch, wall_ms, pack) WHERE clkq >= 2;
+CREATE INDEX IF NOT EXISTS undated ON records (device, epoch, mono_ms, pack) WHERE clkq < 2;
+CREATE INDEX IF NOT EXISTS minutes ON records (device, pack, wall_ms) WHERE cls = 'M';
 CREATE TABLE IF NOT EXISTS gaps (
   device TEXT NOT NULL, epoch INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
   PRIMARY KEY (device, epoch, first, last));
@@ -61,11 +67,12 @@ Row = namedtuple(
 )
 
 # counts: stored, duplicates, conflicts, gaps, bad. acks: [(topic root, epoch, cumulative number), ...] of
-# every stream touched. stored: the new rows.
-Result = namedtuple("Result", ("counts", "acks", "stored"))
+# every stream touched. stored: the new rows; conflicts: rows whose key is known with another content.
+Result = namedtuple("Result", ("counts", "acks", "stored", "conflicts"))
 
-# Of one device and epoch. minimum, maximum: smallest and largest number seen; count: rows; missing: numbers
-# from 1 to maximum that neither arrived nor were declared lost; declared: numbers declared lost.
+# Of one device and epoch. minimum: smallest number seen; maximum: largest one seen, declared, or told by the start
+# after it; count: rows; missing: numbers from 1 to maximum that neither arrived nor were declared lost; declared:
+# numbers declared lost.
 Completeness = namedtuple("Completeness", ("minimum", "maximum", "count", "missing", "declared"))
 
 
@@ -188,7 +195,7 @@ class Ledger:
         sqlite3.Error: nothing was stored and nothing may be acknowledged; make a new Ledger then.
         """
         counts = dict.fromkeys(("stored", "duplicates", "conflicts", "gaps", "bad"), 0)
-        touched, stored = {}, []
+        touched, stored, conflicts = {}, [], []
         self._db.execute("BEGIN IMMEDIATE")
         try:
             for root, row in batch:
@@ -197,6 +204,8 @@ class Ledger:
                 if what == "stored":
                     stored.append(row)
                     counts["gaps"] += row.gap_from is not None
+                if what == "conflicts":
+                    conflicts.append(row)
                 if what != "bad":
                     touched[(row.device, row.epoch)] = root
                 if what in ("stored", "duplicates") and row.gap_from is not None:
@@ -209,7 +218,7 @@ class Ledger:
             self._streams.clear()
             raise
         acks = [(root, key[1], self._streams[key][1].cum) for key, root in touched.items()]
-        return Result(counts, acks, stored)
+        return Result(counts, acks, stored, conflicts)
 
     def _insert(self, root, row):
         """Insert one row; returns what it was: stored, duplicates, conflicts or bad."""
@@ -269,23 +278,78 @@ def completeness(db):
             "SELECT device, epoch, MIN(seq), MAX(seq), COUNT(*) FROM records GROUP BY device, epoch"
         ).fetchall()
         result = {row[:2]: row[2:] for row in rows}
-        gaps = {}
-        for device, epoch, first, last in connection.execute("SELECT * FROM gaps ORDER BY device, epoch, first, last"):
-            merged = gaps.setdefault((device, epoch), [])
-            if merged and first <= merged[-1][1] + 1:
-                merged[-1][1] = max(merged[-1][1], last)
-            else:
-                merged.append([first, last])
-        keys = sorted({*result, *gaps})
-        return {key: _complete(connection, key, result.get(key, (0, 0, 0)), gaps.get(key, ())) for key in keys}
+        gaps = declared_ranges(connection)
+        known = {*result, *gaps}
+        ends = {}
+        for device in {key[0] for key in known}:
+            ends.update(ends_told(connection, device, {epoch for name, epoch in known if name == device}))
+        return {
+            key: _complete(connection, key, result.get(key, (0, 0, 0)), gaps.get(key, ()), ends.get(key, 0))
+            for key in sorted({*known, *ends})
+        }
     finally:
         if connection is not db:
             connection.close()
 
 
-def _complete(connection, key, row, gaps):
-    """Completeness of one stream. row: (smallest number, highest, count of rows); gaps: [[first, last], ...] apart."""
+def declared_ranges(connection, device=None):
+    """{(device, epoch): [[first, last], ...]} of what was declared lost, growing and apart from each other."""
+    gaps = {}
+    where, of = ("", ()) if device is None else ("WHERE device = ?", (device,))
+    for name, epoch, first, last in connection.execute(
+        f"SELECT * FROM gaps {where} ORDER BY device, epoch, first, last", of
+    ):
+        merged = gaps.setdefault((name, epoch), [])
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1][1] = max(merged[-1][1], last)
+        else:
+            merged.append([first, last])
+    return gaps
+
+
+def starts_told(connection, device):
+    """[(epoch, boot, mono_ms, wall_ms, epoch before it, last number of that)] as the starts of a device tell it."""
+    rows = connection.execute(
+        "SELECT epoch, boot, mono_ms, wall_ms, body FROM records WHERE device = ? AND cls = 'E' AND instr(body, ?)",
+        (device, cbor.encode(EPOCH_BEFORE)),
+    ).fetchall()
+    found = []
+    for *row, data in rows:
+        body = cbor.decode(data)
+        before, last = body.get(EPOCH_BEFORE), body.get(SEQ_BEFORE)
+        if all(type(each) is int and 0 <= each < _INT64 for each in (before, last)):
+            found.append((*row, before, last))
+    return found
+
+
+def ends_told(connection, device, known):
+    """{(device, epoch): last number} of the starts that a later one tells of. known: epochs with rows or gaps.
+
+    A start of which nothing arrived counts only when the database knows one before it: its account begins there.
+    """
+    ends = {}
+    boots = None
+    for _, boot, _, _, before, last in starts_told(connection, device):
+        if before not in known:
+            if boots is None:
+                boots = [_boot(connection, device, epoch) for epoch in known]
+            if not any(each is not None and each < boot for each in boots):
+                continue
+        ends[(device, before)] = max(last, ends.get((device, before), 0))
+    return {key: last for key, last in ends.items() if last > 0}
+
+
+def _boot(connection, device, epoch):
+    """Count of that start, None when no row of it is there."""
+    row = connection.execute("SELECT boot FROM records WHERE device = ? AND epoch = ? LIMIT 1", (device, epoch))
+    return next(row, (None,))[0]
+
+
+def _complete(connection, key, row, gaps, end):
+    """Completeness of one stream. row: (smallest number, highest, count of rows); gaps: [[first, last], ...] apart;
+    end: last number as the next start tells it, or 0."""
     minimum, maximum, count = row
+    maximum = max(maximum, end)
     declared = inside = 0
     for first, last in gaps:
         maximum = max(maximum, last)
@@ -304,21 +368,23 @@ def _complete(connection, key, row, gaps):
 def latest(db, device):
     """Return {(class, pack): (mono_ms, wall_ms, {metric key: value})}: the newest record of each kind.
 
-    db: path or connection; looks at the last 200 rows of each class that the device ever sent.
+    db: path or connection; looks at the last 200 rows of each class that the device sent. Old records may come
+    after new ones: the newest is the one of the highest start and number.
     """
     connection = db if isinstance(db, sqlite3.Connection) else open_read_only(db)
     try:
-        result = {}
+        found = {}
         for cls in VALUE_ORDER:
             rows = connection.execute(
-                "SELECT pack, mono_ms, wall_ms, body FROM records WHERE device = ? AND cls = ?"
+                "SELECT boot, seq, pack, mono_ms, wall_ms, body FROM records WHERE device = ? AND cls = ?"
                 " ORDER BY rowid DESC LIMIT 200",
                 (device, cls),
             )
-            for pack, mono_ms, wall_ms, body in rows:
-                if (cls, pack) not in result:
-                    result[(cls, pack)] = (mono_ms, wall_ms, cbor.decode(body))
-        return result
+            for row in rows:
+                kept = found.get((cls, row[2]))
+                if kept is None or row[:2] > kept[:2]:
+                    found[(cls, row[2])] = row
+        return {key: (row[3], row[4], cbor.decode(row[5])) for key, row in found.items()}
     finally:
         if connection is not db:
             connection.close()

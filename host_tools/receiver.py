@@ -9,7 +9,7 @@ acknowledgement: the number up to which everything arrived or was declared lost.
 """
 
 import argparse
-import json
+import collections
 import os
 import queue
 import signal
@@ -21,7 +21,7 @@ import time
 import paho.mqtt.client as paho
 
 from edge.shell import acks
-from host_tools import documents, ledger
+from host_tools import documents, ledger, stream, twins
 from host_tools.ledger import completeness, latest
 
 __all__ = ["Receiver", "completeness", "latest", "main"]
@@ -32,6 +32,7 @@ MAX_PAYLOAD = 65536
 CREDIT, BUSY_CREDIT = 64, 4  # records that an edge may have on the way
 KEEPALIVE_S = 10
 TALK_S = 5.0  # between two lines of progress
+ALARMS = 100  # that wait to be told
 COUNTS = ("received", "stored", "duplicates", "conflicts", "bad", "refused", "gaps", "commits", "db_errors")
 
 
@@ -55,10 +56,11 @@ class Receiver:
     host, port: the broker; db_path: SQLite file, made when missing; org: one organisation or "+" for all;
     client_id: name at the broker. counts: dict of the numbers in COUNTS. connected: True while subscribed.
     on_record: called as on_record(device, row) in the database thread after the commit, or None. keys: {device: secret
-    that signs its acknowledgements}; a device without one gets them unsigned.
+    that signs its acknowledgements}; a device without one gets them unsigned. on_commit: called as on_commit() after
+    each commit that stored something. alarms: texts about conflicts and doubled edges, the oldest first.
     """
 
-    def __init__(self, host, port, db_path, org="+", client_id=None, on_record=None, keys=None):
+    def __init__(self, host, port, db_path, org="+", client_id=None, on_record=None, keys=None, on_commit=None):
         self.host = host
         self.port = port
         self.db_path = str(db_path)
@@ -66,7 +68,10 @@ class Receiver:
         self.counts = dict.fromkeys(COUNTS, 0)
         self.connected = False
         self.error = None  # last failure of the database, as text
+        self.alarms = collections.deque(maxlen=ALARMS)
+        self._twins = twins.Twins()
         self._on_record = on_record
+        self._on_commit = on_commit
         self._keys = keys or {}
         self._waiting = queue.Queue(WAITING)
         self._stop = threading.Event()
@@ -176,9 +181,23 @@ class Receiver:
                 device = root.split("/")[-2]
                 data = acks.make(device, self._keys.get(device), epoch, cum, at_ms, credit)
                 self._client.publish(root + "ack", data, qos=1, retain=True)
+        self._watch(result)
         if self._on_record is not None:
             for row in result.stored:
                 self._on_record(row[0], row)
+        if self._on_commit is not None and result.stored:
+            self._on_commit()
+
+    def _watch(self, result):
+        """Note what somebody must know."""
+        for row in result.conflicts:
+            key = f"{row.device} {row.epoch:016x} number {row.seq}"
+            self.alarms.append(f"CONFLICT: {key} came with two contents; both are kept")
+        for row in result.stored:
+            twin = self._twins.take(row)
+            if twin is not None:
+                one, other = (stream.epoch_text(epoch) for epoch in twin.epochs)
+                self.alarms.append(f"TWO EDGES are called {row.device}: starts {one} and {other} live together")
 
 
 def _closed(book):
@@ -202,7 +221,7 @@ def _arguments(argv):
     parser.add_argument("--keys", metavar="DIR", type=_keys, help="DEVICE.mac files: acknowledgements are signed")
     parser.add_argument("--seconds", type=float, default=None, help="stop after this time")
     parser.add_argument("--wait", type=float, default=10.0, help="seconds to find the broker, 0: for ever")
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.add_argument("--json", action="store_true", help="each committed record as one line of JSON on stdout")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
     return parser.parse_args(argv)
 
@@ -232,12 +251,17 @@ def _keys(folder):
 def main(argv=None):
     """`reuse-edge receive --broker HOST:PORT --db FILE`: run until Ctrl-C, SIGTERM or --seconds.
 
-    stdout: completeness per device at the end. Returns the exit code: see --help.
+    stdout: completeness per device at the end; with --json every record, and the end on stderr. Returns the exit
+    code: see --help.
     """
     options = _arguments(argv)
     host, port = options.broker
-    receiver = Receiver(host, port, options.db, options.org, keys=options.keys)
+    lines = stream.Stream(options.db) if options.json else None
+    told = lines and lines.tell
+    receiver = Receiver(host, port, options.db, options.org, keys=options.keys, on_commit=told)
     try:
+        if lines:
+            lines.start()
         receiver.start()
     except sqlite3.Error as error:
         print(f"{options.db}: {error}\n  → choose a file that can be written", file=sys.stderr)
@@ -250,6 +274,10 @@ def main(argv=None):
         code = 130
     finally:
         receiver.stop()
+    left = lines.stop() if lines else 0
+    if left:
+        why = lines.gone or "the reader is slow"
+        print(f"{left} records were committed and not read from stdout: {why}", file=sys.stderr)
     well = _report(receiver, options)
     return code or (0 if well else 1)
 
@@ -260,6 +288,7 @@ def _watch(receiver, options, ended):
     said = None
     while not ended.wait(0.1):
         now_s = time.monotonic()
+        _tell(receiver)
         if options.seconds is not None and now_s - start_s >= options.seconds:
             return 0
         if said is None and options.wait and not receiver.connected and now_s - start_s >= options.wait:
@@ -285,18 +314,24 @@ def _progress(receiver):
     return line if receiver.error is None else f"{line}, database: {receiver.error}"
 
 
+def _tell(receiver):
+    """The alarms that came up: on stderr, also with --quiet."""
+    while receiver.alarms:
+        print(receiver.alarms.popleft(), file=sys.stderr)
+
+
 def _report(receiver, options):
-    """Print completeness per device; True when nothing is missing and nothing is in conflict."""
+    """Say the completeness per device; True when nothing is missing and nothing is in conflict."""
+    _tell(receiver)
     rows = completeness(options.db)
     missing = sum(row.missing for row in rows.values())
-    if options.json:
-        streams = [{"device": key[0], "epoch": key[1], **row._asdict()} for key, row in rows.items()]
-        print(json.dumps({"counts": receiver.counts, "streams": streams}))
-    else:
+    if not (options.json and options.quiet):
+        out = sys.stderr if options.json else sys.stdout
         for (device, epoch), row in rows.items():
             print(
                 f"{device} {epoch:016x}: {row.count} records up to number {row.maximum}, "
-                f"missing {row.missing}, declared lost {row.declared}"
+                f"missing {row.missing}, declared lost {row.declared}",
+                file=out,
             )
-        print(f"missing {missing}, in conflict {receiver.counts['conflicts']}")
+        print(f"missing {missing}, in conflict {receiver.counts['conflicts']}", file=out)
     return missing == 0 and receiver.counts["conflicts"] == 0

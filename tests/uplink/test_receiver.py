@@ -2,7 +2,6 @@
 # Copyright 2026 The reuse-edge authors
 """The receiver and its ledger: any payload, each record once, commit before acknowledgement, honest counts."""
 
-import json
 import os
 import random
 import signal
@@ -302,9 +301,9 @@ def test_unreachable_broker_and_file_exit_3(tmp_path, capsys):
     assert "choose a file" in capsys.readouterr().err
 
 
-def test_result_as_json_and_missing_records_exit_1(broker, edge, tmp_path, capsys):
+def test_missing_records_exit_1(broker, edge, tmp_path, capsys):
     path = str(tmp_path / "r.db")
-    arguments = ["--broker", f"127.0.0.1:{broker.port}", "--db", path, "--seconds", "0.5", "--json", "-q"]
+    arguments = ["--broker", f"127.0.0.1:{broker.port}", "--db", path, "--seconds", "0.5", "-q"]
     book = ledger.Ledger(path)
     book.store(rows(payload(1)))
     assert receiver.main(arguments) == 0
@@ -313,8 +312,8 @@ def test_result_as_json_and_missing_records_exit_1(broker, edge, tmp_path, capsy
     capsys.readouterr()
     assert receiver.main(arguments) == 1
     shown = capsys.readouterr()
-    expected = {"device": "dev", "epoch": EPOCH, "minimum": 1, "maximum": 3, "count": 2, "missing": 1}
-    assert json.loads(shown.out)["streams"] == [{**expected, "declared": 0}]
+    expected = "dev 000000000000004d: 2 records up to number 3, missing 1, declared lost 0"
+    assert shown.out.splitlines() == [expected, "missing 1, in conflict 0"]
     assert shown.err == ""
 
 
