@@ -13,6 +13,7 @@ from pathlib import Path
 from edge.core import registry
 from edge.shell import cbor
 from edge.shell.outbox import MAX_EPOCH, VALUE_ORDER, VERSION
+from host_tools.envelopes import envelope_of
 
 GAP_FROM = registry.key("gap_from")
 GAP_TO = registry.key("gap_to")
@@ -20,6 +21,7 @@ GAP_EPOCH = registry.key("gap_epoch")
 GAP_RANGES = registry.key("gap_ranges")
 EPOCH_BEFORE = registry.key("epoch_before")
 SEQ_BEFORE = registry.key("seq_before")
+OLDEST = max(1, VERSION - 1)  # version that is still taken: the one before this one
 TRUSTED_CLOCK = 2  # quality from which a wall time counts: RTC, NTP, signed
 MOST_GAP_RANGES = 256  # in one record
 MAX_RANGES = 4096  # islands of one epoch beyond the acknowledgement; an honest edge makes at most its window
@@ -104,11 +106,12 @@ def _bounded(value, low, high):
 def parse(topic, payload, received_ms):
     """Return the Row of one message; ValueError (CborError) when it is not a record of a known version.
 
-    topic: .../<org>/<site>/<device>/rec; payload: envelope bytes; received_ms: wall time of the receiver.
+    topic: .../<org>/<site>/<device>/rec; payload: envelope, CBOR or JSON; received_ms: wall time of the receiver.
     """
-    envelope = cbor.decode(payload)
-    if not isinstance(envelope, dict) or envelope.get(0) != VERSION:
-        raise ValueError("not an envelope of version 1")
+    envelope = envelope_of(payload)
+    if not isinstance(envelope, dict):
+        raise ValueError("no envelope")
+    _bounded(envelope.get(0), OLDEST, VERSION)
     body = envelope.get(9)
     cls = chr(_bounded(envelope.get(7), 0, 127))
     if not isinstance(body, dict) or cls not in VALUE_ORDER:

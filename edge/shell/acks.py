@@ -28,10 +28,15 @@ def make(device, key, epoch, upto, at_ms, credit=None):
 
 
 def _mac(device, key, fields):
-    from edge.shell.signed import hmac_sha256  # only where acknowledgements are signed
-
     signed = {number: value for number, value in fields.items() if number != 5}
     signed[0] = device
+    return hmac_of(key, signed)
+
+
+def hmac_of(key, signed):
+    """The code (bytes) of the map `signed`, which has the device's name as key 0."""
+    from edge.shell.signed import hmac_sha256  # only where acknowledgements are signed
+
     return hmac_sha256(key, cbor.encode(signed))[:MAC_BYTES]
 
 
