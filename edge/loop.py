@@ -28,8 +28,8 @@ def loop(settings, clock, devices, actuators, store, uplink, seen=None, verify=N
     verify(raw): judges the signature of an order, or None when no key is trusted.
 
     Raises Late after the third late step within a minute. Whatever goes wrong inside, every actuator is told
-    zero before the error leaves; a port that raises does not keep the others from it. State is saved when the
-    loop is closed in peace.
+    zero before the error leaves; a port that raises does not keep the others from it. The
+    registers are told and state is saved when the loop is closed in peace.
     """
     site = None
     try:
@@ -55,6 +55,8 @@ def loop(settings, clock, devices, actuators, store, uplink, seen=None, verify=N
             yield outcome.wake_ms
     except GeneratorExit:
         zero_all(actuators)
+        for record in site.last_records(clock.now_ms(), clock.utc_s()):
+            uplink.offer(record)
         store.save(site.state(True))
         raise
     finally:

@@ -93,10 +93,11 @@ METRICS = {
     "second_capacity_std": ("mAh", "B", "one standard deviation of it; absent when the BMS just says it"),
     "bms_ratio": ("ppm", "B", "charge by the BMS's counters above what its current readings hold"),
     "bms_ratio_std": ("ppm", "B", "one standard deviation of bms_ratio"),
-    "sources": ("codes, mA", "TE", "all sources: code, charge, discharge, ...; null = not given; absent in T: as before"),
+    "sources": (
         "codes, mA",
-        "ME",
-        "all sources: code, charge, discharge, code, ... (edge.core.limits.SOURCES); null = not given",
+        "TE",
+        "all sources: code, charge, discharge, code, ... (edge.core.limits.SOURCES); null = not given; absent in T: as"
+        " told before",
     ),
     "charge_before": ("mA", "EX", "permitted charge current before the change"),
     "charge_why_before": ("code", "EX", "source that bound it before (edge.core.limits.SOURCES)"),
@@ -197,7 +198,7 @@ METRICS = {
     "limits_maker": ("list", "I", "maker: charge, discharge mA; cell max, min mV; temp max, min, min to charge m°C"),
     "limits_grade": ("list", "I", "the same with what the certificate narrows"),
     "limits_contract": ("list", "I", "subscription: charge, discharge mA"),
-    "settings_hash": ("hash", "I", "first 16 bytes of SHA-256 over the settings but the grade (edge.core.identity)"),
+    "settings_hash": ("hash", "I", "first 16 bytes of SHA-256 over the settings but the grade (edge.shell.digest)"),
     "box": ("count", "X", "number of the black box in this start"),
     "box_part": ("count", "X", "part of the black box, from 0"),
     "box_end": ("code", "X", "1: the last part of this black box"),

@@ -167,6 +167,8 @@ EVENTS = (
     "order",
     "journal",
     "power request",
+    "black box",
+    "started",
 )
 (
     E_NONE,
@@ -186,6 +188,8 @@ EVENTS = (
     E_ORDER,
     E_JOURNAL,
     E_REQUEST,
+    E_BOX,
+    E_STARTED,
 ) = range(len(EVENTS))
 
 RESTARTS = 3

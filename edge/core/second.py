@@ -34,6 +34,7 @@ class Counters:
         self.sums = [0, 0, 0]  # mAh by the BMS, mAh by us, ends of spans
         self.at_ms = None
         self.told = None  # (mAh, monotonic ms): the capacity that the BMS says, when it says one
+        self.charges = None  # (mAh in, mAh out) of its whole life, when it says so
         self._last = None
         self._flowing = False
         if state is not None:
@@ -48,6 +49,7 @@ class Counters:
         if "bms_in_mah" not in info or "bms_out_mah" not in info:
             return
         charged, came_ms = info["bms_in_mah"]
+        self.charges = (charged, info["bms_out_mah"][0])
         now = (charged + info["bms_out_mah"][0], registers[0] + registers[1], registers[4], registers[5], came_ms)
         last = self._last
         if last is not None and came_ms <= last[4]:

@@ -25,6 +25,7 @@ SETTINGS = (
     ("", "period_ms", "int", 100, 10000, 1000, "control period; commands live three of them"),
     ("", "late_ms", "int", 50, 5000, 300, "a later step gives zero permit: 300 gateway, 500 board, 1000 with PSRAM"),
     ("", "journal_kb", "int", 16, 1048576, OPTIONAL, "room for the journal on disk; absent: gateway 65536, board none"),
+    ("", "black_box", ("none", "extremes", "cells"), 0, 0, OPTIONAL, "around trips; gateway cells, board extremes"),
     ("", "lease_ms", "int", 1000, 3000, 2000, "life of a command, three periods at most: 2 s gateway, 3 s board"),
     ("", "sunspec_port", "int", 0, 65535, 0, "SunSpec server on the gateway for an energy manager on site; 0: none"),
     ("", "sunspec_host", "str", 1, 100, "127.0.0.1", "its address: anybody there may read, and ask for power"),
