@@ -114,9 +114,11 @@ class Stream:
             while True:
                 self._told.clear()
                 ended = self._ended
-                if not self._rest(connection) and ended:
+                found = self._rest(connection)
+                if ended and not found:
                     return
-                self._told.wait(1.0)
+                if not ended:
+                    self._told.wait(1.0)
         except OSError as error:
             self.gone = "nobody reads the output any more (%s)" % (error.strerror or error)
         except sqlite3.Error as error:
