@@ -22,11 +22,11 @@ TABLE = re.compile(r" ?\((edge\.core\.\w+\.[A-Z_]+)\)")
 CLOCKS = ("none", "floor", "RTC", "NTP", "signed")
 CLASSES = {
     "E": "event: at once",
-    "X": "black box: the samples before and after a trip",
-    "B": "registers: every 15 min; cumulative, so that a lost one loses no energy",
-    "M": "one minute: mean, lowest, highest",
+    "X": "black box: the samples of a minute before and after a trip",
+    "B": "registers: every 15 min and at the stop; cumulative, so that a lost one loses no energy",
+    "M": "one minute of the wall clock: mean, lowest, highest",
     "T": "telemetry: every 10 s",
-    "I": "identity: of pack, site and software",
+    "I": "identity: at the start, on change, once a day",
 }
 # key: (name, lowest, highest, must be there, meaning). Lowest None: no integer.
 ENVELOPE = {

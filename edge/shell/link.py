@@ -24,6 +24,19 @@ def ack_key(settings):
     return bytes.fromhex(settings["uplink"].get("ack_key") or "") or None
 
 
+def form_of(settings):
+    """form(payload): what travels for the CBOR bytes of an envelope; JSON when the settings ask for it."""
+    if settings["uplink"].get("format") == "json":
+        from edge.shell.as_json import to_json
+
+        return to_json
+    return _as_it_is
+
+
+def _as_it_is(payload):
+    return payload
+
+
 class Backoff:
     """Waiting times between sessions, with jitter, so that a fleet does not reconnect in step.
 
