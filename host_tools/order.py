@@ -11,14 +11,15 @@ import datetime
 import getpass
 import hashlib
 import os
+import ssl
 import time
 
 from edge.core import orders, terms
 from edge.core.settings import REQUIRED
-from edge.shell import signed
+from edge.shell import gateway_tls, signed
 from edge.shell.gateway_signed import by_key
 from edge.shell.link import topic_root
-from host_tools import documents
+from host_tools import documents, tls_site
 from host_tools import order_texts as texts
 from host_tools.certificate_verbs import say
 from host_tools.display import pad
@@ -248,7 +249,10 @@ def send(options):
         raise parse(options.site).wrong("has no uplink", "an order travels through the broker that uplink: names")
     host, port = options.host or place["host"], options.port or place["port"]
     try:
-        taken = publish(host, port, topic_root(settings) + "ord", data)
+        taken = publish(host, port, topic_root(settings) + "ord", data, tls=tls_site.context_of(options))
+    except ssl.SSLError as error:
+        say("%s:%d: %s" % (host, port, gateway_tls.why(error)))
+        return 3
     except OSError as error:
         say("cannot reach the broker %s:%d: %s" % (host, port, error))
         return 3
@@ -288,6 +292,7 @@ def parser():
     verb.add_argument("--site", required=True, help="site.yaml of the device: broker and names")
     verb.add_argument("--host", help="another broker than site.yaml names")
     verb.add_argument("--port", type=int, help="its port")
+    tls_site.add_options(verb)
     verb.add_argument("--lang", choices=LANGUAGES, help="language of the words (default: from LANG)")
     verb.set_defaults(function=send)
     return top

@@ -14,14 +14,15 @@ import os
 import queue
 import signal
 import sqlite3
+import ssl
 import sys
 import threading
 import time
 
 import paho.mqtt.client as paho
 
-from edge.shell import acks
-from host_tools import documents, ledger, stream, twins
+from edge.shell import acks, gateway_tls
+from host_tools import documents, ledger, stream, tls_site, twins
 from host_tools.ledger import completeness, latest
 
 __all__ = ["Receiver", "completeness", "latest", "main"]
@@ -36,9 +37,12 @@ ALARMS = 100  # that wait to be told
 COUNTS = ("received", "stored", "duplicates", "conflicts", "bad", "refused", "gaps", "commits", "db_errors")
 
 
-def publish(host, port, topic, data, wait_s=10.0):
-    """Give one message (QoS 1, never retained) to a broker; True when it has taken it. Raises OSError."""
+def publish(host, port, topic, data, wait_s=10.0, tls=None):
+    """Give one message (QoS 1, never retained) to a broker; True when it has taken it. tls: ssl.SSLContext or None.
+    Raises OSError."""
     client = paho.Client(paho.CallbackAPIVersion.VERSION2, clean_session=True)
+    if tls is not None:
+        client.tls_set_context(tls)
     client.connect(host, port, 20)
     client.loop_start()
     try:
@@ -57,10 +61,13 @@ class Receiver:
     client_id: name at the broker. counts: dict of the numbers in COUNTS. connected: True while subscribed.
     on_record: called as on_record(device, row) in the database thread after the commit, or None. keys: {device: secret
     that signs its acknowledgements}; a device without one gets them unsigned. on_commit: called as on_commit() after
-    each commit that stored something. alarms: texts about conflicts and doubled edges, the oldest first.
+    each commit that stored something. alarms: texts about conflicts and doubled edges, the oldest first. tls:
+    ssl.SSLContext or None.
     """
 
-    def __init__(self, host, port, db_path, org="+", client_id=None, on_record=None, keys=None, on_commit=None):
+    def __init__(
+        self, host, port, db_path, org="+", client_id=None, on_record=None, keys=None, tls=None, on_commit=None
+    ):
         self.host = host
         self.port = port
         self.db_path = str(db_path)
@@ -68,6 +75,7 @@ class Receiver:
         self.counts = dict.fromkeys(COUNTS, 0)
         self.connected = False
         self.error = None  # last failure of the database, as text
+        self.link_error = None  # why the last attempt to connect failed, as text
         self.alarms = collections.deque(maxlen=ALARMS)
         self._twins = twins.Twins()
         self._on_record = on_record
@@ -77,6 +85,8 @@ class Receiver:
         self._stop = threading.Event()
         self._thread = None
         self._client = self._make_client(client_id or f"receiver-{time.time_ns():x}")
+        if tls is not None:
+            self._client.tls_set_context(tls)
 
     def start(self):
         """Open the database and connect in the background; sqlite3.Error when the file is unusable."""
@@ -108,6 +118,7 @@ class Receiver:
         client.reconnect_delay_set(1, 5)
         client.max_queued_messages_set(1000)  # acknowledgements: the next one says the same
         client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
@@ -116,6 +127,10 @@ class Receiver:
     def _on_connect(self, client, _userdata, _flags, reason, _properties):
         if not reason.is_failure:
             client.subscribe(self.topic, qos=1)
+
+    def _on_connect_fail(self, *_):
+        error = sys.exc_info()[1]  # paho calls this while it handles the error, and does not tell it
+        self.link_error = gateway_tls.why(error) if isinstance(error, ssl.SSLError) else str(error)
 
     def _on_subscribe(self, _client, _userdata, _mid, reasons, _properties):
         self.connected = not any(reason.is_failure for reason in reasons)
@@ -223,7 +238,10 @@ def _arguments(argv):
     parser.add_argument("--wait", type=float, default=10.0, help="seconds to find the broker, 0: for ever")
     parser.add_argument("--json", action="store_true", help="each committed record as one line of JSON on stdout")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
-    return parser.parse_args(argv)
+    tls_site.add_options(parser)
+    options = parser.parse_args(argv)
+    options.tls = tls_site.context_of(options)
+    return options
 
 
 def _place(text):
@@ -258,7 +276,7 @@ def main(argv=None):
     host, port = options.broker
     lines = stream.Stream(options.db) if options.json else None
     told = lines and lines.tell
-    receiver = Receiver(host, port, options.db, options.org, keys=options.keys, on_commit=told)
+    receiver = Receiver(host, port, options.db, options.org, keys=options.keys, tls=options.tls, on_commit=told)
     try:
         if lines:
             lines.start()
@@ -294,7 +312,8 @@ def _watch(receiver, options, ended):
         if said is None and options.wait and not receiver.connected and now_s - start_s >= options.wait:
             host, port = options.broker
             print(
-                f"{host}:{port}: no broker answers ({options.wait:g} s)\n  → start one, or mend --broker",
+                f"{host}:{port}: no broker answers ({options.wait:g} s): {receiver.link_error or 'it hangs up'}\n"
+                "  → start one, or mend --broker" + (", --ca, --certificate" if options.tls else ""),
                 file=sys.stderr,
             )
             return 3

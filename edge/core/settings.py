@@ -111,6 +111,9 @@ SETTINGS = (
     ("uplink", "port", "int", 1, 65535, 1883, "broker's port"),
     ("uplink", "keepalive_s", "int", 5, 60, 20, "a half-open connection is noticed within twice this"),
     ("uplink", "ack_key", "str", 0, 64, "", "secret of the acknowledgements: the .mac file that the receiver has too"),
+    ("uplink", "ca", "str", 0, 1000, "", "TLS: the authority of the broker's certificate (PEM); port 8883 is usual"),
+    ("uplink", "certificate", "str", 0, 1000, "", "TLS: this device's certificate (PEM); its common name is device"),
+    ("uplink", "private_key", "str", 0, 1000, "", "TLS: the private key of that certificate (PEM)"),
     ("uplink", "status_port", "int", 0, 65535, 0, "local status port for the live view, 0 = any free one"),
 )
 
@@ -157,6 +160,7 @@ def check_value(place, row, value):
     return value
 
 
+TLS_KEYS = ("ca", "certificate", "private_key")  # all three or none
 CELL_TABLES = (("ocv_uv", 101), ("r_uohm", 3), ("tau_ms", 2), ("hysteresis_uv", 21))
 CELL_NUMBERS = ("nominal_mah", "cell_min_mv", "cell_max_mv", "ea_k", "gamma", "residual_uv")
 
@@ -270,6 +274,10 @@ def check(settings):
     for name in ("meter", "uplink", "inputs", "outputs"):
         if settings.get(name) is not None:
             _check_section(name + ".", name, settings[name], ("facts",))
+    given = [bool((settings.get("uplink") or {}).get(key)) for key in TLS_KEYS]
+    if any(given) and not all(given):
+        place = "uplink." + TLS_KEYS[given.index(False)]
+        raise SettingsError(place, "is missing", "TLS needs %s, %s and %s; without TLS none" % TLS_KEYS)
     return full
 
 

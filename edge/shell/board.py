@@ -32,15 +32,16 @@ RAM_BYTES = 8192  # of records that wait for the backend; older ones are read ba
 # Clocks of boards count from 2000 or from 1970; before this (2026-01-01) the RTC was never set.
 OLDEST_UTC_S = 1767225600
 EPOCH_2000_S = 946684800
+FLOOR, RTC = 1, 2  # qualities of a wall clock
 
 
 class TickClock:
     """Clock port over ticks_ms, which wraps every 12.4 days: unwrapped here, once.
 
-    quality: of the wall clock (2 = RTC). A clock that was never set is not known.
+    quality: of the wall clock, FLOOR or RTC. A clock that was never set is not known.
     """
 
-    def __init__(self, quality=2):
+    def __init__(self, quality=RTC):
         self._last = time.ticks_ms()
         self._ms = 0
         self._quality = quality
@@ -86,14 +87,26 @@ def journaled(settings, folder, clock, epoch, boot, feed):
 
     key = ack_key(settings)
     outbox = Backlog(settings["device"], epoch, boot, journal, Shelf(disk), RAM_BYTES, Alone(), key, Cursor(disk))
-    return Journaled(connected(settings, epoch, boot, clock, outbox), journal, False), after_step
+    return Journaled(connected(settings, folder, epoch, boot, clock, outbox), journal, False), after_step
 
 
-def connected(settings, epoch, boot, clock, outbox=None):
-    """The uplink of settings, at work."""
-    uplink = BoardUplink(settings, epoch, boot, outbox=outbox)
+def connected(settings, folder, epoch, boot, clock, outbox=None):
+    """The uplink of settings, at work; with TLS when they name an authority."""
+    tls = None
+    if secured(settings):
+        from edge.shell.board_tls import BoardTls, keep
+
+        tls = BoardTls(folder, settings["uplink"])
+        if clock.utc_s()[1] == FLOOR:
+            asyncio.create_task(keep(folder, clock))
+    uplink = BoardUplink(settings, epoch, boot, tls=tls, outbox=outbox)
     asyncio.create_task(uplink.run(clock))
     return uplink
+
+
+def secured(settings):
+    """True when the uplink of settings is to use TLS."""
+    return bool(settings["uplink"] and settings["uplink"].get("ca"))
 
 
 async def console(guarded, clock, uplink):
@@ -130,7 +143,7 @@ async def run(settings, folder, clock, feed, talk, trace):
     if settings.get("journal_kb"):
         uplink, feed = journaled(settings, folder, clock, epoch, boot, feed)
     else:
-        uplink = connected(settings, epoch, boot, clock) if settings["uplink"] else Silent()
+        uplink = connected(settings, folder, epoch, boot, clock) if settings["uplink"] else Silent()
     guarded = Guarded("micropython", feed, trace, wiring.told)
     actuators = list(wiring.actuators)
     if any([pack.get("contactor") for pack in settings["packs"]]) and not settings.get("outputs"):
@@ -221,9 +234,14 @@ def main():
     import machine
 
     settings = read_settings("/settings.json")
+    quality = RTC
+    if secured(settings):
+        from edge.shell.board_tls import floored
+
+        quality = floored("", machine.RTC())
     watchdog = machine.WDT(timeout=WATCHDOG_MS)
     try:
-        asyncio.run(run(settings, "", TickClock(), watchdog.feed, True, None))
+        asyncio.run(run(settings, "", TickClock(quality), watchdog.feed, True, None))
     except Late as error:
         print(error)
         machine.reset()

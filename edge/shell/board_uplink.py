@@ -14,13 +14,14 @@ from edge.shell.outbox import Outbox
 TICK_S = 0.05  # how often the sender looks for records: far below the control period
 BURST = 8  # packets between two looks of the event loop at the other tasks
 LIMIT_BYTES = 32 * 1024
+HANDSHAKE_MS = 40000  # between two TLS handshakes: each may make a step late, and three in a minute restart a board
 
 
 class BoardUplink:
     """Uplink port over MQTT for a board.
 
     settings: the checked settings dict (org, site, device, uplink); epoch: random integer, new at each start;
-    boot: start count; limit_bytes: RAM of the outbox; tls: ssl context or None; outbox: Backlog in its place. The host
+    boot: start count; limit_bytes: RAM of the outbox; tls: BoardTls or None; outbox: Backlog in its place. The host
     should be numeric.
     connected: the broker took our subscription. log: last change of the link, for the console.
     """
@@ -34,7 +35,10 @@ class BoardUplink:
         self._root = link.topic_root(settings)
         self._client_id = settings["device"]
         self._keepalive_s = place["keepalive_s"]
-        self._dialer = mqtt.Dialer(place["host"], place["port"], tls)
+        self._dialer = mqtt.Dialer(place["host"], place["port"], tls and tls.context)
+        self._tls = tls
+        self._shaken_ms = None  # start of the last session that came to a TLS handshake
+        self._met = False  # the broker took our CONNECT
         self._backoff = link.Backoff(epoch)
         self._orders = link.Orders()
         self._clock = None
@@ -74,14 +78,23 @@ class BoardUplink:
         try:
             while True:
                 start_ms = clock.now_ms()
+                opened = self._dialer.opened
                 try:
                     await self._session()
                 except (OSError, MemoryError) as error:
-                    self.log = "link lost: %s" % error
+                    shaken = self._tls is not None and self._dialer.opened != opened
+                    self._shaken_ms = start_ms if shaken else self._shaken_ms
+                    self.log = "link lost: %s" % (self._tls.why(error) if shaken and not self._met else error)
                 self.reconnects += 1
-                await asyncio.sleep(self._backoff.next_ms(clock.now_ms() - start_ms) / 1000)
+                await asyncio.sleep(self._rest_ms(start_ms) / 1000)
         finally:
             self._dialer.cancel()
+
+    def _rest_ms(self, start_ms):
+        """How long to wait after a session that began at start_ms; between TLS handshakes HANDSHAKE_MS at least."""
+        now_ms = self._clock.now_ms()
+        wait_ms = self._backoff.next_ms(now_ms - start_ms)
+        return wait_ms if self._shaken_ms is None else max(wait_ms, self._shaken_ms + HANDSHAKE_MS - now_ms)
 
     async def _session(self):
         """One connection, from connect to its end by MqttError."""
@@ -89,8 +102,10 @@ class BoardUplink:
         will = (self._root + "status", b"offline")
         client = mqtt.Client(self._dialer, self._client_id, self._keepalive_s, self._on_message, will)
         reader = None
+        self._met = False
         try:
             await client.connect(now_ms())
+            self._met = True
             await client.subscribe((self._root + "ack", self._root + "ord"), now_ms())
             await client.publish(self._root + "status", b"online", now_ms(), True)
             self.connected = True

@@ -12,7 +12,7 @@ import threading
 import time
 
 from edge.loop import loop, zero_all
-from edge.shell import gateway_journal
+from edge.shell import gateway_journal, gateway_tls
 from edge.shell.control import Guarded, control
 from edge.shell.gateway_signed import verify_of
 from edge.shell.gateway_uplink import GatewayUplink
@@ -140,7 +140,8 @@ async def run(settings, folder, load, trace=None, said=None):
     uplink = Silent()
     if settings["uplink"]:
         backlog = gateway_journal.backlog(settings, journal, ack_key(settings))
-        uplink = GatewayUplink(settings, epoch, boot + 1, clock, outbox=backlog).start()
+        tls = gateway_tls.of(settings["uplink"])
+        uplink = GatewayUplink(settings, epoch, boot + 1, clock, tls=tls, outbox=backlog).start()
     uplink = Journaled(uplink, journal, keeps=not settings["uplink"])
     guarded = Guarded("cpython", None, trace, wiring.told)
     server = await serve(guarded, clock, uplink, settings["uplink"]["status_port"] if settings["uplink"] else 0)

@@ -10,12 +10,13 @@ network does happens in the uplink's thread.
 import contextlib
 import select
 import socket
+import ssl
 import threading
 import time
 
 import paho.mqtt.client as paho
 
-from edge.shell import link
+from edge.shell import gateway_tls, link
 from edge.shell.outbox import Outbox
 
 LIMIT_BYTES = 8 * 1024 * 1024
@@ -33,7 +34,8 @@ class GatewayUplink:
     """Uplink port over paho-mqtt.
 
     settings: the checked settings dict; epoch: random integer, new at each start; boot: start count; clock:
-    Clock port (now_ms); limit_bytes: RAM of the outbox; tls: ssl.SSLContext or None; outbox: Backlog in its place.
+    Clock port (now_ms); limit_bytes: RAM of the outbox; outbox: Backlog in its place. tls: function
+    that gives an ssl.SSLContext (OSError when it cannot), or None.
     start() and stop() run the thread. connected: the broker took our subscription. log: last change of the link.
     """
 
@@ -56,6 +58,7 @@ class GatewayUplink:
         self._thread = None
         self._waiting = {}  # paho message number -> time of publishing
         self._failure = None
+        self._met = False  # the broker answered our CONNECT
         self._awake = False  # a wake-up byte is on its way
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
@@ -135,7 +138,7 @@ class GatewayUplink:
         client.max_inflight_messages_set(INFLIGHT)
         client.will_set(self._root + "status", b"offline", qos=1, retain=True)
         if self._tls is not None:
-            client.tls_set_context(self._tls)
+            client.tls_set_context(self._tls())
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
@@ -146,9 +149,10 @@ class GatewayUplink:
         """One connection, from connect to its end by LinkError (or to stop())."""
         self._waiting.clear()
         self._failure = None
+        self._met = False
         client = self._client()
         try:
-            client.connect(self._place["host"], self._place["port"], self._place["keepalive_s"])
+            self._connect(client)
             start_ms = self._clock.now_ms()
             while not self._stop.is_set():
                 self._serve(client)
@@ -164,13 +168,23 @@ class GatewayUplink:
             self.connected = False
             self._close(client)
 
+    def _connect(self, client):
+        """TCP, the TLS handshake and CONNECT; LinkError says what TLS did not like."""
+        try:
+            client.connect(self._place["host"], self._place["port"], self._place["keepalive_s"])
+        except ssl.SSLError as error:
+            raise LinkError(gateway_tls.why(error)) from error
+
     def _serve(self, client):
         """Wait for the socket, a new record or the tick, and let paho read and write."""
         sock = client.socket()
         if sock is None:
-            raise LinkError("broker closed the connection")
+            raise self._gone("broker closed the connection")
         writers = [sock] if client.want_write() else []
-        readable, writable, _ = select.select([sock, self._wake_out], writers, [], TICK_S)
+        waiting = self._tls is not None and sock.pending()  # decrypted already: select does not see it
+        readable, writable, _ = select.select([sock, self._wake_out], writers, [], 0 if waiting else TICK_S)
+        if waiting and sock not in readable:
+            readable.append(sock)
         if self._wake_out in readable:
             self._wake_out.recv(64)
             self._awake = False
@@ -179,7 +193,11 @@ class GatewayUplink:
         codes.append(client.loop_misc())
         for code in codes:
             if code:
-                raise LinkError(paho.error_string(code))
+                raise self._gone(paho.error_string(code))
+
+    def _gone(self, text):
+        """The LinkError for a connection that ended. With TLS 1.3 a broker refuses our certificate like that."""
+        return LinkError(gateway_tls.REFUSED if self._tls is not None and not self._met else text)
 
     def _pump(self, client, now_ms):
         """Give paho what the window allows."""
@@ -208,6 +226,7 @@ class GatewayUplink:
             sock.close()
 
     def _on_connect(self, client, _userdata, _flags, reason, _properties):
+        self._met = True
         if reason.is_failure:
             self._failure = f"broker refuses: {reason}"
         else:
