@@ -37,21 +37,12 @@ ALARMS = 100  # that wait to be told
 COUNTS = ("received", "stored", "duplicates", "conflicts", "bad", "refused", "gaps", "commits", "db_errors")
 
 
-def publish(host, port, topic, data, wait_s=10.0, tls=None):
-    """Give one message (QoS 1, never retained) to a broker; True when it has taken it. tls: ssl.SSLContext or None.
-    Raises OSError."""
-    client = paho.Client(paho.CallbackAPIVersion.VERSION2, clean_session=True)
+def new_client(name="", tls=None):
+    """A paho client that keeps nothing at the broker. name: at the broker, "" for any; tls: ssl.SSLContext or None."""
+    client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=name, clean_session=True)
     if tls is not None:
         client.tls_set_context(tls)
-    client.connect(host, port, 20)
-    client.loop_start()
-    try:
-        told = client.publish(topic, data, qos=1, retain=False)
-        told.wait_for_publish(wait_s)
-        return told.is_published()
-    finally:
-        client.disconnect()
-        client.loop_stop()
+    return client
 
 
 class Receiver:
@@ -113,7 +104,7 @@ class Receiver:
         self.stop()
 
     def _make_client(self, client_id):
-        client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=True)
+        client = new_client(client_id)
         client.connect_timeout = 5.0
         client.reconnect_delay_set(1, 5)
         client.max_queued_messages_set(1000)  # acknowledgements: the next one says the same

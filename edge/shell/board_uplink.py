@@ -41,6 +41,8 @@ class BoardUplink:
         self._met = False  # the broker took our CONNECT
         self._backoff = link.Backoff(epoch)
         self._orders = link.Orders()
+        self._replies = link.Replies()
+        self._form = link.form_of(settings)
         self._clock = None
         self._broken = None
 
@@ -66,6 +68,7 @@ class BoardUplink:
 
     def offer(self, record):
         """Take `record` (edge.core.records.Record) and return its sequence number at once. Never raises."""
+        self._replies.look(record)
         return self.outbox.append(record)
 
     def orders(self):
@@ -125,13 +128,17 @@ class BoardUplink:
             client.close()
 
     async def _pump(self, client):
-        """Publish what the window allows, yielding to the other tasks."""
+        """Publish the replies to orders and what the window allows, yielding to the other tasks."""
         topic = self._root + "rec"
+        data = self._replies.take()
+        while data is not None:
+            await client.publish(self._root + "rsp", self._form(data), self._clock.now_ms())
+            data = self._replies.take()
         for number in range(self.outbox.window):
             item = self.outbox.take(self._clock.now_ms())
             if item is None:
                 return
-            await client.publish(topic, item[1], self._clock.now_ms())
+            await client.publish(topic, self._form(item[1]), self._clock.now_ms())
             if number % BURST == BURST - 1:
                 await asyncio.sleep(0)
 

@@ -51,6 +51,8 @@ class GatewayUplink:
         self._tls = tls
         self._backoff = link.Backoff(epoch)
         self._orders = link.Orders()
+        self._replies = link.Replies()
+        self._form = link.form_of(settings)
         self._lock = threading.Lock()
         # a Backlog has a lock of its own: this one would hold up offer() while it reads the disk
         self._outbox_lock = self._lock if outbox is None else contextlib.nullcontext()
@@ -88,6 +90,7 @@ class GatewayUplink:
         """Take `record` (edge.core.records.Record) and return its sequence number at once. Never raises."""
         with self._outbox_lock:
             seq = self.outbox.append(record)
+        self._replies.look(record)
         if self.connected and not self._awake:
             self._awake = True
             try:
@@ -200,15 +203,19 @@ class GatewayUplink:
         return LinkError(gateway_tls.REFUSED if self._tls is not None and not self._met else text)
 
     def _pump(self, client, now_ms):
-        """Give paho what the window allows."""
-        topic = self._root + "rec"
+        """Give paho the replies to orders, and the records that the window allows."""
+        while (data := self._replies.take()) is not None:
+            self._publish(client, "rsp", data, now_ms)
         while True:
             with self._outbox_lock:
                 item = self.outbox.take(now_ms)
             if item is None:
                 return
-            info = client.publish(topic, item[1], qos=1)
-            self._waiting[info.mid] = now_ms
+            self._publish(client, "rec", item[1], now_ms)
+
+    def _publish(self, client, last, data, now_ms):
+        info = client.publish(self._root + last, self._form(data), qos=1)
+        self._waiting[info.mid] = now_ms
 
     def _check(self, now_ms):
         """Raise LinkError when paho reported one or a PUBACK is overdue."""
