@@ -11,14 +11,14 @@ import os
 import sqlite3
 import sys
 import time
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 
 from edge.core import faults as f
 from edge.core import limits, records
 from edge.shell import cbor
 from host_tools import days, ledger, texts, twins
 from host_tools.display import Look
-from host_tools.explain_time import zone_of
+from host_tools.explain_time import TimeError, zone_of
 from host_tools.fleet_lines import is_grave, lines_of
 from host_tools.screen import ascii_wanted
 from host_tools.stream import epoch_text, values_of
@@ -236,6 +236,16 @@ def _time(text):
         raise argparse.ArgumentTypeError("'%s' is no time, for example 2026-03-02T14:03" % text) from None
 
 
+def _zone(name):
+    """tzinfo of --tz; Seoul, which has no summer time, also where no table of zones is installed (Windows)."""
+    try:
+        return zone_of(name)
+    except TimeError:
+        if name != ZONE:
+            raise
+        return timezone(timedelta(hours=9), ZONE)
+
+
 def _now_ms(at, zone):
     """Milliseconds since 1970 of --at, or of now."""
     if at is None:
@@ -246,7 +256,7 @@ def _now_ms(at, zone):
 def main(argv=None):
     """`reuse-edge fleet DB`; returns the exit code: see --help."""
     options = _arguments(argv)
-    zone = zone_of(options.tz)
+    zone = _zone(options.tz)
     now_ms = _now_ms(options.at, zone)
     try:
         connection = ledger.open_read_only(options.db)

@@ -3,11 +3,12 @@
 """`reuse-edge fleet`: what it says of each pack, in 80 columns and two languages, and its exit codes."""
 
 import json
+from datetime import datetime
 
 import pytest
 
 from edge.core import faults as f
-from host_tools import cli, fleet, ledger, twins
+from host_tools import cli, explain_time, fleet, ledger, twins
 from host_tools.display import width_of
 from tests.uplink.fleet_rig import DAY_MS, HOUR_MS, MIDNIGHT_MS, MINUTE_MS, NOW_MS, SEOUL, Edge, pairs, store
 
@@ -246,3 +247,13 @@ def test_days_are_those_of_the_zone(tmp_path, capsys):
         connection.close()
         assert found["yesterday"]["minutes_delivered"] == yesterday, zone
     assert fleet.zone_of("Asia/Seoul") == SEOUL
+
+
+def test_seoul_is_known_without_a_table_of_zones(monkeypatch):
+    def none(name):
+        raise explain_time.TimeError(name)
+
+    monkeypatch.setattr(fleet, "zone_of", none)
+    assert datetime.fromtimestamp(0, fleet._zone("Asia/Seoul")).hour == 9
+    with pytest.raises(explain_time.TimeError):
+        fleet._zone("Europe/Berlin")
