@@ -19,6 +19,7 @@ from edge.shell.outbox import MAX_EPOCH, VERSION
 from host_tools.metrics import GAP_REASONS, METRICS
 
 TABLE = re.compile(r" ?\((edge\.core\.\w+\.[A-Z_]+)\)")
+INSIDE = re.compile(r" ?\(edge\.[\w.]+\)")  # where it stands in our code: nothing that a backend needs
 CLOCKS = ("none", "floor", "RTC", "NTP", "signed")
 CLASSES = {
     "E": "event: at once",
@@ -68,7 +69,7 @@ def registry():
     for name, key in KEYS.items():
         unit, classes, meaning = METRICS[name]
         row = {"key": key, "name": name, "unit": unit, "type": kind_of(unit), "classes": classes}
-        row["meaning"] = TABLE.sub("", meaning)
+        row["meaning"] = INSIDE.sub("", meaning)
         table = table_of(meaning)
         if name in codes:
             row["codes"] = name
