@@ -41,7 +41,7 @@ WORDS = {
         "TWO EDGES with this name: starts %s and %s follow the same start",
         "같은 이름의 기기 2대: 기동 %s, %s 모두 같은 기동에서 이어짐",
     ),
-    "sum": ("%d packs, %d not well", "팩 %d개, 이상 %d개"),
+    "sum": ("packs: %d, not well: %d", "팩 %d개, 이상 %d개"),
     "signs": ("+ charges; energy of the last 30 days; times in %s", "+ 충전; 최근 30일 전력량; 시간대 %s"),
     "empty": ("no records in this database", "데이터베이스에 기록 없음"),
 }

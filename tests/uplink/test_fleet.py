@@ -107,7 +107,7 @@ def test_text_fits_and_says_what_is_wrong(tmp_path, capsys, lang, width):
         assert part in out, part
     assert ("MISSING 99" if lang == "en" else "누락 99") in out
     assert ("BELOW 90 %" if lang == "en" else "90 % 미달") in out
-    assert ("2 packs, 2 not well" if lang == "en" else "팩 2개, 이상 2개") in out
+    assert ("packs: 2, not well: 2" if lang == "en" else "팩 2개, 이상 2개") in out
 
 
 def test_reasons_are_apart(tmp_path, capsys):
