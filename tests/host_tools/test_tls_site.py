@@ -116,7 +116,7 @@ def test_settings_with_two_of_three_are_refused_again(authority, tmp_path):
 def test_what_will_be_wrong_soon_is_said(authority, tmp_path):
     authority.issue("gumi-014", end=now() + 29 * DAY)
     os.chmod(tmp_path / "gumi-014.key", 0o644)
-    said = remarks(written(tmp_path, text=TEXT))
+    said = remarks(written(tmp_path))
     assert len(said) == 2 and "expires on" in said[0] and "others on this machine" in said[1]
     plain = tmp_path / "plain.yaml"
     plain.write_text((tmp_path / "site.yaml").read_text(encoding="utf-8").replace("8883", "1883"), encoding="utf-8")
