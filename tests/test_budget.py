@@ -39,13 +39,28 @@ ROOMS = {
     "cell library": (("edge/core/cell_*.py",), (), 18600),  # 16179; a board takes one of them
     "shell": (
         ("edge/shell/*.py",),
-        ("gateway", "as_json", "board_tls", "journal", "frames", "signed", "backlog", "shelf", "recent", "cursor"),
+        (
+            "gateway",
+            "as_json",
+            "board_tls",
+            "journal",
+            "frames",
+            "signed",
+            "backlog",
+            "shelf",
+            "recent",
+            "cursor",
+            "boxes",
+        ),
         35500,
     ),  # 33559
     "journal": (  # when the settings ask
-        tuple("edge/shell/%s.py" % name for name in ("journal*", "frames", "backlog", "shelf", "recent", "cursor")),
+        tuple(
+            "edge/shell/%s.py" % name
+            for name in ("journal*", "frames", "backlog", "shelf", "recent", "cursor", "boxes")
+        ),
         (),
-        16000,
+        18500,  # 16900; black boxes are 1.9 KB of it
     ),
     "json": (("edge/shell/as_json.py",), (), 550),  # 469; when an uplink speaks JSON
     "tls": (("edge/shell/board_tls.py",), (), 1620),  # 1402; when the uplink has a ca

@@ -10,7 +10,6 @@ most five times a minute and pack, then they are counted.
 
 from edge.core import faults as f
 from edge.core import limits as lim
-from edge.core.blackbox import BlackBox
 from edge.core.registry import KEYS
 
 MOVED_PPM = 50000
@@ -22,7 +21,11 @@ class Audit:
     """The audit of one pack (edge.core.controller.Controller)."""
 
     def __init__(self, settings, pack):
-        self.box = None if settings.get("black_box") == "none" else BlackBox(settings, pack)
+        self.box = None
+        if settings.get("black_box") != "none":
+            from edge.core.blackbox import BlackBox
+
+            self.box = BlackBox(settings, pack)
         self._moved_ma = [pack["maker"][key] * MOVED_PPM // lim.PPM for key in ("charge_ma", "discharge_ma")]
         self._told = None  # (charge_ma, why, discharge_ma, why, active faults) of the last limits record
         self._before = None  # the same of the step before, with the mode

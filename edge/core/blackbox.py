@@ -20,9 +20,9 @@ MOST_MS = 300000
 # Of one sample: milliseconds modulo 2^32, current, voltage, highest and lowest cell, hottest and coldest sensor in
 # hundredths of a °C, quality, mode (low four bits) and contactor (bit 4 we close it, bit 5 its contact is known, bit 6
 # it says closed). What is not known is the value beside it. Then every cell in mV and every sensor, when wanted.
-_FORM = ">IiIHHhhBB"
+FORM = ">IiIHHhhBB"
 SAMPLE_BYTES = 22
-_NO_MA, _NO_MV, _NO_CELL, _NO_TEMP = -0x80000000, 0xFFFFFFFF, 0xFFFF, -0x8000
+NO_MA, NO_MV, NO_CELL, NO_TEMP = -0x80000000, 0xFFFFFFFF, 0xFFFF, -0x8000
 
 
 class BlackBox:
@@ -54,14 +54,14 @@ class BlackBox:
         self._fresh = b.fresh
         at = self._count % self.rows * self.row_bytes
         pack_into(
-            _FORM,
+            FORM,
             self._bytes,
             at,
             now_ms & 0xFFFFFFFF,
-            _fit(b.current_ma, -0x7FFFFFFF, 0x7FFFFFFF, _NO_MA),
-            _fit(b.pack_mv, 0, 0xFFFFFFFE, _NO_MV),
-            _fit(b.cell_max_mv, 0, 0xFFFE, _NO_CELL),
-            _fit(b.cell_min_mv, 0, 0xFFFE, _NO_CELL),
+            _fit(b.current_ma, -0x7FFFFFFF, 0x7FFFFFFF, NO_MA),
+            _fit(b.pack_mv, 0, 0xFFFFFFFE, NO_MV),
+            _fit(b.cell_max_mv, 0, 0xFFFE, NO_CELL),
+            _fit(b.cell_min_mv, 0, 0xFFFE, NO_CELL),
             _temp(b.temp_max_mc),
             _temp(b.temp_min_mc),
             b.worst,
@@ -78,7 +78,7 @@ class BlackBox:
         temp_mc = sample.temp_mc if sample is not None else ()
         for k in range(self.cells):
             mv = cell_mv[k] if k < len(cell_mv) else None
-            pack_into(">H", self._bytes, at + 2 * k, _fit(mv, 0, 0xFFFE, _NO_CELL))
+            pack_into(">H", self._bytes, at + 2 * k, _fit(mv, 0, 0xFFFE, NO_CELL))
         at += 2 * self.cells
         for k in range(self.temps):
             pack_into(">h", self._bytes, at + 2 * k, _temp(temp_mc[k] if k < len(temp_mc) else None))
@@ -150,39 +150,8 @@ def _contactor(pack):
 
 
 def _temp(value_mc):
-    return _NO_TEMP if value_mc is None else _fit(value_mc // 10, -0x7FFF, 0x7FFF, _NO_TEMP)
+    return NO_TEMP if value_mc is None else _fit(value_mc // 10, -0x7FFF, 0x7FFF, NO_TEMP)
 
 
 def _fit(value, low, high, unknown):
     return unknown if value is None else min(max(value, low), high)
-
-
-def unpacked(data, cells=0, temps=0):
-    """The samples of a part: [(ms modulo 2^32, mA, pack mV, highest mV, lowest mV, hottest m°C, coldest m°C, quality,
-    mode, contactor bits, cells mV, sensors m°C), ...], None where not known. cells, temps: as the record says."""
-    rows = []
-    size = SAMPLE_BYTES + 2 * (cells + temps)
-    for at in range(0, len(data) - size + 1, size):
-        v = unpack_from(_FORM, data, at)
-        at += SAMPLE_BYTES
-        rows.append(
-            (
-                v[0],
-                None if v[1] == _NO_MA else v[1],
-                None if v[2] == _NO_MV else v[2],
-                _known(v[3], _NO_CELL, 1),
-                _known(v[4], _NO_CELL, 1),
-                _known(v[5], _NO_TEMP, 10),
-                _known(v[6], _NO_TEMP, 10),
-                v[7],
-                v[8] & 15,
-                v[8] >> 4,
-                tuple([_known(mv, _NO_CELL, 1) for mv in unpack_from(">%dH" % cells, data, at)]),
-                tuple([_known(mc, _NO_TEMP, 10) for mc in unpack_from(">%dh" % temps, data, at + 2 * cells)]),
-            )
-        )
-    return rows
-
-
-def _known(value, unknown, factor):
-    return None if value == unknown else value * factor

@@ -16,20 +16,22 @@ POWER_KEYS = (
     (KEYS["discharge_10s"], KEYS["discharge_5min"], KEYS["discharge_1h"]),
 )
 # In the order of edge.core.usage.
-TIME_KEYS = (
-    KEYS["time_on"],
-    KEYS["time_charging"],
-    KEYS["time_discharging"],
-    KEYS["time_idle"],
-    KEYS["time_stale"],
-    KEYS["time_hot"],
-    KEYS["time_cold"],
-    KEYS["time_hot_charging"],
-    KEYS["time_cold_charging"],
-    KEYS["time_full"],
-    KEYS["time_empty"],
-    KEYS["time_cell_high"],
-    KEYS["time_cell_low"],
+TIME_KEYS = bytes(
+    (
+        KEYS["time_on"],
+        KEYS["time_charging"],
+        KEYS["time_discharging"],
+        KEYS["time_idle"],
+        KEYS["time_stale"],
+        KEYS["time_hot"],
+        KEYS["time_cold"],
+        KEYS["time_hot_charging"],
+        KEYS["time_cold_charging"],
+        KEYS["time_full"],
+        KEYS["time_empty"],
+        KEYS["time_cell_high"],
+        KEYS["time_cell_low"],
+    )
 )
 
 

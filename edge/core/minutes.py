@@ -8,20 +8,41 @@ said. What was never known in the minute is absent.
 
 from edge.core.registry import KEYS
 
-# mean, lowest, highest of each channel. The first MEASURED ones count once per fresh reading, the others once per step.
-CHANNELS = (
-    (KEYS["pack_v"], KEYS["pack_v_min"], KEYS["pack_v_max"]),
-    (KEYS["current"], KEYS["current_min"], KEYS["current_max"]),
-    (KEYS["power"], KEYS["power_min"], KEYS["power_max"]),
-    (KEYS["cell_max"], KEYS["cell_max_min"], KEYS["cell_max_max"]),
-    (KEYS["cell_min"], KEYS["cell_min_min"], KEYS["cell_min_max"]),
-    (KEYS["temp_max"], KEYS["temp_max_min"], KEYS["temp_max_max"]),
-    (KEYS["temp_min"], KEYS["temp_min_min"], KEYS["temp_min_max"]),
-    (KEYS["soc"], KEYS["soc_min"], KEYS["soc_max"]),
-    (KEYS["charge_limit"], KEYS["charge_limit_min"], KEYS["charge_limit_max"]),
-    (KEYS["discharge_limit"], KEYS["discharge_limit_min"], KEYS["discharge_limit_max"]),
+# Keys of mean, lowest, highest of each channel, one byte each: a board has no room for tuples.
+CHANNELS = bytes(
+    (
+        KEYS["pack_v"],
+        KEYS["pack_v_min"],
+        KEYS["pack_v_max"],
+        KEYS["current"],
+        KEYS["current_min"],
+        KEYS["current_max"],
+        KEYS["power"],
+        KEYS["power_min"],
+        KEYS["power_max"],
+        KEYS["cell_max"],
+        KEYS["cell_max_min"],
+        KEYS["cell_max_max"],
+        KEYS["cell_min"],
+        KEYS["cell_min_min"],
+        KEYS["cell_min_max"],
+        KEYS["temp_max"],
+        KEYS["temp_max_min"],
+        KEYS["temp_max_max"],
+        KEYS["temp_min"],
+        KEYS["temp_min_min"],
+        KEYS["temp_min_max"],
+        KEYS["soc"],
+        KEYS["soc_min"],
+        KEYS["soc_max"],
+        KEYS["charge_limit"],
+        KEYS["charge_limit_min"],
+        KEYS["charge_limit_max"],
+        KEYS["discharge_limit"],
+        KEYS["discharge_limit_min"],
+        KEYS["discharge_limit_max"],
+    )
 )
-MEASURED = 7
 CURRENT = 1
 _EMPTY = (0, 0, None, None)  # count, sum, lowest, highest
 
@@ -30,7 +51,7 @@ class Minute:
     """Running minute of one pack: count, sum, lowest and highest of every channel in one flat list."""
 
     def __init__(self):
-        self._sums = list(_EMPTY) * len(CHANNELS)
+        self._sums = list(_EMPTY) * (len(CHANNELS) // 3)
         self._fresh = None
 
     def take(self, pack):
@@ -68,14 +89,13 @@ class Minute:
         """((key, value), ...) of the minute, and begin the next one."""
         sums = self._sums
         pairs = [(KEYS["samples"], sums[4 * CURRENT])]
-        for channel in range(len(CHANNELS)):
+        for channel in range(len(CHANNELS) // 3):
             count, total, low, high = sums[4 * channel : 4 * channel + 4]
             if count:
-                mean, lowest, highest = CHANNELS[channel]
-                pairs.append((mean, (2 * total + count) // (2 * count)))
+                pairs.append((CHANNELS[3 * channel], (2 * total + count) // (2 * count)))
                 if low != high:
-                    pairs.append((lowest, low))
-                    pairs.append((highest, high))
+                    pairs.append((CHANNELS[3 * channel + 1], low))
+                    pairs.append((CHANNELS[3 * channel + 2], high))
         for at in range(len(sums)):
             sums[at] = _EMPTY[at % 4]
         return pairs

@@ -11,7 +11,6 @@ from edge.core import faults as f
 from edge.core.anomalies import BMS_CAPACITY, BMS_SOC, BMS_SOH
 from edge.core.audit import Audit, flat
 from edge.core.bodies import body, minute, registers, telemetry
-from edge.core.identity import identity
 from edge.core.minutes import Minute
 from edge.core.records import Record
 from edge.core.registry import KEYS
@@ -21,6 +20,8 @@ VERSION_TEXT = "0.1.0"
 
 T_MS = 10000
 M_MS = 60000
+# Never two of them in one step, and none in the first: each needs memory, and so does the state that is saved.
+T_FIRST_MS, I_FIRST_MS, B_FIRST_MS = 2000, 5000, 303000
 B_MS = 900000
 I_MS = 86400000  # and at the start, and when something changes
 
@@ -40,7 +41,7 @@ class Reporter:
         self._due_ms = {}
         self._minutes = [Minute() for _ in settings["packs"]]
         self._minute = None  # the one that runs: (the wall clock is known, its number)
-        self._grades = [None] * len(settings["packs"])  # certificates that were told and still hold
+        self._grades = [pack["grade"] for pack in settings["packs"]]  # certificates that were told and still hold
         self._sources = [None] * len(settings["packs"])  # sources of the limits in the telemetry before
         self.settled = False  # registers were told in this step: what they say must be saved
         self._quality = [None] * len(settings["packs"])
@@ -65,7 +66,7 @@ class Reporter:
         for pack, event, fault in events:
             self._event(records, stamp, site, pack, event, fault)
         minute_over = self._next_minute(now_ms, utc[0])
-        if self._is_due("I", now_ms, I_MS):
+        if self._is_due("I", now_ms, I_MS, I_FIRST_MS):
             self._grades = [None] * len(site.packs)
         for i in range(len(site.packs)):
             self._pack(records, stamp, site, i, [(event, fault) for pack, event, fault in events if pack == i])
@@ -75,7 +76,7 @@ class Reporter:
             self._minutes[i].take(site.packs[i])
         if view.late:
             self._event(records, stamp, site, -1, f.E_LATE, f.F_LATE_STEP)
-        if self._is_due("T", now_ms, T_MS):
+        if self._is_due("T", now_ms, T_MS, T_FIRST_MS):
             if self._is_due("sources", now_ms, M_MS):
                 self._sources = [None] * len(site.packs)
             for i in range(len(site.packs)):
@@ -83,7 +84,7 @@ class Reporter:
                 values = telemetry(site, i, None if sources == self._sources[i] else sources)
                 self._sources[i] = sources
                 records.append(Record("T", i, stamp[0], stamp[1], stamp[2], values))
-        self.settled = self._is_due("B", now_ms, B_MS)
+        self.settled = self._is_due("B", now_ms, B_MS, B_FIRST_MS)
         if self.settled:
             records.extend(self.registers(now_ms, utc, site))
         return records
@@ -103,6 +104,8 @@ class Reporter:
         self._watch_anomalies(records, stamp, site, i)
         self._watch_advice(records, stamp, site, i)
         if self._grades[i] is not pack.pack["grade"]:
+            from edge.core.identity import identity  # a board lets it go again
+
             self._grades[i] = pack.pack["grade"]
             values = body(identity(self.settings, pack.pack, VERSION_TEXT))
             records.append(Record("I", i, stamp[0], stamp[1], stamp[2], values))
@@ -113,9 +116,10 @@ class Reporter:
         before, self._minute = self._minute, number
         return before is not None and before != number
 
-    def _is_due(self, cls, now_ms, every_ms):
-        due_ms = self._due_ms.get(cls)
-        if due_ms is not None and now_ms < due_ms:
+    def _is_due(self, cls, now_ms, every_ms, first_ms=0):
+        """True each every_ms, from first_ms after the first step on."""
+        due_ms = self._due_ms.setdefault(cls, now_ms + first_ms)
+        if now_ms < due_ms:
             return False
         self._due_ms[cls] = now_ms + every_ms
         return True

@@ -73,6 +73,11 @@ def journaled(settings, folder, clock, epoch, boot, feed):
     disk = Folder(folder + "/journal", sync)
     journal = Journal(disk, settings["device"], epoch, boot, 1024 * settings["journal_kb"], JOURNAL_HOLD_BYTES)
 
+    if settings["black_box"] != "none":
+        from edge.shell.boxes import Boxes
+
+        journal.boxes = Boxes(Folder(folder + "/boxes", sync))
+
     def after_step():
         journal.after_step(clock.now_ms())
         if feed is not None:
@@ -107,6 +112,19 @@ def connected(settings, folder, epoch, boot, clock, outbox=None):
 def secured(settings):
     """True when the uplink of settings is to use TLS."""
     return bool(settings["uplink"] and settings["uplink"].get("ca"))
+
+
+def began(settings, folder, clock, epoch):
+    """The first record of this start, with what the journal knows of the one before; and the hash of settings."""
+    from edge.shell.started import digest_of, started
+
+    settings["hash"] = digest_of(settings)
+    if not settings.get("journal_kb"):
+        return started(clock, epoch)
+    from edge.shell.journal_ports import Folder
+    from edge.shell.shelf import Shelf
+
+    return started(clock, epoch, Shelf(Folder(folder + "/journal", sync)))
 
 
 async def console(guarded, clock, uplink):
@@ -144,6 +162,8 @@ async def run(settings, folder, clock, feed, talk, trace):
         uplink, feed = journaled(settings, folder, clock, epoch, boot, feed)
     else:
         uplink = connected(settings, folder, epoch, boot, clock) if settings["uplink"] else Silent()
+    uplink.offer(began(settings, folder, clock, epoch))
+    forget("edge.shell.started")
     guarded = Guarded("micropython", feed, trace, wiring.told)
     actuators = list(wiring.actuators)
     if any([pack.get("contactor") for pack in settings["packs"]]) and not settings.get("outputs"):
@@ -156,8 +176,12 @@ async def run(settings, folder, clock, feed, talk, trace):
         await serve(guarded, clock, uplink, settings["uplink"]["status_port"])
     if talk:
         asyncio.create_task(console(guarded, clock, uplink))
-    asyncio.create_task(tidy(settings))
-    steps = loop(settings, clock, wiring.devices, actuators, store, uplink, guarded.seen, verify_of(settings))
+    asyncio.create_task(tidy())
+
+    def made():
+        forget_cells(settings)
+
+    steps = loop(settings, clock, wiring.devices, actuators, store, uplink, guarded.seen, verify_of(settings), made)
     try:
         await control(steps, clock)
     finally:
@@ -212,13 +236,18 @@ def boot_of(store):
     return ((store.look() or {}).get("boot") or 0) + 1
 
 
-async def tidy(settings):
-    """After the first step: the cells were read, their texts and tables go."""
-    await asyncio.sleep(1)
+def forget_cells(settings):
+    """The cells were read: their texts and tables go before the first step."""
     for pack in settings["packs"]:
         pack.pop("cell", None)
     for name in BUILT_IN.values():
         forget("edge.core." + name)
+
+
+async def tidy():
+    """What a pack says of itself is made once a day."""
+    await asyncio.sleep(10)
+    forget("edge.core.identity")
 
 
 def forget(module):

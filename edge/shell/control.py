@@ -19,7 +19,6 @@ class Guarded:
     def __init__(self, runtime, feed=None, trace=None, told=()):
         self.runtime = runtime
         self.site = None
-        self.outcome = None
         self.feed = feed
         self.trace = trace
         self.told = told
@@ -32,7 +31,6 @@ class Guarded:
             raise RuntimeError("step without a guard decision")
         self._decision = command.decision
         self.site = site
-        self.outcome = outcome
         for told in self.told:
             told(site, outcome)
         if self.trace is not None:

@@ -18,6 +18,8 @@ from edge.shell.gateway_signed import verify_of
 from edge.shell.gateway_uplink import GatewayUplink
 from edge.shell.journal_ports import Journaled
 from edge.shell.link import ack_key
+from edge.shell.shelf import Shelf
+from edge.shell.started import digest_of, started
 from edge.shell.status import serve
 from edge.shell.store import FileStore
 from edge.shell.wiring import Silent, Wiring
@@ -120,6 +122,22 @@ def needs_pins(settings):
     return not settings["outputs"] and any(pack.get("contactor") for pack in settings["packs"])
 
 
+def reporting(settings, folder, boot, clock):
+    """(uplink, journal) of the site, at work; what this start says of itself is their first record."""
+    epoch = int.from_bytes(os.urandom(7), "big")
+    settings["hash"] = digest_of(settings)
+    settings["black_box"] = settings.get("black_box") or "cells"
+    journal = gateway_journal.start(settings, folder, epoch, boot, sync)
+    uplink = Silent()
+    if settings["uplink"]:
+        backlog = gateway_journal.backlog(settings, journal, ack_key(settings))
+        tls = gateway_tls.of(settings["uplink"])
+        uplink = GatewayUplink(settings, epoch, boot, clock, tls=tls, outbox=backlog).start()
+    uplink = Journaled(uplink, journal, keeps=not settings["uplink"])
+    uplink.offer(started(clock, epoch, Shelf(journal.journal.disk)))
+    return uplink, journal
+
+
 async def run(settings, folder, load, trace=None, said=None):
     """Run the site of settings until SIGINT or SIGTERM; returns 0, or 1 when the loop failed.
 
@@ -135,14 +153,7 @@ async def run(settings, folder, load, trace=None, said=None):
     wiring = Wiring(settings, load, clock)
     store = LateStore(FileStore(folder, sync))
     boot = (store.load() or {}).get("boot") or 0
-    epoch = int.from_bytes(os.urandom(7), "big")
-    journal = gateway_journal.start(settings, folder, epoch, boot + 1, sync)
-    uplink = Silent()
-    if settings["uplink"]:
-        backlog = gateway_journal.backlog(settings, journal, ack_key(settings))
-        tls = gateway_tls.of(settings["uplink"])
-        uplink = GatewayUplink(settings, epoch, boot + 1, clock, tls=tls, outbox=backlog).start()
-    uplink = Journaled(uplink, journal, keeps=not settings["uplink"])
+    uplink, journal = reporting(settings, folder, boot + 1, clock)
     guarded = Guarded("cpython", None, trace, wiring.told)
     server = await serve(guarded, clock, uplink, settings["uplink"]["status_port"] if settings["uplink"] else 0)
     port = server.sockets[0].getsockname()[1]

@@ -8,6 +8,7 @@ import threading
 import time
 
 from edge.shell.backlog import Backlog
+from edge.shell.boxes import Boxes
 from edge.shell.cursor import Cursor
 from edge.shell.frames import KEPT_CLASSES
 from edge.shell.journal import Journal
@@ -18,6 +19,7 @@ DEFAULT_KB = 65536
 WAITING = 2000  # records between the loop and the thread: more than a minute of any site
 HOLD_BYTES = 1 << 20
 RAM_BYTES = 2 << 20  # of the newest records; older ones are read back from the disk
+BOXES = 16  # black boxes that are kept until somebody exports them
 RETRY_S = (1.0, 30.0)  # after a failed write; doubled up to the second
 TICK_S = 1.0
 
@@ -113,4 +115,7 @@ def start(settings, folder, epoch, boot, sync):
     """The LateJournal of a site in folder/journal. sync(file): makes what was written durable."""
     limit_bytes = 1024 * (settings.get("journal_kb") or DEFAULT_KB)
     disk = Folder(os.path.join(folder, "journal"), sync)
-    return LateJournal(Journal(disk, settings["device"], epoch, boot, limit_bytes, HOLD_BYTES))
+    journal = Journal(disk, settings["device"], epoch, boot, limit_bytes, HOLD_BYTES)
+    if settings.get("black_box") != "none":
+        journal.boxes = Boxes(Folder(os.path.join(folder, "boxes"), sync), BOXES)
+    return LateJournal(journal)

@@ -70,6 +70,7 @@ class Journal:
         self.damaged = 0
         self.failures = 0
         self.problem = None
+        self.boxes = None  # edge.shell.boxes.Boxes, when there are any
         self.chain = START
         self.kept = _Stream()
         self.plain = _Stream()
@@ -96,6 +97,8 @@ class Journal:
         except (ValueError, TypeError, AttributeError, MemoryError):
             self._lose(ENCODING, kept, seq, record.wall_ms)
             return
+        if self.boxes is not None and record.cls == "X":
+            self.boxes.take(record, payload)
         self._waiting.append([kept, seq, payload, record.wall_ms])
         self._held += len(payload)
         self._urgent = self._urgent or kept
@@ -147,6 +150,8 @@ class Journal:
     def flush(self):
         """Write and sync all that waits; False when the disk refused. What waits then still waits. Never raises."""
         chain, numbers = self.chain, (self.kept.number, self.plain.number)
+        if self.boxes is not None:
+            self.boxes.flush()
         try:
             self._open()
             for kept, _, payload, _ in self._waiting:
@@ -172,6 +177,8 @@ class Journal:
     def close(self):
         """Write what waits and close the files."""
         self.flush()
+        if self.boxes is not None:
+            self.boxes.close()
         self._close(self.kept)
         self._close(self.plain)
 

@@ -21,7 +21,10 @@ class Folder:
         try:
             return os.listdir(self.path)
         except OSError:
-            os.mkdir(self.path)
+            try:
+                os.mkdir(self.path)
+            except OSError:
+                return os.listdir(self.path)  # another was faster
             return []
 
     def size(self, name):

@@ -4,7 +4,8 @@
 
 from edge.core import faults as f
 from edge.core import limits as lim
-from edge.core.blackbox import SAMPLE_BYTES, unpacked
+from edge.core.blackbox import SAMPLE_BYTES
+from edge.core.boxrows import unpacked
 from edge.core.registry import KEYS
 from edge.shell import cbor
 from edge.shell.outbox import encode_record, envelope_head

@@ -3,7 +3,8 @@
 """The black box: a minute before every trip and a minute after it, at the BMS's own rate, whatever phase the ring has."""
 
 from edge.core import faults as f
-from edge.core.blackbox import MOST_MS, SAMPLE_BYTES, BlackBox, unpacked
+from edge.core.blackbox import MOST_MS, SAMPLE_BYTES, BlackBox
+from edge.core.boxrows import unpacked
 from edge.core.registry import KEYS
 from tests.both import core_help as h
 

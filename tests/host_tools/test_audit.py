@@ -8,7 +8,7 @@ import struct
 import pytest
 
 from edge.core import faults as f
-from edge.core.blackbox import unpacked
+from edge.core.boxrows import unpacked
 from edge.shell.frames import CHAIN_BYTES, HEAD_BYTES, KEPT, frame
 from edge.shell.gateway import sync
 from edge.shell.journal import Journal

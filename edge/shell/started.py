@@ -1,13 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The reuse-edge authors
-"""The hash by which a record says under which settings it was made."""
+"""What a start says of itself: which one was before it and how far that came, and under which settings it runs."""
 
 import binascii
 import hashlib
 
+from edge.core.faults import E_STARTED
+from edge.core.records import Record
+from edge.core.registry import KEYS
+
 HASH_BYTES = 16
 # Not in it: a certificate has its own, an order may replace it; the secret stays a secret.
 APART = ("grade", "ack_key", "hash")
+
+
+def started(clock, epoch, shelf=None):
+    """The first record of a start. epoch: its own; shelf: edge.shell.shelf.Shelf over the journal, or None. What the
+    disk does not tell is left out: nobody waits for it."""
+    before = None
+    try:
+        rows = [row for row in shelf.starts() if row[0] != epoch] if shelf is not None else []
+        if rows:
+            before = (rows[-1][0], shelf.last(rows[-1][0]))
+    except (OSError, ValueError):
+        pass
+    pairs = ((KEYS["event"], E_STARTED),)
+    if before is not None:
+        pairs += ((KEYS["epoch_before"], before[0]), (KEYS["seq_before"], before[1]))
+    utc_s, quality = clock.utc_s()
+    return Record("E", -1, clock.now_ms(), None if utc_s is None else utc_s * 1000, quality, pairs)
 
 
 def digest_of(settings):
