@@ -8,6 +8,7 @@
 # make mutants [SHARE=100]      does a test notice each small mistake in the safety code?
 # make coverage                 every branch of the safety code is taken by a test
 # make faults                   every fault scenario on both runtimes, then each with its rule deleted
+# make chaos [CHAOS_SECONDS=300] gateway, broker and receiver killed and cut off; nothing durable may be lost
 # make long                     30 simulated days at 1 s steps, 96 cells
 # make lock                     write requirements/*.txt anew (needs uv)
 # make wheel                    dist/*.whl
@@ -20,6 +21,7 @@ DAYS ?= 30
 SEED ?= 1
 CASES ?= 100000
 SHARE ?= 100
+CHAOS_SECONDS ?= 300
 DEMO_SECONDS ?=
 ARGS ?=
 
@@ -31,7 +33,7 @@ DEV = $(PYTHON) bootstrap.py dev --
 LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header --no-annotate --quiet
 
-.PHONY: help demo test check format soak mutants coverage faults long lock wheel clean
+.PHONY: help demo test check format soak mutants coverage faults chaos long lock wheel clean
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile
@@ -69,6 +71,12 @@ coverage:
 
 faults:
 	@$(DEMO) -P -m host_tools.cli sim faults --run all --runtime both --without-rule all
+
+chaos:
+	@$(DEV) -m tests.both.backlog_cuts
+	@MICROPYPATH=.:.frozen .venv/bin/micropython -X heapsize=8M -m tests.both.backlog_cuts
+	@$(DEV) -m tests.uplink.chaos --seconds $(CHAOS_SECONDS) --seed $(SEED)
+	@$(DEV) -m tests.uplink.chaos --seconds 30 --seed $(SEED) --naive
 
 long:
 	@$(DEMO) -m simulator.year --seed $(SEED) --days $(DAYS) --cells 96

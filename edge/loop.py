@@ -15,7 +15,7 @@ class Late(Exception):
     """Too many late steps in a short time: the process has to start afresh."""
 
 
-def loop(settings, clock, devices, actuators, store, uplink, seen=None, verify=None):
+def loop(settings, clock, devices, actuators, store, uplink, seen=None, verify=None, made=None):
     """Yield the monotonic time (ms) at which the next step is due; step once per resumption.
 
     A slice of the estimators' longer work is done when the next step is more than two slices away.
@@ -25,15 +25,18 @@ def loop(settings, clock, devices, actuators, store, uplink, seen=None, verify=N
     store: load(), save(state) and saved, the state["save"] of the newest state known to be durable. uplink:
     offer(record) and orders(). seen(site, outcome), when given, is called after each step (status line, watchdog,
     traces).
-    verify(raw): judges the signature of an order, or None when no key is trusted.
+    verify(raw): judges the signature of an order, or None when no key is trusted. made(), when given, is called once,
+    when the site has read all that it needs of its settings.
 
     Raises Late after the third late step within a minute. Whatever goes wrong inside, every actuator is told
-    zero before the error leaves; a port that raises does not keep the others from it. State is saved when the
-    loop is closed in peace.
+    zero before the error leaves; a port that raises does not keep the others from it. The
+    registers are told and state is saved when the loop is closed in peace.
     """
     site = None
     try:
         site = _started(settings, store, verify)
+        if made is not None:
+            made()
         while True:
             now_ms = clock.now_ms()
             reads = [device.read(now_ms) for device in devices]
@@ -50,11 +53,15 @@ def loop(settings, clock, devices, actuators, store, uplink, seen=None, verify=N
                 seen(site, outcome)
             if site.must_restart:
                 raise Late("%d late steps within a minute, the last by %d ms" % (LATE_STEPS, site.late_ms))
-            if clock.now_ms() + 2 * SLICE_MS < outcome.wake_ms:
+            wake_ms = outcome.wake_ms
+            outcome = None  # its state is as large as all the rest
+            if clock.now_ms() + 2 * SLICE_MS < wake_ms:
                 site.work()
-            yield outcome.wake_ms
+            yield wake_ms
     except GeneratorExit:
         zero_all(actuators)
+        for record in site.last_records(clock.now_ms(), clock.utc_s()):
+            uplink.offer(record)
         store.save(site.state(True))
         raise
     finally:

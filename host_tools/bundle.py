@@ -25,13 +25,14 @@ from pathlib import Path
 
 from edge.core.cell import BUILT_IN, Cell, load
 from edge.core.soc import alignable
+from host_tools import tls_site
 from host_tools.shrink import shrink
 from host_tools.shrink_names import nodes
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("edge", "bms_bridge")
 DOCUMENTS = "documents"
-FOLDERS = (*ROOMS, DOCUMENTS)  # what on a board is ours
+FOLDERS = (*ROOMS, DOCUMENTS, tls_site.FOLDER)  # what on a board is ours
 BOARD = ("edge.shell.board",)
 # A board, and the same controller in a process of the VM (the demo).
 ENTRIES = ("edge.shell.board", "edge.shell.vm")
@@ -262,13 +263,22 @@ def build(out_dir, settings, entries=ENTRIES, base=".", root=ROOT, documents=Non
     kinds = [link["kind"] for link in settings["links"]]
     unused = tuple(name for kind in BUSES for name in BUSES[kind] if kind not in kinds)
     unused += tuple(name for names, keys in PARTS if not any(settings.get(key) for key in keys) for name in names)
+    if not settings["uplink"] or not settings["uplink"].get("ca"):
+        unused += ("edge.shell.board_tls",)
+    if not settings["uplink"] or settings["uplink"].get("format") != "json":
+        unused += ("edge.shell.as_json",)
     texts = modules_of(entries, root, unused)
     settings = add_tables(settings, texts, base, root)
+    try:
+        settings, secrets = tls_site.for_board(settings)
+    except ValueError as error:
+        raise BundleError(str(error)) from None
     files, mpy = compile_all(texts, root)
     files["boot.py"] = BOOT.encode()
     files["main.py"] = MAIN.encode()
     files["settings.json"] = json.dumps(settings, sort_keys=True, separators=(",", ":")).encode()
     files.update({document_path(digest): data for digest, data in (documents or {}).items()})
+    files.update(secrets)
     write_tree(Path(out_dir), files)
     digests = {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
     return Bundle(Path(out_dir), digests, {path: len(data) for path, data in files.items()}, mpy)
@@ -280,16 +290,18 @@ def document_path(digest):
 
 
 def write_tree(folder, files):
-    """Write {path: bytes} below folder; .mpy files of our rooms and documents that are not among them go."""
+    """Write {path: bytes} below folder; .mpy files of our rooms, documents and TLS files that are not among them go.
+    Nobody else may read the TLS files."""
     for path, data in files.items():
         target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
+        secret = path.startswith(tls_site.FOLDER + "/")
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if secret else 0o777)
         if not target.is_file() or target.read_bytes() != data:
             target.write_bytes(data)
     for room in ROOMS:
         for old in (folder / room).rglob("*.mpy"):
             if old.relative_to(folder).as_posix() not in files:
                 old.unlink()
-    for old in (folder / DOCUMENTS).glob("*.cert"):
+    for old in [*(folder / DOCUMENTS).glob("*.cert"), *(folder / tls_site.FOLDER).glob("*")]:
         if old.relative_to(folder).as_posix() not in files:
             old.unlink()

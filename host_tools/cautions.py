@@ -20,7 +20,7 @@ from edge.core.records import (
     PcsSample,
 )
 from edge.core.tx_gate import WATCHDOG_MS
-from host_tools import certificate_site, wired
+from host_tools import certificate_site, tls_site, wired
 from host_tools.units import human
 
 REQUIRED_GROUPS = (G_PACK, G_CURRENT, G_EXTREMES, G_LIMITS, G_ALARMS)
@@ -41,7 +41,7 @@ def remarks(settings, entries, tables):
     found += line_problems(settings, entries) + pcs_problems(settings, entries, tables[settings["pcs"]["profile"]])
     for pack, spot in zip(settings["packs"], entries["packs"].items(), strict=True):
         found += pack_problems(pack, spot)
-    return found + wired.remarks(settings, entries)
+    return found + wired.remarks(settings, entries) + tls_site.remarks(settings, entries)
 
 
 def refuse(settings, found):

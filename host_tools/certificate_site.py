@@ -60,7 +60,7 @@ def trusted(entry, base):
         if role and role not in TRUST_ROLES:
             raise section.wrong("'%s' is no role" % role, "use one of: %s" % ", ".join(TRUST_ROLES))
         for spot in section.items():
-            rows.append(_opened(spot, base, lambda path, role=role: documents.trust_row(role, path)))
+            rows.append(opened(spot, base, lambda path, role=role: documents.trust_row(role, path)))
     return rows
 
 
@@ -73,7 +73,7 @@ def certifiers(rows):
     ]
 
 
-def _opened(spot, base, read):
+def opened(spot, base, read):
     """read(path named at spot), its errors told at spot."""
     name = spot.text()
     if not name:
@@ -90,7 +90,7 @@ def _opened(spot, base, read):
 
 def read(spot, base, keys):
     """(grade values for the settings, {site.yaml key: Inside}, all values) of the certificate named at spot."""
-    data = _opened(spot, base, documents.load)
+    data = opened(spot, base, documents.load)
     try:
         document, key, values = certificate.read(data, keys)
     except documents.DocumentError as error:
@@ -178,7 +178,7 @@ def files_of(settings, path):
         digest = pack["grade"].get("hash")
         if digest:
             entry = spot.entries()["certificate"]
-            data = _opened(entry, base, documents.load)
+            data = opened(entry, base, documents.load)
             if hashlib.sha256(data).hexdigest() != digest:
                 raise entry.wrong("%s changed while it was read" % entry.text(), "run it again")
             files[digest] = data

@@ -37,6 +37,12 @@ VERBS = {
         "take records from the broker into a database, then acknowledge",
         None,
     ),
+    "fleet": (
+        "host_tools.fleet",
+        "main",
+        "every pack of a receiver's database: all there, what may flow, faults",
+        None,
+    ),
     "explain": ("host_tools.explain", "main", "why so much could flow at a moment, and who said so", None),
     "audit": ("host_tools.audit", "main", "verify, export: is the chain of kept records whole", None),
     "sim year": ("simulator.year", "main", "months of operation with faults, from one seed", "sim"),

@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The reuse-edge authors
-"""docs/FAULTS.md and docs/SAFETY.md from the tables: python -m host_tools.docs [--check]"""
+"""FAULTS.md, SAFETY.md, uplink/registry.json and asyncapi.yaml of docs/ from the tables: python -m host_tools.docs
+[--check]"""
 
 import sys
 from pathlib import Path
 
 from edge.core import faults as f
 from edge.core import limits as lim
+from host_tools.contract import asyncapi_text, registry_text
 from host_tools.safety import safety_text
 from simulator.fault_command import BEGIN
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 FAULTS_MD = DOCS / "FAULTS.md"
 SAFETY_MD = DOCS / "SAFETY.md"
+REGISTRY = DOCS / "uplink" / "registry.json"
+ASYNCAPI = DOCS / "uplink" / "asyncapi.yaml"
 SIDES = ("both directions", "charging", "discharging")
 ACTIONS = ("reported", "that direction 0 A", "0 A, then the open sequence", "0 A, open, stays so across restarts")
 
@@ -74,11 +78,18 @@ def main(argv=None):
     """Write the documents, or with --check say which is not current (exit 1)."""
     words = sys.argv[1:] if argv is None else argv
     code = 0
-    for path, text in ((FAULTS_MD, with_measured(faults_text(), FAULTS_MD)), (SAFETY_MD, safety_text())):
+    made = (
+        (FAULTS_MD, with_measured(faults_text(), FAULTS_MD)),
+        (SAFETY_MD, safety_text()),
+        (REGISTRY, registry_text()),
+        (ASYNCAPI, asyncapi_text()),
+    )
+    for path, text in made:
         if "--check" not in words:
             path.write_text(text, encoding="utf-8")
         elif not path.exists() or path.read_text(encoding="utf-8") != text:
-            print("docs/%s is not current -> run: python -m host_tools.docs" % path.name, file=sys.stderr)
+            name = path.relative_to(DOCS.parent).as_posix()
+            print("%s is not current -> run: python -m host_tools.docs" % name, file=sys.stderr)
             code = 1
     return code
 

@@ -46,6 +46,9 @@ def find(book, pack, at_ms, lang, zone):
     before = [e for e in book.entries if e.at_ms is not None and e.at_ms <= at_ms]
     own = [e for e in before if e.pack == pack]
     base = _last(own, lambda e: "sources" in e.body)
+    newest = _last(own, lambda e: e.cls == "T" or e is base)
+    if newest is not base and base is not None:  # telemetry without sources: they are as told before
+        base = newest._replace(body={**newest.body, "sources": base.body["sources"]})
     identity = _last(own, lambda e: e.cls == "I")
     if identity is None:
         identity = next((e for e in book.entries if e.pack == pack and e.cls == "I"), None)

@@ -7,7 +7,7 @@ import unicodedata
 from edge.core import faults as f
 from edge.core import limits as lim
 from edge.core import terms
-from edge.core.audit import SAMPLE_BYTES
+from edge.core.blackbox import SAMPLE_BYTES
 from edge.core.records import QUALITY
 from host_tools import texts
 from host_tools.explain_texts import detail, source, verdict, word
@@ -229,8 +229,9 @@ def _said(b, lang):
         return word(lang, "cleared") % _fault(lang, fault)
     if event == f.E_MODE:
         return word(lang, "mode_to") % _mode(lang, b.get("mode"))
-    if event == f.E_FRAME:
-        return word(lang, "frame") % (len(b["frame"]) // SAMPLE_BYTES, _fault(lang, fault))
+    if event == f.E_FRAME and not b.get("box_part"):
+        row_bytes = SAMPLE_BYTES + 2 * (b.get("frame_cells", 0) + b.get("frame_temps", 0))
+        return word(lang, "frame") % (len(b["frame"]) // row_bytes, _fault(lang, fault))
     if event == f.E_JOURNAL:
         return word(lang, "journal_fails" if b.get("detail") else "journal_well")
     if event == f.E_ORDER:

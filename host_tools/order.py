@@ -11,19 +11,19 @@ import datetime
 import getpass
 import hashlib
 import os
+import ssl
 import time
 
 from edge.core import orders, terms
 from edge.core.settings import REQUIRED
-from edge.shell import signed
+from edge.shell import gateway_tls, signed
 from edge.shell.gateway_signed import by_key
 from edge.shell.link import topic_root
-from host_tools import documents
+from host_tools import answers, documents, tls_site
 from host_tools import order_texts as texts
 from host_tools.certificate_verbs import say
 from host_tools.display import pad
 from host_tools.places import parse
-from host_tools.receiver import publish
 from host_tools.site import load_site, unknown_key, value_of
 from host_tools.texts import LANGUAGES, language
 from host_tools.units import human, human_key
@@ -239,7 +239,8 @@ def show(options):
 
 
 def send(options):
-    """Give an order to the broker of a site; returns 0 when the broker has taken it, 3 when it did not."""
+    """Give an order to a device through its broker and say what it replies; returns 0 when it is taken, 1 when it is
+    refused, 3 when the broker or the device does not answer."""
     data = documents.load(options.file)
     documents.parse_any(data)
     settings = load_site(options.site)
@@ -247,16 +248,23 @@ def send(options):
     if not place:
         raise parse(options.site).wrong("has no uplink", "an order travels through the broker that uplink: names")
     host, port = options.host or place["host"], options.port or place["port"]
+    lang, device = language(options.lang), settings["device"]
+    replies = []
     try:
-        taken = publish(host, port, topic_root(settings) + "ord", data)
-    except OSError as error:
+        tls = tls_site.context_of(options)
+        for reply in answers.exchange(host, port, topic_root(settings), data, options.wait, tls):
+            replies.append(reply)
+            say(texts.reply(lang, device, reply))
+    except ssl.SSLError as error:
+        say("%s:%d: %s" % (host, port, gateway_tls.why(error)))
+        return 3
+    except OSError as error:  # TimeoutError is one
         say("cannot reach the broker %s:%d: %s" % (host, port, error))
         return 3
-    if not taken:
-        say("the broker %s:%d did not answer" % (host, port))
-        return 3
-    say(texts.word(language(options.lang), "sent", settings["device"]))
-    return 0
+    if not replies:
+        say(texts.word(lang, "no_reply" if options.wait else "sent", device))
+        return 3 if options.wait else 0
+    return 0 if replies[-1].verdict in (orders.V_DONE, orders.V_WAITS) else 1
 
 
 def parser():
@@ -288,12 +296,14 @@ def parser():
     verb.add_argument("--site", required=True, help="site.yaml of the device: broker and names")
     verb.add_argument("--host", help="another broker than site.yaml names")
     verb.add_argument("--port", type=int, help="its port")
+    tls_site.add_options(verb)
+    verb.add_argument("--wait", type=float, default=10.0, help="seconds to wait for the device's reply (10); 0: none")
     verb.add_argument("--lang", choices=LANGUAGES, help="language of the words (default: from LANG)")
     verb.set_defaults(function=send)
     return top
 
 
 def main(argv):
-    """`reuse-edge order ...`. Returns 0; 1 for an order shown that would not be obeyed; 3 without a broker."""
+    """`reuse-edge order ...`. Returns 0; 1 for an order that is not or would not be obeyed; 3 without an answer."""
     options = parser().parse_args(argv)
     return options.function(options)

@@ -2,6 +2,7 @@
 # Copyright 2026 The reuse-edge authors
 """What people read about orders, in English and Korean (see texts.py)."""
 
+from edge.core.orders import VERDICTS
 from host_tools.texts import LANGUAGES
 
 WORDS = {
@@ -16,6 +17,17 @@ WORDS = {
     "sent": (
         "the broker has taken it for %s; what became of it arrives as an event record (reuse-edge receive)",
         "브로커가 접수함: %s; 처리 결과는 이벤트 기록으로 도착함 (reuse-edge receive)",
+    ),
+    "reply": ("%s: %s", "%s: %s"),
+    "stranger": (
+        "%s refuses an order without saying which: %s; probably this one",
+        "%s: 어느 명령인지 알 수 없는 명령을 거부함: %s; 아마 이 명령임",
+    ),
+    "no_reply": (
+        "the broker has taken it, but %s does not reply: it is away, cannot write .../rsp, or refuses too many orders "
+        "in a minute; what became of it arrives as an event record",
+        "브로커는 접수했으나 %s 응답이 없음: 연결이 끊겼거나 .../rsp 쓰기 권한이 없거나 1분 안에 거부가 너무 많음; "
+        "처리 결과는 이벤트 기록으로 도착함",
     ),
     "says": ("What it asks for:", "내용:"),
 }
@@ -45,6 +57,12 @@ FIELDS = {
 def word(lang, key, *detail):
     """The words for key, filled with detail."""
     return WORDS[key][LANGUAGES.index(lang)] % detail
+
+
+def reply(lang, device, told):
+    """What a device replied to an order (host_tools.answers.Reply)."""
+    verdict = VERDICTS[told.verdict] if told.reason is None else "%s (%s)" % (VERDICTS[told.verdict], told.reason)
+    return word(lang, "reply" if told.ours else "stranger", device, verdict)
 
 
 def field(lang, name):

@@ -9,18 +9,20 @@ acknowledgement: the number up to which everything arrived or was declared lost.
 """
 
 import argparse
-import json
+import collections
+import os
 import queue
 import signal
 import sqlite3
+import ssl
 import sys
 import threading
 import time
 
 import paho.mqtt.client as paho
 
-from edge.shell import cbor
-from host_tools import ledger
+from edge.shell import acks, gateway_tls
+from host_tools import documents, ledger, stream, tls_site, twins
 from host_tools.ledger import completeness, latest
 
 __all__ = ["Receiver", "completeness", "latest", "main"]
@@ -28,23 +30,19 @@ __all__ = ["Receiver", "completeness", "latest", "main"]
 BATCH = 500  # records of one transaction at most
 WAITING = 20000  # records that wait for the database; more are not taken and come again
 MAX_PAYLOAD = 65536
+CREDIT, BUSY_CREDIT = 64, 4  # records that an edge may have on the way
 KEEPALIVE_S = 10
 TALK_S = 5.0  # between two lines of progress
+ALARMS = 100  # that wait to be told
 COUNTS = ("received", "stored", "duplicates", "conflicts", "bad", "refused", "gaps", "commits", "db_errors")
 
 
-def publish(host, port, topic, data, wait_s=10.0):
-    """Give one message (QoS 1, never retained) to a broker; True when it has taken it. Raises OSError."""
-    client = paho.Client(paho.CallbackAPIVersion.VERSION2, clean_session=True)
-    client.connect(host, port, 20)
-    client.loop_start()
-    try:
-        told = client.publish(topic, data, qos=1, retain=False)
-        told.wait_for_publish(wait_s)
-        return told.is_published()
-    finally:
-        client.disconnect()
-        client.loop_stop()
+def new_client(name="", tls=None):
+    """A paho client that keeps nothing at the broker. name: at the broker, "" for any; tls: ssl.SSLContext or None."""
+    client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=name, clean_session=True)
+    if tls is not None:
+        client.tls_set_context(tls)
+    return client
 
 
 class Receiver:
@@ -52,10 +50,15 @@ class Receiver:
 
     host, port: the broker; db_path: SQLite file, made when missing; org: one organisation or "+" for all;
     client_id: name at the broker. counts: dict of the numbers in COUNTS. connected: True while subscribed.
-    on_record: called as on_record(device, row) in the database thread after the commit, or None.
+    on_record: called as on_record(device, row) in the database thread after the commit, or None. keys: {device: secret
+    that signs its acknowledgements}; a device without one gets them unsigned. on_commit: called as on_commit() after
+    each commit that stored something. alarms: texts about conflicts and doubled edges, the oldest first. tls:
+    ssl.SSLContext or None.
     """
 
-    def __init__(self, host, port, db_path, org="+", client_id=None, on_record=None):
+    def __init__(
+        self, host, port, db_path, org="+", client_id=None, on_record=None, keys=None, tls=None, on_commit=None
+    ):
         self.host = host
         self.port = port
         self.db_path = str(db_path)
@@ -63,11 +66,18 @@ class Receiver:
         self.counts = dict.fromkeys(COUNTS, 0)
         self.connected = False
         self.error = None  # last failure of the database, as text
+        self.link_error = None  # why the last attempt to connect failed, as text
+        self.alarms = collections.deque(maxlen=ALARMS)
+        self._twins = twins.Twins()
         self._on_record = on_record
+        self._on_commit = on_commit
+        self._keys = keys or {}
         self._waiting = queue.Queue(WAITING)
         self._stop = threading.Event()
         self._thread = None
         self._client = self._make_client(client_id or f"receiver-{time.time_ns():x}")
+        if tls is not None:
+            self._client.tls_set_context(tls)
 
     def start(self):
         """Open the database and connect in the background; sqlite3.Error when the file is unusable."""
@@ -94,11 +104,12 @@ class Receiver:
         self.stop()
 
     def _make_client(self, client_id):
-        client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=True)
+        client = new_client(client_id)
         client.connect_timeout = 5.0
         client.reconnect_delay_set(1, 5)
         client.max_queued_messages_set(1000)  # acknowledgements: the next one says the same
         client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
@@ -107,6 +118,10 @@ class Receiver:
     def _on_connect(self, client, _userdata, _flags, reason, _properties):
         if not reason.is_failure:
             client.subscribe(self.topic, qos=1)
+
+    def _on_connect_fail(self, *_):
+        error = sys.exc_info()[1]  # paho calls this while it handles the error, and does not tell it
+        self.link_error = gateway_tls.why(error) if isinstance(error, ssl.SSLError) else str(error)
 
     def _on_subscribe(self, _client, _userdata, _mid, reasons, _properties):
         self.connected = not any(reason.is_failure for reason in reasons)
@@ -166,11 +181,29 @@ class Receiver:
             self.counts[name] += count
         self.counts["commits"] += 1
         if self.connected:
+            at_ms = time.time_ns() // 1000000
+            credit = CREDIT if self._waiting.qsize() < WAITING // 2 else BUSY_CREDIT
             for root, epoch, cum in result.acks:
-                self._client.publish(root + "ack", cbor.encode({1: epoch, 2: cum}), qos=1, retain=True)
+                device = root.split("/")[-2]
+                data = acks.make(device, self._keys.get(device), epoch, cum, at_ms, credit)
+                self._client.publish(root + "ack", data, qos=1, retain=True)
+        self._watch(result)
         if self._on_record is not None:
             for row in result.stored:
                 self._on_record(row[0], row)
+        if self._on_commit is not None and result.stored:
+            self._on_commit()
+
+    def _watch(self, result):
+        """Note what somebody must know."""
+        for row in result.conflicts:
+            key = f"{row.device} {row.epoch:016x} number {row.seq}"
+            self.alarms.append(f"CONFLICT: {key} came with two contents; both are kept")
+        for row in result.stored:
+            twin = self._twins.take(row)
+            if twin is not None:
+                one, other = (stream.epoch_text(epoch) for epoch in twin.epochs)
+                self.alarms.append(f"TWO EDGES are called {row.device}: starts {one} and {other} live together")
 
 
 def _closed(book):
@@ -191,11 +224,15 @@ def _arguments(argv):
     parser.add_argument("--broker", required=True, metavar="HOST:PORT", type=_place)
     parser.add_argument("--db", required=True, metavar="FILE", help="made when missing")
     parser.add_argument("--org", default="+", help="one organisation only")
+    parser.add_argument("--keys", metavar="DIR", type=_keys, help="DEVICE.mac files: acknowledgements are signed")
     parser.add_argument("--seconds", type=float, default=None, help="stop after this time")
     parser.add_argument("--wait", type=float, default=10.0, help="seconds to find the broker, 0: for ever")
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.add_argument("--json", action="store_true", help="each committed record as one line of JSON on stdout")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
-    return parser.parse_args(argv)
+    tls_site.add_options(parser)
+    options = parser.parse_args(argv)
+    options.tls = tls_site.context_of(options)
+    return options
 
 
 def _place(text):
@@ -206,15 +243,34 @@ def _place(text):
     return host.strip("[]"), int(port)
 
 
+def _keys(folder):
+    """{device: secret} of the DEVICE.mac files in a folder."""
+    try:
+        names = [name for name in sorted(os.listdir(folder)) if name.endswith(".mac")]
+        found = {name[:-4]: documents.device_key(documents.load(os.path.join(folder, name))) for name in names}
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{folder}: {error.strerror}") from None
+    bad = [name for name, key in found.items() if key is None]
+    if bad or not found:
+        text = f"{bad[0]}.mac is no device key" if bad else f"{folder} holds no DEVICE.mac"
+        raise argparse.ArgumentTypeError(f"{text}; make one: reuse-edge key new NAME --device")
+    return {name: key.raw for name, key in found.items()}
+
+
 def main(argv=None):
     """`reuse-edge receive --broker HOST:PORT --db FILE`: run until Ctrl-C, SIGTERM or --seconds.
 
-    stdout: completeness per device at the end. Returns the exit code: see --help.
+    stdout: completeness per device at the end; with --json every record, and the end on stderr. Returns the exit
+    code: see --help.
     """
     options = _arguments(argv)
     host, port = options.broker
-    receiver = Receiver(host, port, options.db, options.org)
+    lines = stream.Stream(options.db) if options.json else None
+    told = lines and lines.tell
+    receiver = Receiver(host, port, options.db, options.org, keys=options.keys, tls=options.tls, on_commit=told)
     try:
+        if lines:
+            lines.start()
         receiver.start()
     except sqlite3.Error as error:
         print(f"{options.db}: {error}\n  → choose a file that can be written", file=sys.stderr)
@@ -227,6 +283,10 @@ def main(argv=None):
         code = 130
     finally:
         receiver.stop()
+    left = lines.stop() if lines else 0
+    if left:
+        why = lines.gone or "the reader is slow"
+        print(f"{left} records were committed and not read from stdout: {why}", file=sys.stderr)
     well = _report(receiver, options)
     return code or (0 if well else 1)
 
@@ -237,12 +297,14 @@ def _watch(receiver, options, ended):
     said = None
     while not ended.wait(0.1):
         now_s = time.monotonic()
+        _tell(receiver)
         if options.seconds is not None and now_s - start_s >= options.seconds:
             return 0
         if said is None and options.wait and not receiver.connected and now_s - start_s >= options.wait:
             host, port = options.broker
             print(
-                f"{host}:{port}: no broker answers ({options.wait:g} s)\n  → start one, or mend --broker",
+                f"{host}:{port}: no broker answers ({options.wait:g} s): {receiver.link_error or 'it hangs up'}\n"
+                "  → start one, or mend --broker" + (", --ca, --certificate" if options.tls else ""),
                 file=sys.stderr,
             )
             return 3
@@ -262,18 +324,24 @@ def _progress(receiver):
     return line if receiver.error is None else f"{line}, database: {receiver.error}"
 
 
+def _tell(receiver):
+    """The alarms that came up: on stderr, also with --quiet."""
+    while receiver.alarms:
+        print(receiver.alarms.popleft(), file=sys.stderr)
+
+
 def _report(receiver, options):
-    """Print completeness per device; True when nothing is missing and nothing is in conflict."""
+    """Say the completeness per device; True when nothing is missing and nothing is in conflict."""
+    _tell(receiver)
     rows = completeness(options.db)
     missing = sum(row.missing for row in rows.values())
-    if options.json:
-        streams = [{"device": key[0], "epoch": key[1], **row._asdict()} for key, row in rows.items()]
-        print(json.dumps({"counts": receiver.counts, "streams": streams}))
-    else:
+    if not (options.json and options.quiet):
+        out = sys.stderr if options.json else sys.stdout
         for (device, epoch), row in rows.items():
             print(
                 f"{device} {epoch:016x}: {row.count} records up to number {row.maximum}, "
-                f"missing {row.missing}, declared lost {row.declared}"
+                f"missing {row.missing}, declared lost {row.declared}",
+                file=out,
             )
-        print(f"missing {missing}, in conflict {receiver.counts['conflicts']}")
+        print(f"missing {missing}, in conflict {receiver.counts['conflicts']}", file=out)
     return missing == 0 and receiver.counts["conflicts"] == 0

@@ -44,6 +44,16 @@ print("\\n" + json.dumps({"files": files, "names": os.listdir("/"), "free": spac
     "version": [n for n in about[1] if isinstance(n, int)], "mpy": getattr(about, "_mpy", 0),
     "board": getattr(about, "_machine", sys.platform)}))
 """
+# Runs on the board: set its clock to UTC (year, month, day, hour, minute, second, weekday): it is no floor any more.
+CLOCK = """
+import machine, os
+year, month, day, hour, minute, second, weekday = %r
+machine.RTC().datetime((year, month, day, weekday, hour, minute, second, 0))
+try:
+    os.remove("clock.floor")
+except OSError:
+    pass
+"""
 # Runs on the board: remove files, make folders.
 REMOVE = """
 import os

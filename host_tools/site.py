@@ -12,7 +12,7 @@ import os
 from decimal import Decimal, InvalidOperation
 
 from edge.core import settings as core
-from host_tools import cautions, cell_site, certificate_site, connections, wired
+from host_tools import cautions, cell_site, certificate_site, connections, documents, tls_site, wired
 from host_tools.places import SiteError, parse
 from host_tools.units import human, human_key, unit_of
 
@@ -252,6 +252,18 @@ def read_device(spot, section, links, base):
     return values
 
 
+def read_uplink(spot, base, device):
+    """The settings dict of the uplink of `device`; its ack_key as 64 hexadecimal digits."""
+    values, entries = read_section(spot, "uplink")
+    if values["ack_key"]:
+        key = certificate_site.opened(entries["ack_key"], base, lambda path: documents.device_key(documents.load(path)))
+        if key is None:
+            raise entries["ack_key"].wrong("is no device key", "make one: reuse-edge key new NAME --device")
+        values["ack_key"] = key.raw.hex()
+    tls_site.read(values, spot, entries, base, device)
+    return values
+
+
 def check_whole(spot, entries, settings):
     """What only the whole shows: the core's own check, its place turned into a line."""
     try:
@@ -283,10 +295,10 @@ def read_site(path):
     settings["pcs"] = read_device(entries["pcs"], "pcs", links, base)
     meter, uplink = entries.get("meter"), entries.get("uplink")
     settings["meter"] = read_device(meter, "meter", links, base) if meter else None
-    settings["uplink"] = read_section(uplink, "uplink")[0] if uplink else None
+    settings["device"] = settings["device"] or settings["site"]
+    settings["uplink"] = read_uplink(uplink, base, settings["device"]) if uplink else None
     wired.read_wired(entries, settings, links, base, read_section, find_table)
     settings["links"] = links.links
-    settings["device"] = settings["device"] or settings["site"]
     check_whole(spot, entries, settings)
     return settings, entries
 

@@ -45,7 +45,10 @@ def plant_lines(look, status):
     if status.get("request"):
         lines.append((NEEDED, _request_line(look, status)))
     lines.append((USEFUL, _meter_line(look, status.get("meter") or {})))
-    lines.append((NEEDED, _link_line(look, status.get("link") or {})))
+    link = status.get("link") or {}
+    lines.append((NEEDED, _link_line(look, link)))
+    if link.get("connected") is False and link.get("log"):
+        lines.append((USEFUL, look.row([(ALWAYS, [("  %s" % link["log"], "warn")])])))  # why: certificate, broker, line
     late = look.word("late") % tuple(
         UNKNOWN if status.get(key) is None else "%d ms" % status[key] for key in ("late_ms", "late_max_ms")
     )

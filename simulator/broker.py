@@ -61,14 +61,19 @@ def taken(port):
 class Broker:
     """One broker on one port of 127.0.0.1; the port stays the same over kill() and start().
 
-    kind: "amqtt" or "mosquitto"; port 0: a free one, known after start(). A context manager.
+    kind: "amqtt" or "mosquitto"; port 0: a free one, known after start(). listener: further lines of mosquitto.conf for
+    its one listener (TLS, ACL), else it takes anybody. A context manager.
     """
 
-    def __init__(self, kind="amqtt", port=0):
+    def __init__(self, kind="amqtt", port=0, listener=()):
         if kind not in KINDS:
             raise ValueError(f"kind is one of {KINDS}")
+        if listener and kind != "mosquitto":
+            raise ValueError("only mosquitto takes lines for its listener")
         self.kind = kind
         self.port = port
+        self._listener = tuple(listener)
+        self._config = None
         self._child = None
         self._watch = None
         self._log = None
@@ -121,7 +126,7 @@ class Broker:
     def _spawn(self):
         """Start the child and the shell that watches over it."""
         if self.kind == "mosquitto":
-            command = [_mosquitto() or "mosquitto", "-p", str(self.port)]
+            command = [_mosquitto() or "mosquitto", *self._place()]
         else:
             command = [sys.executable, "-m", "simulator.broker", str(self.port)]
         root = str(Path(__file__).resolve().parent.parent)
@@ -145,6 +150,18 @@ class Broker:
             stdout=subprocess.DEVNULL,
             start_new_session=True,
         )
+
+    def _place(self):
+        """The options of mosquitto that say where and how it listens."""
+        if not self._listener:
+            return "-p", str(self.port)
+        self._config = tempfile.NamedTemporaryFile("w", suffix=".conf", encoding="utf-8")
+        lines = [f"listener {self.port} 127.0.0.1", *self._listener]
+        if os.getuid() == 0:
+            lines.append("user root")  # else it becomes a user who may not read our files
+        self._config.write("\n".join(lines) + "\n")
+        self._config.flush()
+        return "-c", self._config.name
 
     def _answers(self):
         """Wait until it accepts a connection; False when it ended or the time is over."""

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The reuse-edge authors
-"""The audit: every change of what may flow with its reason, and the samples before every trip.
+"""The audit: every change of what may flow with its reason, and a black box for every trip.
 
 A limits record is made when the source that binds a direction changes, or a permit has moved by more than 5 % of the
-maker's current, or to or from zero, since the last one. It holds all sources. A freeze-frame record holds the last 60
-validated samples, and what was permitted before and after the step. Each at most five times a minute and pack, then
-they are counted; what only moves (the up-ramp does, all the time) has its own five and takes none from the rest.
+maker's current, or to or from zero, since the last one. It holds all sources. A freeze-frame record holds the
+validated samples of the last minute (edge.core.blackbox), and what was permitted before and after the step. Each at
+most five times a minute and pack, then they are counted; what only moves (the up-ramp does, all the time) has its own
+five and takes none from the rest.
 """
-
-from struct import pack_into, unpack_from
 
 from edge.core import faults as f
 from edge.core import limits as lim
@@ -17,89 +16,17 @@ from edge.core.registry import KEYS
 MOVED_PPM = 50000
 PER_MINUTE = 5
 MINUTE_MS = 60000
-SAMPLES = 60
-# Of one sample: milliseconds modulo 2^32, current, voltage, highest and lowest cell, hottest and coldest sensor in
-# hundredths of a °C, quality, mode. What is not known is the value beside it.
-_FORM = ">IiIHHhhBB"
-SAMPLE_BYTES = 22
-_NO_MA, _NO_MV, _NO_CELL, _NO_TEMP = -0x80000000, 0xFFFFFFFF, 0xFFFF, -0x8000
-
-
-class Ring:
-    """The last SAMPLES validated samples of one pack, as packed integers."""
-
-    def __init__(self):
-        self._bytes = bytearray(SAMPLES * SAMPLE_BYTES)
-        self._count = 0
-        self.at_ms = None
-        self._fresh = None
-
-    def take(self, now_ms, believed, mode):
-        """Take what is believed now, once per fresh reading."""
-        if believed.fresh == self._fresh:
-            return
-        self._fresh = believed.fresh
-        b = believed
-        pack_into(
-            _FORM,
-            self._bytes,
-            self._count % SAMPLES * SAMPLE_BYTES,
-            now_ms & 0xFFFFFFFF,
-            _fit(b.current_ma, -0x7FFFFFFF, 0x7FFFFFFF, _NO_MA),
-            _fit(b.pack_mv, 0, 0xFFFFFFFE, _NO_MV),
-            _fit(b.cell_max_mv, 0, 0xFFFE, _NO_CELL),
-            _fit(b.cell_min_mv, 0, 0xFFFE, _NO_CELL),
-            _NO_TEMP if b.temp_max_mc is None else _fit(b.temp_max_mc // 10, -0x7FFF, 0x7FFF, _NO_TEMP),
-            _NO_TEMP if b.temp_min_mc is None else _fit(b.temp_min_mc // 10, -0x7FFF, 0x7FFF, _NO_TEMP),
-            b.worst,
-            mode,
-        )
-        self._count += 1
-        self.at_ms = now_ms
-
-    def frozen(self):
-        """The samples as bytes, oldest first."""
-        if self._count <= SAMPLES:
-            return bytes(self._bytes[: self._count * SAMPLE_BYTES])
-        at = self._count % SAMPLES * SAMPLE_BYTES
-        frozen = bytearray(len(self._bytes))  # one block, no pieces: a board's memory is in splinters
-        whole = memoryview(self._bytes)
-        frozen[: len(frozen) - at] = whole[at:]
-        frozen[len(frozen) - at :] = whole[:at]
-        return frozen
-
-
-def _fit(value, low, high, unknown):
-    return unknown if value is None else min(max(value, low), high)
-
-
-def unpacked(data):
-    """The samples of a freeze-frame: [(ms modulo 2^32, mA, pack mV, highest mV, lowest mV, hottest m°C, coldest m°C,
-    quality, mode), ...], None where not known."""
-    rows = []
-    for at in range(0, len(data) - SAMPLE_BYTES + 1, SAMPLE_BYTES):
-        v = unpack_from(_FORM, data, at)
-        rows.append(
-            (
-                v[0],
-                None if v[1] == _NO_MA else v[1],
-                None if v[2] == _NO_MV else v[2],
-                None if v[3] == _NO_CELL else v[3],
-                None if v[4] == _NO_CELL else v[4],
-                None if v[5] == _NO_TEMP else v[5] * 10,
-                None if v[6] == _NO_TEMP else v[6] * 10,
-                v[7],
-                v[8],
-            )
-        )
-    return rows
 
 
 class Audit:
     """The audit of one pack (edge.core.controller.Controller)."""
 
-    def __init__(self, pack):
-        self.ring = Ring()
+    def __init__(self, settings, pack):
+        self.box = None
+        if settings.get("black_box") != "none":
+            from edge.core.blackbox import BlackBox
+
+            self.box = BlackBox(settings, pack)
         self._moved_ma = [pack["maker"][key] * MOVED_PPM // lim.PPM for key in ("charge_ma", "discharge_ma")]
         self._told = None  # (charge_ma, why, discharge_ma, why, active faults) of the last limits record
         self._before = None  # the same of the step before, with the mode
@@ -107,18 +34,24 @@ class Audit:
         self._minute_ms = None
         self._count = [0, 0, 0]  # of this minute: limits records with a new reason, freeze-frames, mere moves
 
-    def step(self, now_ms, pack, events):
-        """[(class, ((key, value), ...)), ...] of this step. events: [(event, fault), ...] of this pack."""
+    def step(self, now_ms, pack, sample, events):
+        """[(class, ((key, value), ...)), ...] of this step. sample: newest of the BMS or None; events: [(event, fault),
+        ...] of this pack."""
         if self._minute_ms is None or now_ms - self._minute_ms >= MINUTE_MS:
             self._minute_ms = now_ms
             self._count = [0, 0, 0]
-        self.ring.take(now_ms, pack.believed, pack.mode)
+        if self.box is not None:
+            self.box.take(now_ms, pack, sample)
         limits = pack.limits
         now = (limits.charge_ma, limits.charge_why, limits.discharge_ma, limits.discharge_why, pack.faults.names())
         made = []
         cause = self._cause(events)
-        if cause and self._allowed(1):
-            made.append(("X", self._frame(pack, now, cause)))
+        if self.box is not None:
+            if cause and self._allowed(1):
+                self.box.trip(now_ms)
+                made.append(("X", self._frame(pack, now, cause) + self.box.part()))
+            for part in self.box.following(now_ms):
+                made.append(("X", ((KEYS["event"], f.E_BOX),) + part))
         why = self._news(now)
         if why is not None and self._allowed(why):
             made.append(("E", self._limits(pack, now)))
@@ -178,8 +111,6 @@ class Audit:
             (KEYS["mode_before"], mode),
             (KEYS["age"], pack.believed.age_ms),
             (KEYS["alarms"], pack.believed.alarms),
-            (KEYS["frame_at"], self.ring.at_ms),
-            (KEYS["frame"], self.ring.frozen()),
         )
 
 

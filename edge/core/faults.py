@@ -169,6 +169,8 @@ EVENTS = (
     "order",
     "journal",
     "power request",
+    "black box",
+    "started",
 )
 (
     E_NONE,
@@ -188,6 +190,8 @@ EVENTS = (
     E_ORDER,
     E_JOURNAL,
     E_REQUEST,
+    E_BOX,
+    E_STARTED,
 ) = range(len(EVENTS))
 
 RESTARTS = 3

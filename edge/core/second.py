@@ -35,6 +35,7 @@ class Counters:
         self.at_ms = None
         self.clock_ms = 0  # of the metering, at at_ms: it goes on across restarts
         self.told = None  # (mAh, monotonic ms): the capacity that the BMS says, when it says one
+        self.charges = None  # (mAh in, mAh out) of its whole life, when it says so
         self._last = None
         self._flowing = False
         if state is not None:
@@ -50,6 +51,7 @@ class Counters:
         if "bms_in_mah" not in info or "bms_out_mah" not in info:
             return
         charged, came_ms = info["bms_in_mah"]
+        self.charges = (charged, info["bms_out_mah"][0])
         if self.at_ms is None:
             self.at_ms = before(self.clock_ms, came_ms, registers[4] + registers[5])
         now = (charged + info["bms_out_mah"][0], registers[0] + registers[1], registers[4], registers[5], came_ms)

@@ -25,6 +25,7 @@ SETTINGS = (
     ("", "period_ms", "int", 100, 10000, 1000, "control period; commands live three of them"),
     ("", "late_ms", "int", 50, 5000, 300, "a later step gives zero permit: 300 gateway, 500 board, 1000 with PSRAM"),
     ("", "journal_kb", "int", 16, 1048576, OPTIONAL, "room for the journal on disk; absent: gateway 65536, board none"),
+    ("", "black_box", ("none", "extremes", "cells"), 0, 0, OPTIONAL, "around trips; gateway cells, board extremes"),
     ("", "lease_ms", "int", 1000, 3000, 2000, "life of a command, three periods at most: 2 s gateway, 3 s board"),
     ("", "sunspec_port", "int", 0, 65535, 0, "SunSpec server on the gateway for an energy manager on site; 0: none"),
     ("", "sunspec_host", "str", 1, 100, "127.0.0.1", "its address: anybody there may read, and ask for power"),
@@ -110,6 +111,11 @@ SETTINGS = (
     ("uplink", "host", "str", 1, 100, REQUIRED, "broker"),
     ("uplink", "port", "int", 1, 65535, 1883, "broker's port"),
     ("uplink", "keepalive_s", "int", 5, 60, 20, "a half-open connection is noticed within twice this"),
+    ("uplink", "ack_key", "str", 0, 64, "", "secret of the acknowledgements: the .mac file that the receiver has too"),
+    ("uplink", "format", ("cbor", "json"), 0, 0, "cbor", "of what is published; JSON is about three times as long"),
+    ("uplink", "ca", "str", 0, 1000, "", "TLS: the authority of the broker's certificate (PEM); port 8883 is usual"),
+    ("uplink", "certificate", "str", 0, 1000, "", "TLS: this device's certificate (PEM); its common name is device"),
+    ("uplink", "private_key", "str", 0, 1000, "", "TLS: the private key of that certificate (PEM)"),
     ("uplink", "status_port", "int", 0, 65535, 0, "local status port for the live view, 0 = any free one"),
 )
 
@@ -156,6 +162,7 @@ def check_value(place, row, value):
     return value
 
 
+TLS_KEYS = ("ca", "certificate", "private_key")  # all three or none
 CELL_TABLES = (("ocv_uv", 101), ("r_uohm", 3), ("tau_ms", 2), ("hysteresis_uv", 21))
 CELL_NUMBERS = ("nominal_mah", "cell_min_mv", "cell_max_mv", "ea_k", "gamma", "residual_uv")
 
@@ -269,6 +276,10 @@ def check(settings):
     for name in ("meter", "uplink", "inputs", "outputs"):
         if settings.get(name) is not None:
             _check_section(name + ".", name, settings[name], ("facts",))
+    given = [bool((settings.get("uplink") or {}).get(key)) for key in TLS_KEYS]
+    if any(given) and not all(given):
+        place = "uplink." + TLS_KEYS[given.index(False)]
+        raise SettingsError(place, "is missing", "TLS needs %s, %s and %s; without TLS none" % TLS_KEYS)
     return full
 
 

@@ -106,6 +106,8 @@ class Site:
         self.pcs = None
         self.meter = None
         self.energy = self._energy(state.get("energy"))
+        self.reads = ()  # newest records of all devices, of this step
+        self._now_ms = 0
         self._asked_ms = None
         self.reporter = Reporter(settings, state.get("report"))
         self._saved_ms = None
@@ -158,7 +160,7 @@ class Site:
         device in settings order (packs, PCS, meter if any, inputs if any). orders: raw bytes received. Returns
         Outcome; its commands are one per actuator (the PCS), complete in every step.
         """
-        self._time(now_ms)
+        self._time(now_ms, reads)
         self._clock(utc)
         verdicts = self._ordered(now_ms, utc, orders)
         count = len(self.packs)
@@ -255,7 +257,8 @@ class Site:
         told = self.pcs.groups[G_READBACK].quality == OK and self.pcs.watchdog_ms is not None
         return told and self.pcs.watchdog_ms != self.settings["pcs"]["watchdog_ms"]
 
-    def _time(self, now_ms):
+    def _time(self, now_ms, reads):
+        self._now_ms, self.reads = now_ms, reads
         if self.started_ms is None:
             self.started_ms = now_ms
             self.late_ms = 0
@@ -337,15 +340,16 @@ class Site:
         return True
 
     def _state(self, now_ms, events):
-        """The state to save now, or None: a lock at once, other events at most every 10 s, and so often again until
-        it is durable."""
+        """The state to save now, or None: a lock and registers that are told at once, other events at most every 10 s,
+        and so often again until it is durable."""
         locking = False
         for _, event, fault in events:
             if event in (f.E_RAISED, f.E_MODE):
                 self._unsaved = True
             if event == f.E_RAISED and f.FAULTS[fault][1] == f.LOCK:
                 locking = True
-        if self._saved_ms is not None and not locking and not self.durable.is_wanted():
+        urgent = locking or self.reporter.settled or self.durable.is_wanted()
+        if self._saved_ms is not None and not urgent:
             wait_ms = SAVE_EVENT_MS if self._unsaved or self.durable.is_waiting() else SAVE_EVERY_MS
             if now_ms - self._saved_ms < wait_ms:
                 return None
@@ -369,10 +373,17 @@ class Site:
             "boot": self.boot,
             "utc_s": self._utc[0] if self._utc[1] >= TRUSTED_CLOCK else None,
             "packs": [pack.state(clean) for pack in self.packs],
-            "report": self.reporter.state(),
+            "report": self.reporter.state(self._now_ms),
             "energy": self.energy and self.energy.state(),
             "orders": None if self.orders is None else self.orders.state(),
         }
+
+    def last_records(self, now_ms, utc):
+        """What is told of a peaceful end: the registers; nothing when there was no step."""
+        if self.started_ms is None:
+            return []
+        self._now_ms = now_ms
+        return self.reporter.registers(now_ms, utc, self)
 
     def _trace(self, now_ms, command):
         """Integers that tell this step: equal on every runtime for equal input."""

@@ -21,19 +21,19 @@ from edge.shell.status import serve, status_line
 CONSOLE_S = 2
 GC_BYTES = 24 * 1024  # collect after so many: waiting for a full heap leaves it in splinters
 WATCHDOG_MS = 8000
-JOURNAL_HOLD_BYTES = 4096  # RAM of records that wait for the flash; more than this is never written at once
 # Clocks of boards count from 2000 or from 1970; before this (2026-01-01) the RTC was never set.
 OLDEST_UTC_S = 1767225600
 EPOCH_2000_S = 946684800
+FLOOR, RTC = 1, 2  # qualities of a wall clock
 
 
 class TickClock:
     """Clock port over ticks_ms, which wraps every 12.4 days: unwrapped here, once.
 
-    quality: of the wall clock (2 = RTC). A clock that was never set is not known.
+    quality: of the wall clock, FLOOR or RTC. A clock that was never set is not known.
     """
 
-    def __init__(self, quality=2):
+    def __init__(self, quality=RTC):
         self._last = time.ticks_ms()
         self._ms = 0
         self._quality = quality
@@ -57,20 +57,14 @@ def sync(file):
     file.flush()
 
 
-def journaled(settings, folder, clock, start, uplink, flush):
-    """(uplink, flush) that also keep the journal in folder/journal; imported only when the settings give it room.
-    start: (epoch, number of the start)."""
-    from edge.shell.journal import Journal
-    from edge.shell.journal_ports import Folder, Journaled
-
-    disk = Folder(folder + "/journal", sync)
-    journal = Journal(disk, settings["device"], start[0], start[1], 1024 * settings["journal_kb"], JOURNAL_HOLD_BYTES)
+def with_journal(flush, journal, clock):
+    """flush() and the journal's turn after each step."""
 
     def both():
         flush()
         journal.after_step(clock.now_ms())
 
-    return Journaled(uplink, journal), both
+    return both
 
 
 def quiet(ports, clock, watchdog_ms):
@@ -106,16 +100,21 @@ async def run(settings, folder, clock, feed, talk, trace):
     del start
     forget("edge.shell.board_start")
     forget("edge.shell.wiring")
+    forget("edge.shell.started")
     uplink, flush = ports.uplink, ports.store.flush
-    if settings.get("journal_kb"):
-        uplink, flush = journaled(settings, folder, clock, ports.start, uplink, flush)
+    if ports.journal is not None:
+        flush = with_journal(flush, ports.journal, clock)
     guarded = Guarded("micropython", feed, trace, ports.told)
     if settings["uplink"] and settings["uplink"]["status_port"]:
         await serve(guarded, clock, uplink, settings["uplink"]["status_port"])
     if talk:
         asyncio.create_task(console(guarded, clock, uplink))
-    asyncio.create_task(tidy(settings))
-    steps = loop(settings, clock, ports.devices, ports.actuators, ports.store, uplink, guarded.seen, ports.verify)
+    asyncio.create_task(tidy())
+
+    def made():
+        forget_cells(settings)
+
+    steps = loop(settings, clock, ports.devices, ports.actuators, ports.store, uplink, guarded.seen, ports.verify, made)
     watch = Watch(ports.devices[-1], clock) if settings.get("inputs") else None
     try:
         await control(steps, clock, watch, quiet(ports.writers, clock, settings["pcs"]["watchdog_ms"]), flush)
@@ -136,13 +135,23 @@ def read_settings(path):
     return settings
 
 
-async def tidy(settings):
-    """After the first step: the cells were read, their texts and tables go."""
-    await asyncio.sleep(1)
+def secured(settings):
+    """True when the uplink of settings is to use TLS."""
+    return bool(settings["uplink"] and settings["uplink"].get("ca"))
+
+
+def forget_cells(settings):
+    """The cells were read: their texts and tables go before the first step."""
     for pack in settings["packs"]:
         pack.pop("cell", None)
     for name in BUILT_IN.values():
         forget("edge.core." + name)
+
+
+async def tidy():
+    """What a pack says of itself is made once a day."""
+    await asyncio.sleep(10)
+    forget("edge.core.nameplate")
 
 
 def forget(module):
@@ -158,9 +167,14 @@ def main():
     import machine
 
     settings = read_settings("/settings.json")
+    quality = RTC
+    if secured(settings):
+        from edge.shell.board_tls import floored
+
+        quality = floored("", machine.RTC())
     watchdog = machine.WDT(timeout=WATCHDOG_MS)
     try:
-        asyncio.run(run(settings, "", TickClock(), watchdog.feed, True, None))
+        asyncio.run(run(settings, "", TickClock(quality), watchdog.feed, True, None))
     except Late as error:
         print(error)
         machine.reset()

@@ -11,13 +11,18 @@ import os
 from collections import namedtuple
 
 from bms_bridge.tables import load
+from edge.shell.board import FLOOR, secured
 from edge.shell.board_uplink import BoardUplink
+from edge.shell.link import ack_key
 from edge.shell.store import AfterWires, FileStore
 from edge.shell.wiring import Silent, Wiring
 
-# The ports of edge.loop.loop, whom each step is told, the ports that write (the PCS and relay modules), and what says
-# which start this is: (epoch, number of the start).
-Ports = namedtuple("Ports", ("devices", "actuators", "store", "uplink", "verify", "told", "writers", "start"))
+JOURNAL_HOLD_BYTES = 4096  # RAM of records that wait for the flash; more than this is never written at once
+RAM_BYTES = 8192  # of records that wait for the backend; older ones are read back from the flash
+
+# The ports of edge.loop.loop, whom each step is told, the ports that write (the PCS and relay modules), the Journal or
+# None.
+Ports = namedtuple("Ports", ("devices", "actuators", "store", "uplink", "verify", "told", "writers", "journal"))
 
 
 def start(settings, folder, clock, sync):
@@ -29,11 +34,9 @@ def start(settings, folder, clock, sync):
     files = FileStore(folder, sync)
     boot = ((files.look() or {}).get("boot") or 0) + 1
     epoch = int.from_bytes(os.urandom(7), "big")
-    uplink = Silent()
-    if settings["uplink"]:
-        mqtt = BoardUplink(settings, epoch, boot)
-        asyncio.create_task(mqtt.run(clock))
-        uplink = mqtt
+    journal = journal_of(settings, folder, epoch, boot, sync) if settings.get("journal_kb") else None
+    uplink = uplink_of(settings, folder, epoch, boot, clock, journal)
+    uplink.offer(began(settings, clock, epoch, journal))
     actuators = list(wiring.actuators)
     if any([pack.get("contactor") for pack in settings["packs"]]) and not settings.get("outputs"):
         actuators += contactors_of(settings, clock)
@@ -43,7 +46,65 @@ def start(settings, folder, clock, sync):
         asyncio.create_task(serve_line(link)(link, devices, clock, gate))
     writers = [wiring.pcs] + wiring.relays
     verify = verify_of(settings)
-    return Ports(wiring.devices, actuators, AfterWires(files), uplink, verify, wiring.told, writers, (epoch, boot))
+    return Ports(wiring.devices, actuators, AfterWires(files), uplink, verify, wiring.told, writers, journal)
+
+
+def journal_of(settings, folder, epoch, boot, sync):
+    """The Journal in folder/journal; imported only when the settings give it room."""
+    from edge.shell.journal import Journal
+    from edge.shell.journal_ports import Folder
+
+    disk = Folder(folder + "/journal", sync)
+    journal = Journal(disk, settings["device"], epoch, boot, 1024 * settings["journal_kb"], JOURNAL_HOLD_BYTES)
+    if settings["black_box"] != "none":
+        from edge.shell.boxes import Boxes
+
+        journal.boxes = Boxes(Folder(folder + "/boxes", sync))
+    return journal
+
+
+def uplink_of(settings, folder, epoch, boot, clock, journal):
+    """The uplink of settings, at work, with the journal behind it."""
+    if journal is None:
+        return connected(settings, folder, epoch, boot, clock) if settings["uplink"] else Silent()
+    from edge.shell.journal_ports import Journaled
+
+    if not settings["uplink"]:
+        return Journaled(Silent(), journal)
+    from edge.shell.backlog import Backlog
+    from edge.shell.cursor import Cursor
+    from edge.shell.recent import Alone
+    from edge.shell.shelf import Shelf
+
+    disk, key = journal.disk, ack_key(settings)
+    outbox = Backlog(settings["device"], epoch, boot, journal, Shelf(disk), RAM_BYTES, Alone(), key, Cursor(disk))
+    return Journaled(connected(settings, folder, epoch, boot, clock, outbox), journal, False)
+
+
+def connected(settings, folder, epoch, boot, clock, outbox=None):
+    """The MQTT uplink, at work; with TLS when the settings name an authority."""
+    tls = None
+    if secured(settings):
+        from edge.shell.board_tls import BoardTls, keep
+
+        tls = BoardTls(folder, settings["uplink"])
+        if clock.utc_s()[1] == FLOOR:
+            asyncio.create_task(keep(folder, clock))
+    uplink = BoardUplink(settings, epoch, boot, tls=tls, outbox=outbox)
+    asyncio.create_task(uplink.run(clock))
+    return uplink
+
+
+def began(settings, clock, epoch, journal):
+    """The first record of this start, with what the journal knows of the one before; and the hash of settings."""
+    from edge.shell.started import digest_of, started
+
+    settings["hash"] = digest_of(settings)
+    if journal is None:
+        return started(clock, epoch)
+    from edge.shell.shelf import Shelf
+
+    return started(clock, epoch, Shelf(journal.disk))
 
 
 def serve_line(link):

@@ -14,28 +14,35 @@ from edge.shell.outbox import Outbox
 TICK_S = 0.05  # how often the sender looks for records: far below the control period
 BURST = 8  # packets between two looks of the event loop at the other tasks
 LIMIT_BYTES = 32 * 1024
+HANDSHAKE_MS = 40000  # between two TLS handshakes: each may make a step late, and three in a minute restart a board
 
 
 class BoardUplink:
     """Uplink port over MQTT for a board.
 
     settings: the checked settings dict (org, site, device, uplink); epoch: random integer, new at each start;
-    boot: start count; limit_bytes: RAM of the outbox; tls: ssl context or None. The host should be numeric.
+    boot: start count; limit_bytes: RAM of the outbox; tls: BoardTls or None; outbox: Backlog in its place. The host
+    should be numeric.
     connected: the broker took our subscription. log: last change of the link, for the console.
     """
 
-    def __init__(self, settings, epoch, boot, limit_bytes=LIMIT_BYTES, tls=None):
+    def __init__(self, settings, epoch, boot, limit_bytes=LIMIT_BYTES, tls=None, outbox=None):
         place = settings["uplink"]
-        self.outbox = Outbox(settings["device"], epoch, boot, limit_bytes)
+        self.outbox = outbox or Outbox(settings["device"], epoch, boot, limit_bytes, key=link.ack_key(settings))
         self.connected = False
         self.log = "never connected"
         self.reconnects = 0
         self._root = link.topic_root(settings)
         self._client_id = settings["device"]
         self._keepalive_s = place["keepalive_s"]
-        self._dialer = mqtt.Dialer(place["host"], place["port"], tls)
+        self._dialer = mqtt.Dialer(place["host"], place["port"], tls and tls.context)
+        self._tls = tls
+        self._shaken_ms = None  # start of the last session that came to a TLS handshake
+        self._met = False  # the broker took our CONNECT
         self._backoff = link.Backoff(epoch)
         self._orders = link.Orders()
+        self._replies = link.Replies()
+        self._form = link.form_of(settings)
         self._clock = None
         self._broken = None
 
@@ -61,6 +68,7 @@ class BoardUplink:
 
     def offer(self, record):
         """Take `record` (edge.core.records.Record) and return its sequence number at once. Never raises."""
+        self._replies.look(record)
         return self.outbox.append(record)
 
     def orders(self):
@@ -73,14 +81,23 @@ class BoardUplink:
         try:
             while True:
                 start_ms = clock.now_ms()
+                opened = self._dialer.opened
                 try:
                     await self._session()
                 except (OSError, MemoryError) as error:
-                    self.log = "link lost: %s" % error
+                    shaken = self._tls is not None and self._dialer.opened != opened
+                    self._shaken_ms = start_ms if shaken else self._shaken_ms
+                    self.log = "link lost: %s" % (self._tls.why(error) if shaken and not self._met else error)
                 self.reconnects += 1
-                await asyncio.sleep(self._backoff.next_ms(clock.now_ms() - start_ms) / 1000)
+                await asyncio.sleep(self._rest_ms(start_ms) / 1000)
         finally:
             self._dialer.cancel()
+
+    def _rest_ms(self, start_ms):
+        """How long to wait after a session that began at start_ms; between TLS handshakes HANDSHAKE_MS at least."""
+        now_ms = self._clock.now_ms()
+        wait_ms = self._backoff.next_ms(now_ms - start_ms)
+        return wait_ms if self._shaken_ms is None else max(wait_ms, self._shaken_ms + HANDSHAKE_MS - now_ms)
 
     async def _session(self):
         """One connection, from connect to its end by MqttError."""
@@ -88,8 +105,10 @@ class BoardUplink:
         will = (self._root + "status", b"offline")
         client = mqtt.Client(self._dialer, self._client_id, self._keepalive_s, self._on_message, will)
         reader = None
+        self._met = False
         try:
             await client.connect(now_ms())
+            self._met = True
             await client.subscribe((self._root + "ack", self._root + "ord"), now_ms())
             await client.publish(self._root + "status", b"online", now_ms(), True)
             self.connected = True
@@ -109,13 +128,17 @@ class BoardUplink:
             client.close()
 
     async def _pump(self, client):
-        """Publish what the window allows, yielding to the other tasks."""
+        """Publish the replies to orders and what the window allows, yielding to the other tasks."""
         topic = self._root + "rec"
+        data = self._replies.take()
+        while data is not None:
+            await client.publish(self._root + "rsp", self._form(data), self._clock.now_ms())
+            data = self._replies.take()
         for number in range(self.outbox.window):
             item = self.outbox.take(self._clock.now_ms())
             if item is None:
                 return
-            await client.publish(topic, item[1], self._clock.now_ms())
+            await client.publish(topic, self._form(item[1]), self._clock.now_ms())
             if number % BURST == BURST - 1:
                 await asyncio.sleep(0)
 

@@ -103,7 +103,7 @@ def decode(data):
     return value
 
 
-def _head(data, at):
+def read_head(data, at):
     """Return (major, number, index after the head) at index `at`; refuses cut and padded heads."""
     if at >= len(data):
         raise CborError("cut short")
@@ -127,7 +127,7 @@ def _head(data, at):
 
 def _item(data, at, depth):
     """Return (value, index after it) of the item at index `at`."""
-    major, number, at = _head(data, at)
+    major, number, at = read_head(data, at)
     if major == UINT:
         return number, at
     if major == NEGATIVE:

@@ -22,7 +22,6 @@ class Guarded:
     def __init__(self, runtime, feed=None, trace=None, told=()):
         self.runtime = runtime
         self.site = None
-        self.outcome = None
         self.feed = feed
         self.trace = trace
         self.told = told
@@ -35,7 +34,6 @@ class Guarded:
             raise RuntimeError("step without a guard decision")
         self._decision = command.decision
         self.site = site
-        self.outcome = outcome
         for told in self.told:
             told(site, outcome)
         if self.trace is not None:

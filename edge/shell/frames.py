@@ -74,13 +74,13 @@ def _at(file, generation, offset):
     return kind, number, chain, body, offset + HEAD_BYTES + len(chain) + size
 
 
-def walk(file, generation, size):
-    """Yield (kind, number, chain, body, offset) of every whole frame of `file` (binary, seekable, `size` bytes).
+def walk(file, generation, size, offset=0):
+    """Yield (kind, number, chain, body, offset) of every whole frame of `file` (binary, seekable, `size` bytes) from
+    `offset` on.
 
     Bytes that are no frame: (0, offset of the next whole frame, b"", b"", offset) when whole frames follow, they were
     damaged; (0, None, b"", b"", offset) when none does: the torn end of an interrupted write, or a damaged one.
     """
-    offset = 0
     while offset < size:
         found = _at(file, generation, offset)
         if found is None:

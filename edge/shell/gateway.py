@@ -12,11 +12,14 @@ import threading
 import time
 
 from edge.loop import loop, zero_all
-from edge.shell import gateway_journal
+from edge.shell import gateway_journal, gateway_tls
 from edge.shell.control import Guarded, Watch, control
 from edge.shell.gateway_signed import verify_of
 from edge.shell.gateway_uplink import GatewayUplink
 from edge.shell.journal_ports import Journaled
+from edge.shell.link import ack_key
+from edge.shell.shelf import Shelf
+from edge.shell.started import digest_of, started
 from edge.shell.status import serve
 from edge.shell.store import FileStore
 from edge.shell.wiring import Silent, Wiring
@@ -130,6 +133,22 @@ async def end(tasks):
         _, left = await asyncio.wait(left, timeout=END_S)
 
 
+def reporting(settings, folder, boot, clock):
+    """(uplink, journal) of the site, at work; what this start says of itself is their first record."""
+    epoch = int.from_bytes(os.urandom(7), "big")
+    settings["hash"] = digest_of(settings)
+    settings["black_box"] = settings.get("black_box") or "cells"
+    journal = gateway_journal.start(settings, folder, epoch, boot, sync)
+    uplink = Silent()
+    if settings["uplink"]:
+        backlog = gateway_journal.backlog(settings, journal, ack_key(settings))
+        tls = gateway_tls.of(settings["uplink"])
+        uplink = GatewayUplink(settings, epoch, boot, clock, tls=tls, outbox=backlog).start()
+    uplink = Journaled(uplink, journal, keeps=not settings["uplink"])
+    uplink.offer(started(clock, epoch, Shelf(journal.journal.disk)))
+    return uplink, journal
+
+
 async def run(settings, folder, load, trace=None, said=None):
     """Run the site of settings until SIGINT or SIGTERM; returns 0, or 1 when the loop failed.
 
@@ -145,14 +164,7 @@ async def run(settings, folder, load, trace=None, said=None):
     wiring = Wiring(settings, load, clock)
     store = LateStore(FileStore(folder, sync))
     boot = (store.load() or {}).get("boot") or 0
-    epoch = int.from_bytes(os.urandom(7), "big")
-    uplink = Silent()
-    if settings["uplink"]:
-        link = GatewayUplink(settings, epoch, boot + 1, clock)
-        link.start()
-        uplink = link
-    journal = gateway_journal.start(settings, folder, epoch, boot + 1, sync)
-    uplink = Journaled(uplink, journal)
+    uplink, journal = reporting(settings, folder, boot + 1, clock)
     guarded = Guarded("cpython", None, trace, wiring.told)
     server = await serve(guarded, clock, uplink, settings["uplink"]["status_port"] if settings["uplink"] else 0)
     port = server.sockets[0].getsockname()[1]

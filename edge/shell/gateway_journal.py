@@ -7,13 +7,19 @@ import queue
 import threading
 import time
 
+from edge.shell.backlog import Backlog
+from edge.shell.boxes import Boxes
+from edge.shell.cursor import Cursor
 from edge.shell.frames import KEPT_CLASSES
 from edge.shell.journal import Journal
 from edge.shell.journal_ports import Folder
+from edge.shell.shelf import Shelf
 
 DEFAULT_KB = 65536
 WAITING = 2000  # records between the loop and the thread: more than a minute of any site
 HOLD_BYTES = 1 << 20
+RAM_BYTES = 2 << 20  # of the newest records; older ones are read back from the disk
+BOXES = 16  # black boxes that are kept until somebody exports them
 RETRY_S = (1.0, 30.0)  # after a failed write; doubled up to the second
 TICK_S = 1.0
 
@@ -37,6 +43,11 @@ class LateJournal:
     def problem(self):
         """Why the journal is not written, as a text, or None."""
         return self.journal.problem
+
+    @property
+    def durable(self):
+        """Highest sequence number of this start that is synced."""
+        return self.journal.durable
 
     @property
     def lost(self):
@@ -91,8 +102,20 @@ class LateJournal:
             self.journal.missed(kept, *row)
 
 
+def backlog(settings, late, key):
+    """The Backlog over a LateJournal. key: secret of the acknowledgements, or None."""
+    journal = late.journal
+    disk, lock = journal.disk, threading.Lock()
+    return Backlog(
+        settings["device"], journal.epoch, journal.boot, late, Shelf(disk), RAM_BYTES, lock, key, Cursor(disk)
+    )
+
+
 def start(settings, folder, epoch, boot, sync):
     """The LateJournal of a site in folder/journal. sync(file): makes what was written durable."""
     limit_bytes = 1024 * (settings.get("journal_kb") or DEFAULT_KB)
     disk = Folder(os.path.join(folder, "journal"), sync)
-    return LateJournal(Journal(disk, settings["device"], epoch, boot, limit_bytes, HOLD_BYTES))
+    journal = Journal(disk, settings["device"], epoch, boot, limit_bytes, HOLD_BYTES)
+    if settings.get("black_box") != "none":
+        journal.boxes = Boxes(Folder(os.path.join(folder, "boxes"), sync), BOXES)
+    return LateJournal(journal)

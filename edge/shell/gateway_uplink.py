@@ -7,19 +7,22 @@ hands. The control thread only appends to the outbox under a short lock. Whateve
 network does happens in the uplink's thread.
 """
 
+import contextlib
 import select
 import socket
+import ssl
 import threading
 import time
 
 import paho.mqtt.client as paho
 
-from edge.shell import link
+from edge.shell import gateway_tls, link
 from edge.shell.outbox import Outbox
 
 LIMIT_BYTES = 8 * 1024 * 1024
 CONNECT_S = 5.0
 TICK_S = 0.2  # longest sleep of the thread: resend, keep-alive and deadlines are looked at
+INFLIGHT = 512  # above every window: the outbox is the only queue
 ANSWER_MS = 10000  # PUBACK overdue: the connection is dead
 
 
@@ -31,12 +34,13 @@ class GatewayUplink:
     """Uplink port over paho-mqtt.
 
     settings: the checked settings dict; epoch: random integer, new at each start; boot: start count; clock:
-    Clock port (now_ms); limit_bytes: RAM of the outbox; tls: ssl.SSLContext or None. start() and stop() run
-    the thread. connected: the broker took our subscription. log: last change of the link.
+    Clock port (now_ms); limit_bytes: RAM of the outbox; outbox: Backlog in its place. tls: function
+    that gives an ssl.SSLContext (OSError when it cannot), or None.
+    start() and stop() run the thread. connected: the broker took our subscription. log: last change of the link.
     """
 
-    def __init__(self, settings, epoch, boot, clock, limit_bytes=LIMIT_BYTES, tls=None):
-        self.outbox = Outbox(settings["device"], epoch, boot, limit_bytes)
+    def __init__(self, settings, epoch, boot, clock, limit_bytes=LIMIT_BYTES, tls=None, outbox=None):
+        self.outbox = outbox or Outbox(settings["device"], epoch, boot, limit_bytes, key=link.ack_key(settings))
         self.connected = False
         self.log = "never connected"
         self.reconnects = 0
@@ -47,11 +51,16 @@ class GatewayUplink:
         self._tls = tls
         self._backoff = link.Backoff(epoch)
         self._orders = link.Orders()
+        self._replies = link.Replies()
+        self._form = link.form_of(settings)
         self._lock = threading.Lock()
+        # a Backlog has a lock of its own: this one would hold up offer() while it reads the disk
+        self._outbox_lock = self._lock if outbox is None else contextlib.nullcontext()
         self._stop = threading.Event()
         self._thread = None
         self._waiting = {}  # paho message number -> time of publishing
         self._failure = None
+        self._met = False  # the broker answered our CONNECT
         self._awake = False  # a wake-up byte is on its way
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
@@ -79,8 +88,9 @@ class GatewayUplink:
 
     def offer(self, record):
         """Take `record` (edge.core.records.Record) and return its sequence number at once. Never raises."""
-        with self._lock:
+        with self._outbox_lock:
             seq = self.outbox.append(record)
+        self._replies.look(record)
         if self.connected and not self._awake:
             self._awake = True
             try:
@@ -128,10 +138,10 @@ class GatewayUplink:
             reconnect_on_failure=False,
         )
         client.connect_timeout = CONNECT_S
-        client.max_inflight_messages_set(2 * self.outbox.window)
+        client.max_inflight_messages_set(INFLIGHT)
         client.will_set(self._root + "status", b"offline", qos=1, retain=True)
         if self._tls is not None:
-            client.tls_set_context(self._tls)
+            client.tls_set_context(self._tls())
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
@@ -142,9 +152,10 @@ class GatewayUplink:
         """One connection, from connect to its end by LinkError (or to stop())."""
         self._waiting.clear()
         self._failure = None
+        self._met = False
         client = self._client()
         try:
-            client.connect(self._place["host"], self._place["port"], self._place["keepalive_s"])
+            self._connect(client)
             start_ms = self._clock.now_ms()
             while not self._stop.is_set():
                 self._serve(client)
@@ -160,13 +171,23 @@ class GatewayUplink:
             self.connected = False
             self._close(client)
 
+    def _connect(self, client):
+        """TCP, the TLS handshake and CONNECT; LinkError says what TLS did not like."""
+        try:
+            client.connect(self._place["host"], self._place["port"], self._place["keepalive_s"])
+        except ssl.SSLError as error:
+            raise LinkError(gateway_tls.why(error)) from error
+
     def _serve(self, client):
         """Wait for the socket, a new record or the tick, and let paho read and write."""
         sock = client.socket()
         if sock is None:
-            raise LinkError("broker closed the connection")
+            raise self._gone("broker closed the connection")
         writers = [sock] if client.want_write() else []
-        readable, writable, _ = select.select([sock, self._wake_out], writers, [], TICK_S)
+        waiting = self._tls is not None and sock.pending()  # decrypted already: select does not see it
+        readable, writable, _ = select.select([sock, self._wake_out], writers, [], 0 if waiting else TICK_S)
+        if waiting and sock not in readable:
+            readable.append(sock)
         if self._wake_out in readable:
             self._wake_out.recv(64)
             self._awake = False
@@ -175,18 +196,26 @@ class GatewayUplink:
         codes.append(client.loop_misc())
         for code in codes:
             if code:
-                raise LinkError(paho.error_string(code))
+                raise self._gone(paho.error_string(code))
+
+    def _gone(self, text):
+        """The LinkError for a connection that ended. With TLS 1.3 a broker refuses our certificate like that."""
+        return LinkError(gateway_tls.REFUSED if self._tls is not None and not self._met else text)
 
     def _pump(self, client, now_ms):
-        """Give paho what the window allows."""
-        topic = self._root + "rec"
+        """Give paho the replies to orders, and the records that the window allows."""
+        while (data := self._replies.take()) is not None:
+            self._publish(client, "rsp", data, now_ms)
         while True:
-            with self._lock:
+            with self._outbox_lock:
                 item = self.outbox.take(now_ms)
             if item is None:
                 return
-            info = client.publish(topic, item[1], qos=1)
-            self._waiting[info.mid] = now_ms
+            self._publish(client, "rec", item[1], now_ms)
+
+    def _publish(self, client, last, data, now_ms):
+        info = client.publish(self._root + last, self._form(data), qos=1)
+        self._waiting[info.mid] = now_ms
 
     def _check(self, now_ms):
         """Raise LinkError when paho reported one or a PUBACK is overdue."""
@@ -204,6 +233,7 @@ class GatewayUplink:
             sock.close()
 
     def _on_connect(self, client, _userdata, _flags, reason, _properties):
+        self._met = True
         if reason.is_failure:
             self._failure = f"broker refuses: {reason}"
         else:
@@ -214,7 +244,7 @@ class GatewayUplink:
             self._failure = "broker refuses a subscription"
             return
         client.publish(self._root + "status", b"online", qos=1, retain=True)
-        with self._lock:
+        with self._outbox_lock:
             self.outbox.rewind(self._clock.now_ms())
         self.log = "connected"
         self.connected = True
@@ -223,10 +253,11 @@ class GatewayUplink:
         self._waiting.pop(mid, None)
 
     def _on_message(self, _client, _userdata, message):
-        with self._lock:
-            if message.topic == self._root + "ack":
+        if message.topic == self._root + "ack":
+            with self._outbox_lock:
                 self.outbox.ack(message.payload, self._clock.now_ms())
-            elif message.topic == self._root + "ord":
+        elif message.topic == self._root + "ord":
+            with self._lock:
                 self._orders.put(message.payload, message.retain)
 
 

@@ -52,8 +52,8 @@ class Journal:
     """Journal of one device on a disk (Folder or alike). One owner, or a thread of its own around it.
 
     epoch, boot: of this start, as in the outbox. limit_bytes: budget of all files. hold_bytes: RAM for what waits.
-    synced: number of records that are durable since the start; lost: declared lost; damaged: places that were not
-    readable when the journal was opened; problem: text or None.
+    synced: number of records that are durable since the start, durable: highest of their numbers; lost: declared
+    lost; damaged: places that were not readable when the journal was opened; problem: text or None.
     """
 
     def __init__(self, disk, device, epoch, boot, limit_bytes, hold_bytes=65536):
@@ -65,10 +65,12 @@ class Journal:
         self.segment_bytes = max(LEAST_SEGMENT, min(limit_bytes // 8, MOST_SEGMENT))
         self.hold_bytes = hold_bytes
         self.synced = 0
+        self.durable = 0  # highest number of this start that is synced
         self.lost = 0
         self.damaged = 0
         self.failures = 0
         self.problem = None
+        self.boxes = None  # edge.shell.boxes.Boxes, when there are any
         self.chain = START
         self.kept = _Stream()
         self.plain = _Stream()
@@ -95,6 +97,8 @@ class Journal:
         except (ValueError, TypeError, AttributeError, MemoryError):
             self._lose(ENCODING, kept, seq, record.wall_ms)
             return
+        if self.boxes is not None and record.cls == "X":
+            self.boxes.take(record, payload)
         self._waiting.append([kept, seq, payload, record.wall_ms])
         self._held += len(payload)
         self._urgent = self._urgent or kept
@@ -146,6 +150,8 @@ class Journal:
     def flush(self):
         """Write and sync all that waits; False when the disk refused. What waits then still waits. Never raises."""
         chain, numbers = self.chain, (self.kept.number, self.plain.number)
+        if self.boxes is not None:
+            self.boxes.flush()
         try:
             self._open()
             for kept, _, payload, _ in self._waiting:
@@ -157,6 +163,8 @@ class Journal:
             self._failed(error, chain, numbers)
             return False
         self.synced += len(self._waiting)
+        if self._waiting:
+            self.durable = max(self.durable, self._waiting[-1][1])
         self._waiting = []
         self._held = 0
         self._gaps = []
@@ -169,6 +177,8 @@ class Journal:
     def close(self):
         """Write what waits and close the files."""
         self.flush()
+        if self.boxes is not None:
+            self.boxes.close()
         self._close(self.kept)
         self._close(self.plain)
 

@@ -21,7 +21,10 @@ class Folder:
         try:
             return os.listdir(self.path)
         except OSError:
-            os.mkdir(self.path)
+            try:
+                os.mkdir(self.path)
+            except OSError:
+                return os.listdir(self.path)  # another was faster
             return []
 
     def size(self, name):
@@ -42,14 +45,16 @@ class Folder:
 
 
 class Journaled:
-    """Uplink port that also journals what it is offered. uplink: the port that sends; journal: Journal or alike.
+    """Uplink port that also journals what it is offered. uplink: the port that sends; journal: Journal or alike; keeps:
+    False when the uplink gives its records to the journal by itself (edge.shell.backlog).
 
     When the journal begins or ends to fail, one event says so upstream: detail 1 it fails, 0 it is well again.
     """
 
-    def __init__(self, uplink, journal):
+    def __init__(self, uplink, journal, keeps=True):
         self.uplink = uplink
         self.journal = journal
+        self._keeps = keeps
         self._fails = False
 
     def __getattr__(self, name):
@@ -62,7 +67,11 @@ class Journaled:
             self._fails = fails
             pairs = ((KEYS["event"], E_JOURNAL), (KEYS["detail"], int(fails)))
             event = Record("E", -1, record.mono_ms, record.wall_ms, record.clock_quality, pairs)
-            self.journal.append(event, self.uplink.offer(event))
+            self._offer(event)
+        return self._offer(record)
+
+    def _offer(self, record):
         seq = self.uplink.offer(record)
-        self.journal.append(record, seq)
+        if self._keeps:
+            self.journal.append(record, seq)
         return seq

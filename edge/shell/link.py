@@ -1,17 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The reuse-edge authors
-"""What the two uplinks share beside the outbox: topics, back-off, and the inbox of orders."""
+"""What the two uplinks share beside the outbox: topics, back-off, the inbox of orders and the replies to them."""
+
+from edge.core.registry import KEYS
+from edge.shell import cbor
 
 BACKOFF_MIN_MS = 100
 BACKOFF_MAX_MS = 10000
 STEADY_MS = 3000  # a session that lived so long starts the back-off anew
 MAX_ORDERS = 16  # orders that wait for the core; more are refused and counted
 MAX_ORDER_BYTES = 4096
+MAX_REPLIES = 16  # that wait for a connection; the records tell the rest
+ORDER_VERDICT = KEYS["order_verdict"]
 
 
 def topic_root(settings):
     """Return the topic of the device without its last part, from the settings' org, site and device."""
     return "bess/v1/%s/%s/%s/" % (settings["org"], settings["site"], settings["device"])
+
+
+def ack_key(settings):
+    """Secret (bytes) that signs the acknowledgements, or None: the site takes unsigned ones."""
+    return bytes.fromhex(settings["uplink"].get("ack_key") or "") or None
+
+
+def form_of(settings):
+    """form(payload): what travels for the CBOR bytes of an envelope; JSON when the settings ask for it."""
+    if settings["uplink"].get("format") == "json":
+        from edge.shell.as_json import to_json
+
+        return to_json
+    return _as_it_is
+
+
+def _as_it_is(payload):
+    return payload
 
 
 class Backoff:
@@ -52,3 +75,36 @@ class Orders:
         """Return the list of waiting orders (bytes, not verified) and empty the inbox."""
         waiting, self._waiting = self._waiting, []
         return waiting
+
+
+class Replies:
+    """What became of orders, for whoever waits on .../rsp; the proof is the record. look() and take() may be called by
+    different threads."""
+
+    def __init__(self):
+        self._waiting = []
+
+    def look(self, record):
+        """Keep `record` when it tells of an order."""
+        if record.cls == "E" and len(self._waiting) < MAX_REPLIES:
+            for pair in record.pairs:
+                if pair[0] == ORDER_VERDICT:
+                    self._waiting.append(record)
+
+    def take(self):
+        """The payload of the next reply, or None."""
+        while self._waiting:
+            try:
+                return reply(self._waiting.pop(0))
+            except ValueError:  # no encoding: the outbox has declared it
+                pass
+        return None
+
+
+def reply(record):
+    """A record about an order as the payload of a reply: the envelope without epoch, number, start and class."""
+    _, pack, mono_ms, wall_ms, clock_quality, pairs = record
+    fields = {0: 1, 4: mono_ms, 6: clock_quality, 8: pack, 9: dict(pairs)}
+    if wall_ms is not None:
+        fields[5] = wall_ms
+    return cbor.encode(fields)

@@ -70,13 +70,15 @@ class Dialer:
 
     A connect that is not ready in time is not abandoned (MicroPython would leak its socket): the next call
     waits for the same one. host should be numeric: a name is looked up by open_connection, which blocks on
-    MicroPython. tls: ssl context with verification on, or None; name: server name for TLS.
+    MicroPython. tls: function that gives an ssl context with verification on (OSError or ValueError when it cannot), or
+    None; the broker's certificate has to carry host. opened: number of connections that TCP made.
     """
 
-    def __init__(self, host, port, tls=None, name=None):
+    def __init__(self, host, port, tls=None):
         self.host = host
         self.port = port
-        self._extra = {"ssl": tls, "server_hostname": name or host} if tls else {}
+        self.opened = 0
+        self._tls = tls
         self._task = None
         self._streams = None
         self._error = None
@@ -84,8 +86,10 @@ class Dialer:
     async def _open(self):
         """Keep the result, so that no task ends with an exception that nobody awaits."""
         try:
-            self._streams = await asyncio.open_connection(self.host, self.port, **self._extra)
-        except (OSError, ValueError) as error:  # ValueError: TLS on MicroPython
+            extra = {"ssl": self._tls(), "server_hostname": self.host} if self._tls else {}
+            self._streams = await asyncio.open_connection(self.host, self.port, **extra)
+            self.opened += 1
+        except (OSError, ValueError, MemoryError) as error:  # ValueError: TLS on MicroPython
             self._error = error
 
     async def open(self, timeout_ms):
@@ -257,7 +261,7 @@ class Client:
             self._writer.write(data)
             await self._timed(self._writer.drain(), timeout_ms)
         except ValueError as error:
-            raise MqttError("write: %s" % error)
+            raise MqttError(str(error).strip())  # TLS on MicroPython: the broker's certificate
 
     async def _timed(self, awaitable, timeout_ms):
         """Await with a deadline; MqttError when it passes."""

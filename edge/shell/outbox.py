@@ -8,12 +8,12 @@ acknowledgement. Above limit_bytes the oldest record of the least valuable class
 dropped; a gap record with the number of the last dropped record takes its place, so the sequence has no
 silent hole and one key never gets two contents. Clock-free: time comes in as now_ms.
 
-A durable journal gives the same methods: append, take, rewind, ack.
+With a journal, edge.shell.backlog takes its place: the same methods append, take, rewind, ack.
 """
 
 from edge.core.records import Record
 from edge.core.registry import KEYS
-from edge.shell import cbor
+from edge.shell import acks, cbor
 
 VERSION = 1
 WINDOW = 64
@@ -99,7 +99,7 @@ class Outbox:
     of the future), foreign (of another epoch, or unreadable), last_ack_ms (monotonic, None before the first).
     """
 
-    def __init__(self, device, epoch, boot, limit_bytes, window=WINDOW, resend_ms=RESEND_MS):
+    def __init__(self, device, epoch, boot, limit_bytes, window=WINDOW, resend_ms=RESEND_MS, key=None):
         self.device = device
         self.epoch = epoch & MAX_EPOCH
         self.boot = boot
@@ -114,6 +114,7 @@ class Outbox:
         self.refused = 0
         self.foreign = 0
         self.last_ack_ms = None
+        self._key = key  # secret of the acknowledgements, None: they need not be signed
         self._head = envelope_head(self.epoch)
         self._held = []
         self._first = 0  # index of the oldest held record in _held; what lies before it is free
@@ -184,24 +185,17 @@ class Outbox:
         self._progress_ms = now_ms
 
     def ack(self, data, now_ms):
-        """Take an acknowledgement (CBOR {1: epoch, 2: highest number up to which all arrived}), any bytes.
+        """Take an acknowledgement (see edge.shell.acks), any bytes.
 
-        Returns True when it freed something. Of another epoch, of the future or unreadable: counted, no
+        Returns True when it freed something. Of another epoch, of the future, not genuine or unreadable: counted, no
         effect. An older number than before is an old message (a broker's retained one): no effect. The same number
         again says that a record was lost on the way: the window is sent again, at most every HOLE_MS.
         """
-        try:
-            message = cbor.decode(data)
-        except cbor.CborError:
-            message = None
-        if (
-            not isinstance(message, dict)
-            or message.get(1) != self.epoch
-            or type(message.get(2)) is not int  # a bool is an int on CPython
-        ):
+        told = acks.read(data, self.device, self._key)
+        if told is None or told.epoch != self.epoch:
             self.foreign += 1
             return False
-        upto = message[2]
+        upto = told.upto
         if upto > self._ever:
             self.refused += 1
             return False

@@ -4,7 +4,8 @@
 
 from edge.core import faults as f
 from edge.core import limits as lim
-from edge.core.audit import SAMPLE_BYTES, SAMPLES, Ring, unpacked
+from edge.core.blackbox import SAMPLE_BYTES
+from edge.core.boxrows import unpacked
 from edge.core.registry import KEYS
 from edge.shell import cbor
 from edge.shell.outbox import encode_record, envelope_head
@@ -75,6 +76,7 @@ def test_a_change_is_told_once_with_old_and_new():
 
 def test_published_is_enforced_at_every_record():
     bench = Watched()
+    sources = 0
     for number in range(120):
         if number == 60:
             bench.reads[0] = hot
@@ -83,10 +85,11 @@ def test_published_is_enforced_at_every_record():
         for told in bench.told("E", f.E_LIMITS)[count:]:
             assert told["charge_limit"] == command.charge_ma
             assert told["discharge_limit"] == command.discharge_ma
-        telemetry = [dict(r.pairs) for r in bench.outcome.records if r.cls == "T"]
-        for pairs in telemetry:
-            assert pairs[KEYS["charge_limit"]] == command.charge_ma
-            assert pairs[KEYS["sources"]]
+        for record in bench.outcome.records:
+            if record.cls == "T":
+                assert dict(record.pairs)[KEYS["charge_limit"]] == command.charge_ma
+                sources += KEYS["sources"] in dict(record.pairs)
+    assert sources == 3  # once a minute and when one changes
 
 
 def test_a_flood_is_five_a_minute_and_counted():
@@ -109,7 +112,7 @@ def test_a_flood_is_five_a_minute_and_counted():
     assert sum([each.get("suppressed", 0) for each in told]) > 100
 
 
-def test_a_lock_freezes_the_last_sixty_samples():
+def test_a_lock_freezes_the_minute_before():
     bench = rise(Watched())
     bench.run(30)
     bench.reads[0] = hot
@@ -117,33 +120,12 @@ def test_a_lock_freezes_the_last_sixty_samples():
     frames = bench.told("X", f.E_FRAME)
     assert [frame["fault"] for frame in frames] == [f.F_TEMP_FAR_OVER]
     frame = frames[0]
-    assert len(frame["frame"]) == SAMPLES * SAMPLE_BYTES == 1320
     rows = unpacked(frame["frame"])
+    assert len(rows) * SAMPLE_BYTES == len(frame["frame"])
     assert rows[-1][0] == frame["frame_at"] == frame["mono_ms"] and rows[-1][5] == 69000
-    assert rows[0][5] == 25000 and [b[0] - a[0] for a, b in zip(rows, rows[1:])] == [1000] * 59
+    assert rows[-1][0] - rows[0][0] >= 60000 and rows[0][5] == 25000
+    assert {b[0] - a[0] for a, b in zip(rows, rows[1:])} == {1000}
     assert frame["mode_before"] in (f.RUNNING, f.STOPPED) and frame["mode"] == f.LOCKED
     record = [r for r in bench.records if r.cls == "X"][0]
     payload = encode_record(envelope_head(1), 1, 7, record)
     assert cbor.decode(payload)[9][KEYS["frame"]] == frame["frame"]
-
-
-def test_the_ring_holds_what_is_not_known_and_extremes():
-    class Believed:
-        fresh = 0
-        current_ma = pack_mv = cell_max_mv = cell_min_mv = temp_max_mc = temp_min_mc = None
-        worst = 1
-
-    ring = Ring()
-    assert ring.frozen() == b"" and unpacked(b"") == []
-    believed = Believed()
-    ring.take(5, believed, 0)
-    ring.take(6, believed, 0)  # not fresh: the same reading
-    assert unpacked(ring.frozen()) == [(5, None, None, None, None, None, None, 1, 0)]
-    believed.fresh, believed.current_ma, believed.pack_mv = 1, -(10**12), 800000
-    believed.cell_max_mv, believed.cell_min_mv, believed.temp_max_mc, believed.temp_min_mc = 4200, 0, 215000, -40000
-    ring.take((1 << 32) + 7, believed, 3)
-    assert unpacked(ring.frozen())[1] == (7, -0x7FFFFFFF, 800000, 4200, 0, 215000, -40000, 1, 3)
-    for number in range(100):
-        believed.fresh = 10 + number
-        ring.take(number, believed, 0)
-    assert [row[0] for row in unpacked(ring.frozen())] == list(range(40, 100))

@@ -2,17 +2,23 @@
 # Copyright 2026 The reuse-edge authors
 """`reuse-edge order` and the keys of its roles: what is drafted, signed and shown is what a controller obeys."""
 
+import hashlib
 import os
 import stat
+import threading
 import time
 
+import paho.mqtt.client as paho
 import pytest
 
 from edge.core import orders, terms
+from edge.core.records import Record
+from edge.core.registry import KEYS
 from edge.core.site import Site
+from edge.shell import link
 from edge.shell.gateway_signed import verify_of
 from edge.shell.signed import by_hmac, verifier
-from host_tools import cli, documents, site
+from host_tools import answers, cli, documents, site
 from host_tools import order as verbs
 from host_tools.places import SiteError, parse
 from simulator import broker as brokers
@@ -162,8 +168,70 @@ def test_send_gives_it_to_the_broker_and_says_when_there_is_none(folder):
     (folder / "ktr.pub").write_bytes(public_pem(PRIVATE))
     with brokers.Broker() as broker:
         words = ["order", "send", "order.order", "--site", path, "--host", "127.0.0.1", "--port", str(broker.port)]
-        assert cli.main(words) == 0
+        assert cli.main([*words, "--wait", "0"]) == 0
+        assert cli.main([*words, "--wait", "0.2"]) == 3  # nobody replies
         broker.kill()
         assert cli.main(words) == 3
     (folder / "order.order").write_bytes(b"no order")
     assert cli.main(words) == 2
+
+
+def judged(verdict, digest, reason=None):
+    """The payload of a reply as a device makes it."""
+    pairs = [(KEYS["order_verdict"], verdict)]
+    pairs += [(KEYS["order_hash"], digest)] if digest else []
+    pairs += [(KEYS["order_reason"], reason)] if reason else []
+    return link.reply(Record("E", 0, 1, None, 0, tuple(pairs)))
+
+
+REPLIES = (
+    ([(orders.V_DONE, True, None)], 0, ["in force"]),
+    ([(orders.V_WAITS, True, None), (orders.V_DONE, True, None)], 0, ["waits until it is durable", "in force"]),
+    ([(orders.V_LOOSER, True, None)], 1, ["looser than a source above it"]),
+    ([(orders.V_SIGNATURE, None, "key 00 is not trusted")], 1, ["without saying which", "key 00 is not trusted"]),
+    ([(orders.V_DONE, False, None), (orders.V_CLOCK, True, None)], 1, ["trusted clock"]),
+)
+
+
+def test_send_says_what_the_device_replies(folder, capsys):
+    cli.main(["key", "new", "desk", "--role", "operator"])
+    digest = hashlib.sha256(drafted("stop", "desk.key", "--stop", "1")).hexdigest()
+    path = place(folder, signed(), "trust: [ktr.pub]\n", TEXT)
+    (folder / "ktr.pub").write_bytes(public_pem(PRIVATE))
+    root = link.topic_root(site.load_site(path))
+    waiting = []
+    with brokers.Broker() as broker:
+        device = paho.Client(paho.CallbackAPIVersion.VERSION2)
+        listening = threading.Event()
+        device.on_connect = lambda client, *_: client.subscribe(root + "ord", qos=1)
+        device.on_subscribe = lambda *_: listening.set()
+        device.on_message = lambda client, *_: [client.publish(root + "rsp", data, qos=1) for data in waiting]
+        device.connect("127.0.0.1", broker.port)
+        device.loop_start()
+        assert listening.wait(30)
+        words = ["order", "send", "order.order", "--site", path, "--host", "127.0.0.1", "--port", str(broker.port)]
+        for replies, code, texts in REPLIES:
+            hashes = {True: digest, False: "0" * 64, None: None}
+            waiting[:] = [b"noise", b"{}"] + [judged(verdict, hashes[ours], why) for verdict, ours, why in replies]
+            capsys.readouterr()
+            assert cli.main([*words, "--wait", "30"]) == code
+            said = capsys.readouterr().err
+            assert all(text in said for text in texts), said
+        device.disconnect()
+        device.loop_stop()
+
+
+def test_a_controller_tells_what_became_of_an_order_on_the_topic_of_replies(folder):
+    assert cli.main(["key", "new", "desk", "--role", "operator"]) == 0
+    row = documents.trust_row("operator", "desk.pub")
+    settings = h.site_settings(trust=[row])
+    raw = drafted("stop", "desk.key", "--stop", "1")
+    controller = Site(settings, None, verify_of(settings))
+    outcome = controller.step(0, (int(time.time()), 3), [h.sample(0, 0), h.pcs_sample(0, 0)], [raw, b"no order"])
+    replies = link.Replies()
+    for record in outcome.records:
+        replies.look(record)
+    told = [answers.reply_of(payload, hashlib.sha256(raw).hexdigest()) for payload in iter(replies.take, None)]
+    assert [each.verdict for each in told] == [orders.V_DONE, orders.V_SIGNATURE]
+    assert [each.ours for each in told] == [True, False] and told[1].reason
+    assert replies.take() is None

@@ -8,7 +8,7 @@ from edge.core import terms as t
 from edge.core.registry import KEYS
 from edge.shell.gateway_uplink import GatewayUplink, MonotonicClock
 from edge.shell.link import topic_root
-from host_tools.receiver import publish
+from host_tools.answers import exchange
 from simulator.broker import Broker
 from simulator.faults import Stage
 from simulator.pcs import IN_RATE, OUT_RATE, signed
@@ -59,7 +59,7 @@ def test_a_signed_order_by_mqtt_reaches_the_register_of_the_pcs():
             world = begin(stage, uplink=uplink, trust=TRUST)
             desk.stage = stage
             stage.settle(0.0)
-            topic = topic_root(stage.settings) + "ord"
+            root = topic_root(stage.settings)
             patience = time.monotonic() + 30
             while not uplink.connected and time.monotonic() < patience:
                 time.sleep(0.01)
@@ -67,7 +67,7 @@ def test_a_signed_order_by_mqtt_reaches_the_register_of_the_pcs():
             assert idle[0] > 1000 and idle[1] > 1000
             for power_w in (-1500, 700):
                 raw = desk.order(t.POWER, {1: power_w, 2: 20}, "operator")
-                assert publish("127.0.0.1", broker.port, topic, raw)
+                list(exchange("127.0.0.1", broker.port, root, raw, 0))
                 while not asked(stage, power_w) and time.monotonic() < patience:
                     stage.run(1000)
                     time.sleep(0.01)

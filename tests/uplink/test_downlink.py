@@ -8,23 +8,26 @@ import threading
 import paho.mqtt.client as paho
 import pytest
 
+from edge.core.records import Record
+from edge.core.registry import KEYS
 from edge.shell import board_uplink, cbor, gateway_uplink
+from host_tools import envelopes, ledger
 from simulator.broker import Broker
 from tests.uplink import board_driver, rig
 
 ROOT = "bess/v1/demo/here/board-1/"
 
 
-def settings(port):
-    place = {"host": "127.0.0.1", "port": port, "keepalive_s": 5}
+def settings(port, form="cbor"):
+    place = {"host": "127.0.0.1", "port": port, "keepalive_s": 5, "format": form}
     return {"org": "demo", "site": "here", "device": "board-1", "uplink": place}
 
 
 class BoardThread:
     """The board uplink on an event loop of its own."""
 
-    def __init__(self, port):
-        self.uplink = board_uplink.BoardUplink(settings(port), 5, 1)
+    def __init__(self, port, form="cbor"):
+        self.uplink = board_uplink.BoardUplink(settings(port, form), 5, 1)
         self.thread = threading.Thread(target=asyncio.run, args=(self._main(),), daemon=True)
         self.thread.start()
 
@@ -43,8 +46,8 @@ class BoardThread:
 class GatewayThread:
     """The gateway uplink."""
 
-    def __init__(self, port):
-        self.uplink = gateway_uplink.GatewayUplink(settings(port), 5, 1, gateway_uplink.MonotonicClock())
+    def __init__(self, port, form="cbor"):
+        self.uplink = gateway_uplink.GatewayUplink(settings(port, form), 5, 1, gateway_uplink.MonotonicClock())
         self.uplink.start()
 
     def stop(self):
@@ -115,3 +118,19 @@ def test_offer_without_any_broker_is_cheap_and_bounded(make):
     assert uplink.seq == 3000 and not uplink.connected and uplink.orders() == []
     assert uplink.outbox.bytes <= uplink.outbox.limit_bytes
     running.stop()
+
+
+@pytest.mark.parametrize("form", ("cbor", "json"))
+def test_the_verdict_on_an_order_is_a_record_and_a_reply(make, backend, form):
+    broker, _, seen = backend
+    running = make(broker.port, form)
+    verdict = Record("E", 0, 12, None, 0, ((60, 14), (KEYS["order_verdict"], 8), (KEYS["order_hash"], "ab" * 32)))
+    assert rig.until(lambda: running.uplink.connected)
+    running.uplink.offer(board_driver.record(0))
+    running.uplink.offer(verdict)
+    assert rig.until(lambda: ROOT + "rsp" in seen and len(seen.get(ROOT + "rec", ())) == 2)
+    running.stop()
+    (reply,) = seen[ROOT + "rsp"]
+    assert (reply[:1] == b"{") == (form == "json")
+    assert envelopes.envelope_of(reply) == {0: 1, 4: 12, 6: 0, 8: 0, 9: dict(verdict.pairs)}
+    assert sorted(ledger.parse(ROOT + "rec", each, 0).seq for each in seen[ROOT + "rec"]) == [1, 2]

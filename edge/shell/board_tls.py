@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""TLS of a board, imported only when the site uses it: the context, and a clock by which certificates can be judged.
+
+A context of MicroPython verifies nothing unless it is told to. Its files are DER, below tls/ beside settings.json, and
+so is `built`: when they were put together, in seconds since 1970. It never was earlier than that.
+"""
+
+import asyncio
+import os
+import ssl
+import time
+
+BUILT = "/tls/built"
+MARK = "/clock.floor"  # there while the clock counts from a floor: the last time known, in seconds since 1970
+KEEP_S = 3600  # between two notes of that time: 24 small writes a day
+EPOCH_2000_S = 946684800
+FLOOR, RTC = 1, 2  # qualities of a wall clock
+
+
+def read(path):
+    """The bytes of a file."""
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def parts(data):
+    """The DER structures that follow each other in data, one after the other."""
+    while data:
+        size, head = data[1], 2
+        if size & 0x80:
+            head += size & 0x7F
+            size = int.from_bytes(data[2:head], "big")
+        yield data[: head + size]
+        data = data[head + size :]
+
+
+class BoardTls:
+    """What an uplink needs for TLS. folder: of settings.json; place: the uplink's settings, paths from folder."""
+
+    def __init__(self, folder, place):
+        self._folder = folder + "/"
+        self._place = place
+        self._made = None
+
+    def context(self):
+        """The ssl context, made once. Raises OSError or ValueError for a file that is missing or damaged."""
+        if self._made is None:
+            made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            made.verify_mode = ssl.CERT_REQUIRED  # type: ignore[attr-defined]  # its stubs lack it
+            for authority in parts(read(self._folder + self._place["ca"])):
+                made.load_verify_locations(cadata=authority)
+            paths = [self._folder + self._place[key] for key in ("certificate", "private_key")]
+            made.load_cert_chain(read(paths[0]), read(paths[1]))
+            self._made = made
+        return self._made
+
+    def why(self, error):
+        """What it means that a connection ended before the broker's yes, as text."""
+        text = str(error).strip()
+        return text if "ertificate" in text else "broker ended the TLS handshake (%s): our certificate?" % text
+
+
+def floored(folder, rtc):
+    """Quality (FLOOR or RTC) of the board's wall clock, set to the earliest time it can be when it is before that.
+
+    A board without a battery starts in the past, where no certificate is valid yet. rtc: machine.RTC(). Once set to a
+    floor the clock counts as one, until `reuse-edge flash` sets it.
+    """
+    known_s = number(folder + MARK)
+    floor_s = max(number(folder + BUILT) or 0, known_s or 0)
+    offset_s = EPOCH_2000_S if time.gmtime(0)[0] == 2000 else 0
+    if int(time.time()) + offset_s >= floor_s:
+        return RTC if known_s is None else FLOOR
+    now = time.gmtime(floor_s - offset_s)
+    rtc.datetime((now[0], now[1], now[2], now[6], now[3], now[4], now[5], 0))
+    note(folder, floor_s)
+    return FLOOR
+
+
+def number(path):
+    """The number in a file; 0 when it holds none, None when there is no such file."""
+    try:
+        return int(read(path))
+    except ValueError:
+        return 0
+    except OSError:
+        return None
+
+
+def note(folder, now_s):
+    """Write the time that is known now. A disk that fails costs the next start an older floor."""
+    try:
+        with open(folder + MARK + ".new", "w", encoding="utf-8") as file:
+            file.write("%d" % now_s)
+        os.rename(folder + MARK + ".new", folder + MARK)
+    except OSError:
+        pass
+
+
+async def keep(folder, clock):
+    """Note the time for ever, so that a start long after the building knows the certificates issued since."""
+    while True:
+        await asyncio.sleep(KEEP_S)
+        note(folder, clock.utc_s()[0])
