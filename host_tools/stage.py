@@ -85,6 +85,7 @@ class Stage:
             "host": "127.0.0.1",
             "port": self.broker.port,
             "keepalive_s": 20,
+            "gather_s": 0,
             "status_port": self.status_port,
         }
         (self.folder / "settings.json").write_text(json.dumps(live), encoding="utf-8")

@@ -91,7 +91,7 @@ class Here:
         """Start the gateway as `reuse-edge run` does, in a forked process."""
         made = with_ports(site(), self._ports)
         if self.uplink_port:
-            made["uplink"] = {"host": "127.0.0.1", "port": self.uplink_port, "keepalive_s": 5, "status_port": 0}
+            made["uplink"] = {"host": "127.0.0.1", "port": self.uplink_port, "keepalive_s": 5, "gather_s": 0}
         (self.folder / "trace").unlink(missing_ok=True)
         self.child = os.fork()
         if self.child == 0:

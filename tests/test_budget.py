@@ -52,7 +52,7 @@ ROOMS = {
             "cursor",
             "boxes",
         ),
-        35500,
+        36500,  # 35610; the record of a start, and telemetry that waits for company
     ),  # 33559
     "journal": (  # when the settings ask
         tuple(

@@ -83,7 +83,7 @@ async def run_one(way, runtime, folder):
         stack.callback(broker.stop)
         proxy = stack.enter_context(Proxy(broker.port))
         site = with_ports(served.world.settings, ports)
-        site["uplink"] = {"host": "127.0.0.1", "port": proxy.port, "keepalive_s": 5, "status_port": 0}
+        site["uplink"] = {"host": "127.0.0.1", "port": proxy.port, "keepalive_s": 5, "status_port": 0, "gather_s": 0}
         (folder / "settings.json").write_text(json.dumps(site), encoding="utf-8")
         process = launch(runtime, folder)
         try:
