@@ -11,7 +11,7 @@ import json
 
 from edge.core.bounds import BOUNDS, bound
 from edge.core.validate import stale_after_ms
-from host_tools import cautions, certificate
+from host_tools import cautions, certificate, traffic
 from host_tools.places import SiteError
 from host_tools.site import SOURCES, read_site, tables_of
 from host_tools.units import human
@@ -76,7 +76,7 @@ def examine(path):
         {"line": spot.line, "place": spot.place, "problem": problem, "mend": mend} for spot, problem, mend, _ in found
     ]
     top = {key: settings[key] for key in ("site", "org", "device", "mode", "period_ms")}
-    return {"ok": True, **top, "packs": packs, "warnings": warnings}
+    return {"ok": True, **top, "packs": packs, "warnings": warnings, "month": traffic.month(settings)}
 
 
 def describe(pack, table, period_ms):
@@ -164,6 +164,8 @@ def show(answer, file):
         )
     yield ""
     yield "The BMS's live limits and the derating curves may lower these at any moment; nothing raises them."
+    yield ""
+    yield from traffic.show(answer["month"])
     for row in answer["warnings"]:
         yield "warning: %s:%d: %s: %s" % (file, row["line"], row["place"], row["problem"])
         yield "  → " + row["mend"]

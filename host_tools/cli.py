@@ -45,6 +45,7 @@ VERBS = {
     ),
     "explain": ("host_tools.explain", "main", "why so much could flow at a moment, and who said so", None),
     "audit": ("host_tools.audit", "main", "verify, export: is the chain of kept records whole", None),
+    "blackbox": ("host_tools.blackbox", "main", "samples around trips: list, export", None),
     "sim year": ("simulator.year", "main", "months of operation with faults, from one seed", "sim"),
     "sim serve": ("simulator.serve", "main", "serve a simulated site, or one device of any profile", "sim"),
     "sim faults": ("simulator.fault_command", "main", "play every fault that must be survived, with times", "sim"),

@@ -22,7 +22,7 @@ from simulator.sites import DEMO_TRUTH, settings
 from simulator.world import World
 from simulator.year import play
 
-HEAP = "384k"
+HEAP = "448k"
 CLOUD = 0.3
 CLOUD_MS = 16000
 STOP_S = 5.0
@@ -85,6 +85,7 @@ class Stage:
             "host": "127.0.0.1",
             "port": self.broker.port,
             "keepalive_s": 20,
+            "gather_s": 0,
             "status_port": self.status_port,
         }
         (self.folder / "settings.json").write_text(json.dumps(live), encoding="utf-8")

@@ -198,7 +198,7 @@ class Here:
         """Start a gateway; what an earlier one left is still in its folder."""
         made = with_ports(site(), self._ports)
         if uplink_port:
-            made["uplink"] = {"host": "127.0.0.1", "port": uplink_port, "keepalive_s": 5, "status_port": 0}
+            made["uplink"] = {"host": "127.0.0.1", "port": uplink_port, "keepalive_s": 5, "gather_s": 0}
         (self.folder / "trace").unlink(missing_ok=True)
         self.pid = self.nursery.start(made, self.folder)
 

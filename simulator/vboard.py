@@ -299,7 +299,7 @@ class VirtualBoard:
     It ends with close() or when the process that started it ends.
     """
 
-    def __init__(self, image, heap="384k", tcp=False, uarts=(), blocks=256):
+    def __init__(self, image, heap="448k", tcp=False, uarts=(), blocks=256):
         root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
         environ = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH")))))
         command = [sys.executable, "-m", "simulator.vboard", "--stdin"]
@@ -345,7 +345,7 @@ def parse(argv):
     parser = argparse.ArgumentParser(prog="simulator.vboard", description="A virtual MicroPython board.")
     parser.add_argument("--image", required=True, help="flash image; made when missing")
     parser.add_argument("--blocks", type=int, default=256, help="size of a new image in blocks of 4 KiB")
-    parser.add_argument("--heap", default="384k", help="heap of the VM (64-bit: twice a board's)")
+    parser.add_argument("--heap", default="448k", help="heap of the VM (64-bit: twice a board's)")
     parser.add_argument("--uart", type=int, action="append", default=[], help="give the board UART number N")
     parser.add_argument("--tcp", action="store_true", help="serve the console on a free local port too")
     parser.add_argument("--stdin", action="store_true", help="obey stdin (`power`) and end with it")

@@ -111,6 +111,7 @@ SETTINGS = (
     ("uplink", "host", "str", 1, 100, REQUIRED, "broker"),
     ("uplink", "port", "int", 1, 65535, 1883, "broker's port"),
     ("uplink", "keepalive_s", "int", 5, 60, 20, "a half-open connection is noticed within twice this"),
+    ("uplink", "gather_s", "int", 0, 300, 60, "telemetry waits so long for company; 0: at once, half as dear again"),
     ("uplink", "ack_key", "str", 0, 64, "", "secret of the acknowledgements: the .mac file that the receiver has too"),
     ("uplink", "format", ("cbor", "json"), 0, 0, "cbor", "of what is published; JSON is about three times as long"),
     ("uplink", "ca", "str", 0, 1000, "", "TLS: the authority of the broker's certificate (PEM); port 8883 is usual"),

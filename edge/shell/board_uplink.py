@@ -41,6 +41,7 @@ class BoardUplink:
         self._met = False  # the broker took our CONNECT
         self._backoff = link.Backoff(epoch)
         self._orders = link.Orders()
+        self._gather = link.Gather(1000 * place.get("gather_s", 0))
         self._replies = link.Replies()
         self._form = link.form_of(settings)
         self._clock = None
@@ -69,6 +70,7 @@ class BoardUplink:
     def offer(self, record):
         """Take `record` (edge.core.records.Record) and return its sequence number at once. Never raises."""
         self._replies.look(record)
+        self._gather.offered(record)
         return self.outbox.append(record)
 
     def orders(self):
@@ -134,6 +136,8 @@ class BoardUplink:
         while data is not None:
             await client.publish(self._root + "rsp", self._form(data), self._clock.now_ms())
             data = self._replies.take()
+        if self._gather.holds(self._clock.now_ms(), self.outbox):
+            return
         for number in range(self.outbox.window):
             item = self.outbox.take(self._clock.now_ms())
             if item is None:

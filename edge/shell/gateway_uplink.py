@@ -51,6 +51,7 @@ class GatewayUplink:
         self._tls = tls
         self._backoff = link.Backoff(epoch)
         self._orders = link.Orders()
+        self._gather = link.Gather(1000 * self._place.get("gather_s", 0))
         self._replies = link.Replies()
         self._form = link.form_of(settings)
         self._lock = threading.Lock()
@@ -90,6 +91,7 @@ class GatewayUplink:
         """Take `record` (edge.core.records.Record) and return its sequence number at once. Never raises."""
         with self._outbox_lock:
             seq = self.outbox.append(record)
+        self._gather.offered(record)
         self._replies.look(record)
         if self.connected and not self._awake:
             self._awake = True
@@ -206,12 +208,22 @@ class GatewayUplink:
         """Give paho the replies to orders, and the records that the window allows."""
         while (data := self._replies.take()) is not None:
             self._publish(client, "rsp", data, now_ms)
+        if self._gather.holds(now_ms, self.outbox):
+            return
+        self._cork(client, 1)  # what goes together goes in few segments
         while True:
             with self._outbox_lock:
                 item = self.outbox.take(now_ms)
             if item is None:
-                return
+                break
             self._publish(client, "rec", item[1], now_ms)
+        self._cork(client, 0)
+
+    def _cork(self, client, on):
+        """Where the system can: nothing but full segments leave until the cork is out."""
+        sock = client.socket()
+        if sock is not None and hasattr(socket, "TCP_CORK"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, on)
 
     def _publish(self, client, last, data, now_ms):
         info = client.publish(self._root + last, self._form(data), qos=1)

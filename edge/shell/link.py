@@ -108,3 +108,32 @@ def reply(record):
     if wall_ms is not None:
         fields[5] = wall_ms
     return cbor.encode(fields)
+
+
+class Gather:
+    """Lets telemetry and minutes wait for company: what each sending costs in TCP, TLS and answers is more than they
+    are. gather_ms: how long at most; 0: nothing waits. Everything else goes at once and takes along what waits.
+    """
+
+    def __init__(self, gather_ms):
+        self._gather_ms = gather_ms
+        self._waits = self._urgent = False
+        self._since_ms = None
+
+    def offered(self, record):
+        """A record came."""
+        self._urgent = self._urgent or record.cls not in "TM"
+        self._waits = True
+
+    def holds(self, now_ms, outbox):
+        """True while what came last may wait; not while there is a backlog to send, or an answer to wait for."""
+        if not self._gather_ms or not self._waits:
+            return False
+        if self._since_ms is None:
+            self._since_ms = now_ms
+        young = now_ms - self._since_ms < self._gather_ms
+        if young and not self._urgent and not outbox.flight and outbox.backlog < outbox.window:
+            return True
+        self._waits = self._urgent = False
+        self._since_ms = None
+        return False

@@ -2,7 +2,7 @@
 # Copyright 2026 The reuse-edge authors
 """Start-up of a controller in a process of the MicroPython unix VM: what a board runs, without pins.
 
-    micropython -X heapsize=384k -m edge.shell.vm FOLDER [--trace]
+    micropython -X heapsize=448k -m edge.shell.vm FOLDER [--trace]
 
 FOLDER holds settings.json; the saved state and the trace of the steps are kept there.
 """

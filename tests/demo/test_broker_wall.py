@@ -52,7 +52,7 @@ def still_world():
 def launch(runtime, folder):
     """Start a controller on folder/settings.json that writes folder/trace."""
     if runtime == "micropython":
-        words = [find_vm(), "-X", "heapsize=384k", "-m", "edge.shell.vm", str(folder), "--trace"]
+        words = [find_vm(), "-X", "heapsize=448k", "-m", "edge.shell.vm", str(folder), "--trace"]
         environ = {**os.environ, "MICROPYPATH": str(folder.parent / "board") + ":.frozen"}
     else:
         words = [sys.executable, "-m", "host_tools.run", str(folder / "settings.json")]
@@ -83,7 +83,7 @@ async def run_one(way, runtime, folder):
         stack.callback(broker.stop)
         proxy = stack.enter_context(Proxy(broker.port))
         site = with_ports(served.world.settings, ports)
-        site["uplink"] = {"host": "127.0.0.1", "port": proxy.port, "keepalive_s": 5, "status_port": 0}
+        site["uplink"] = {"host": "127.0.0.1", "port": proxy.port, "keepalive_s": 5, "status_port": 0, "gather_s": 0}
         (folder / "settings.json").write_text(json.dumps(site), encoding="utf-8")
         process = launch(runtime, folder)
         try:
