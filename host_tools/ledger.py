@@ -223,6 +223,13 @@ class Ledger:
         acks = [(root, key[1], self._streams[key][1].cum) for key, root in touched.items()]
         return Result(counts, acks, stored, conflicts)
 
+    def standing(self):
+        """[(topic root, epoch, cumulative number)] of the two newest starts of every device, the older first."""
+        newest = {}
+        for device, *row in self._db.execute("SELECT device, topic, epoch, cum FROM streams ORDER BY rowid"):
+            newest[device] = [*newest.get(device, [])[-1:], tuple(row)]
+        return [row for rows in newest.values() for row in rows]
+
     def _insert(self, root, row):
         """Insert one row; returns what it was: stored, duplicates, conflicts or bad."""
         topic, coverage = self._stream(root, row.device, row.epoch)

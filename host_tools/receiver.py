@@ -65,6 +65,7 @@ class Receiver:
         self.topic = f"bess/v1/{org}/+/+/rec"
         self.counts = dict.fromkeys(COUNTS, 0)
         self.connected = False
+        self._comes_back = False  # subscribed anew: every edge is told where the database stands
         self.error = None  # last failure of the database, as text
         self.link_error = None  # why the last attempt to connect failed, as text
         self.alarms = collections.deque(maxlen=ALARMS)
@@ -125,6 +126,7 @@ class Receiver:
 
     def _on_subscribe(self, _client, _userdata, _mid, reasons, _properties):
         self.connected = not any(reason.is_failure for reason in reasons)
+        self._comes_back = self.connected
 
     def _on_disconnect(self, *_):
         self.connected = False
@@ -148,13 +150,16 @@ class Receiver:
         book = None
         while not (self._stop.is_set() and self._waiting.empty()):
             batch = self._batch()
-            if not batch:
+            if not batch and not self._comes_back:
                 continue
             try:
                 if book is None:
                     book = ledger.Ledger(self.db_path)
-                result = book.store(batch)
-                self._publish(result)
+                if self._comes_back:
+                    self._comes_back = False
+                    self._acknowledge(book.standing())
+                if batch:
+                    self._publish(book.store(batch))
             except sqlite3.Error as error:  # nothing is acknowledged, so everything comes again
                 self.error = str(error)
                 self.counts["db_errors"] += 1
@@ -181,18 +186,22 @@ class Receiver:
             self.counts[name] += count
         self.counts["commits"] += 1
         if self.connected:
-            at_ms = time.time_ns() // 1000000
-            credit = CREDIT if self._waiting.qsize() < WAITING // 2 else BUSY_CREDIT
-            for root, epoch, cum in result.acks:
-                device = root.split("/")[-2]
-                data = acks.make(device, self._keys.get(device), epoch, cum, at_ms, credit)
-                self._client.publish(root + "ack", data, qos=1, retain=True)
+            self._acknowledge(result.acks)
         self._watch(result)
         if self._on_record is not None:
             for row in result.stored:
                 self._on_record(row[0], row)
         if self._on_commit is not None and result.stored:
             self._on_commit()
+
+    def _acknowledge(self, rows):
+        """Publish acknowledgements; rows: [(topic root, epoch, cumulative number), ...]."""
+        at_ms = time.time_ns() // 1000000
+        credit = CREDIT if self._waiting.qsize() < WAITING // 2 else BUSY_CREDIT
+        for root, epoch, cum in rows:
+            device = root.split("/")[-2]
+            data = acks.make(device, self._keys.get(device), epoch, cum, at_ms, credit)
+            self._client.publish(root + "ack", data, qos=1, retain=True)
 
     def _watch(self, result):
         """Note what somebody must know."""

@@ -292,23 +292,43 @@ class Backlog:
         told = acks.read(data, self.device, self._key)
         starts = self._starts or []
         known = [row[0] for row in starts]
-        if told is None or (told.epoch != self.epoch and told.epoch not in known):
+        if told is None:
             self.foreign += 1
             return False
         fresh = told.at_ms is not None and (self._ack_at is None or told.at_ms > self._ack_at)
-        if (
-            told.epoch == self.epoch and told.upto > self._ever
-        ):  # of an earlier start it may have more than is left here
-            self.refused += 1
+        if told.epoch != self.epoch and told.epoch not in known:
+            if not (fresh and self._back(told, now_ms)):
+                self.foreign += 1
+                return False
+        elif told.epoch == self.epoch and told.upto > self._ever:
+            self.refused += 1  # of an earlier start it may have more than is left here
             return False
         self.last_ack_ms = now_ms
         if fresh:
             self._ack_at = told.at_ms
         if told.credit is not None:
             self.window = min(max(told.credit, 1), 4 * WINDOW)
-        if told.epoch != (known[0] if known else self.epoch):
+        if told.epoch != (self._starts[0][0] if self._starts else self.epoch):
             return False  # of a start whose turn has not come
         return self._move(told.upto, now_ms, fresh)
+
+    def _back(self, told, now_ms):
+        """True when a start that was done is still held here and the backend, restored from an older copy, has less of
+        it than there is: it is sent again, and what came after it."""
+        try:
+            starts = [row for row in self._shelf.starts() if row[0] != self.epoch]
+            held = [row[0] for row in starts]
+            if self._starts is None or told.epoch not in held:
+                return False
+            rows = [(epoch, boot, self._shelf.last(epoch)) for epoch, boot in starts[held.index(told.epoch) :]]
+        except OSError:
+            return False
+        if told.upto >= rows[0][2]:
+            return False
+        self._starts = rows
+        self.acked = told.upto
+        self.rewind(now_ms, True)
+        return True
 
     def _move(self, upto, now_ms, fresh):
         """The start that is being sent is acknowledged up to a number."""

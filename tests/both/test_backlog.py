@@ -155,6 +155,27 @@ def test_a_backend_from_an_older_copy_gets_what_is_held():
     whole(empty, (101, 3 * len(PLAN) + 2))
 
 
+def test_a_copy_that_ends_in_an_earlier_start_gets_what_came_after_it():
+    disk, backend = Disk(), Backend()
+    first = Unit(disk, 1)
+    first.put(PLAN * 3)
+    first.drain(backend)
+    first.journal.close()
+    unit = Unit(disk, 2)
+    unit.put(PLAN)
+    unit.drain(backend)
+    copy = Backend()
+    copy.now_ms = backend.now_ms + 1000
+    for number in range(1, 11):
+        copy.take(backend.got[101][number])
+    unit.box.ack(copy.ack(101), unit.now_ms)  # what a receiver says when it comes back
+    unit.drain(copy)
+    whole(copy, (101, 3 * len(PLAN)), (102, len(PLAN)))
+    asked = unit.box.foreign
+    unit.box.ack(copy.ack(101), unit.now_ms)  # complete: nothing is sent again
+    assert unit.box.foreign == asked + 1 and unit.send(copy) == 0
+
+
 def test_a_disk_that_fails_does_not_stop_the_reports():
     disk, backend = Disk(), Backend()
     unit = Unit(disk, 1)

@@ -41,14 +41,8 @@ def begun(events):
     return [a.KINDS[each["anomaly"]] for each in events if each["event"] == f.E_ANOMALY]
 
 
-@pytest.mark.parametrize(
-    ("gain_ppm", "found"),
-    [
-        (40000, True),
-        pytest.param(-40000, True, marks=pytest.mark.long),
-        pytest.param(500, False, marks=pytest.mark.long),
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize(("gain_ppm", "found"), [(40000, True), (-40000, True), (500, False)])
 def test_a_gain_of_the_sensor_is_seen_by_the_meter(gain_ppm, found):
     rig, events = play(2.2, gain_ppm=gain_ppm)
     gain = rig.rig.site.packs[0].estimator.gain

@@ -111,6 +111,7 @@ def test_redelivery_and_a_replayed_hour_change_nothing(broker, tmp_path):
 # ---- R14: the backend is restored from an older copy
 
 
+@pytest.mark.long
 def test_a_backend_restored_from_an_older_copy_gets_what_is_held(mosquitto, tmp_path):
     chaos = Chaos(tmp_path, seed=14)
     try:
@@ -131,6 +132,7 @@ def test_a_backend_restored_from_an_older_copy_gets_what_is_held(mosquitto, tmp_
             (tmp_path / ("received.db" + end)).unlink(missing_ok=True)
         shutil.move(tmp_path / "copy.db", chaos.db)
         chaos.start_receiver()
+        assert rig.until(lambda: count(chaos.db) > old)
         assert chaos.settle()
     finally:
         chaos.stop()
