@@ -16,7 +16,7 @@
 # Works with GNU make 3.81, without root, in paths with spaces.
 
 PYTHON ?= python3
-JOBS ?= 4
+JOBS ?= 5
 DAYS ?= 30
 SEED ?= 1
 CASES ?= 100000

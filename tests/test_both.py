@@ -10,7 +10,11 @@ import subprocess
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-FILES = sorted((ROOT / "tests" / "both").glob("test_*.py"))
+SLOW = ("test_core_soc", "test_core_cells")  # seconds of estimation in the VM
+FILES = [
+    pytest.param(path, id=path.stem, marks=pytest.mark.long if path.stem in SLOW else ())
+    for path in sorted((ROOT / "tests" / "both").glob("test_*.py"))
+]
 RUNNER = ROOT / "tests" / "mprun.py"
 HEAP = "4M"
 
@@ -28,7 +32,7 @@ def run_vm(vm, *paths):
     return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=env, timeout=300, check=False)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES)
 def test_file_passes_under_micropython(path, micropython):
     done = run_vm(micropython, path)
     assert done.returncode == 0, done.stdout + done.stderr

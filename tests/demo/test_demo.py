@@ -21,10 +21,10 @@ SECONDS = "15"
 
 # name: (file, function, statement put at its head, check that must then be bad)
 PLANTED = {
-    "disobedience_unnoticed": ("edge/core/controller.py", "_flow", "return", "PCS ignores its limit"),
     "guard_returns_its_input": ("edge/core/guard.py", "guard", "return wanted, 0", "step without a guard decision"),
 }
 PLANTED_LONG = {
+    "disobedience_unnoticed": ("edge/core/controller.py", "_flow", "return", "PCS ignores its limit"),
     "receiver_off": ("host_tools/receiver.py", "_on_message", "return", "records complete"),
     "limits_ignored": ("simulator/pcs.py", "limits_w", "return self.power_w, self.power_w", "BMS silent"),
     "soc_fixed": ("edge/core/soc.py", "soc", "return Est(900000, 10000, None, W_COUNTED)", "SoC right"),

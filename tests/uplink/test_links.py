@@ -13,7 +13,7 @@ import pytest
 from edge.shell import gateway_uplink
 from host_tools.ledger import completeness
 from host_tools.receiver import Receiver
-from simulator.broker import Broker
+from simulator.broker import Broker, available
 from simulator.proxy import Proxy
 from tests.uplink import rig
 
@@ -22,7 +22,11 @@ UPLINKS = ("vm", "cpython", "paho")
 DEVICE = ("board-1", rig.EPOCH)
 
 
-@pytest.fixture(params=("amqtt", "mosquitto"))
+# where mosquitto is there, what the other broker makes of it is looked at with the long tests
+OTHER = pytest.param("amqtt", marks=() if available("mosquitto") else pytest.mark.long)
+
+
+@pytest.fixture(params=(OTHER, "mosquitto"))
 def broker(request):
     """A running broker of each kind that this machine has."""
     if request.param == "mosquitto":
