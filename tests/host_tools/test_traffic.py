@@ -38,10 +38,11 @@ def test_at_once_costs_more_and_nothing_costs_nothing():
 def test_what_check_says_is_what_passes_the_socket(tmp_path):
     if reason := available("mosquitto"):
         pytest.skip(reason)
-    site, counter, classes, counts = bench.measured(100, "nmc96", 60, tmp_path)
+    site, counter, classes, counts = bench.measured(180, "nmc96", 60, tmp_path)
     assert counts["stored"] == sum(classes.values()) and counts["conflicts"] == 0
-    seen = traffic.line_bytes(counter.up, counter.down, traffic.TLS_RECORD) * traffic.MONTH_S / 100
+    seen = traffic.line_bytes(counter.up, counter.down, traffic.TLS_RECORD) * traffic.MONTH_S / 180
     events = classes.get("E", 0) + classes.get("X", 0)  # the start of a site is full of them
     alone = traffic.burst_bytes(traffic.with_defaults(site), [200])
-    seen -= events * alone * traffic.MONTH_S / 100
-    assert seen < 1.35 * sum(row["month_bytes"] for row in traffic.month(site))
+    seen -= events * alone * traffic.MONTH_S / 180
+    # three minutes hold three or four bursts
+    assert seen < 2 * sum(row["month_bytes"] for row in traffic.month(site))
