@@ -105,7 +105,7 @@ def _pack(connection, device, pack, newest, account, energy, now_ms):
 
     last_ms, received_ms = _last(connection, device)
     alarms = value("alarms", "T") or 0
-    active = value("active", "T") or ()
+    force = _in_force(connection, device, pack) or newest.get(("M", pack), (None, None, {}))[2]
     result = {
         "pack": pack,
         "name": value("pack_id", "I") or "pack %d" % (pack + 1),
@@ -118,21 +118,39 @@ def _pack(connection, device, pack, newest, account, energy, now_ms):
         "soc_std_ppm": value("soc_std", "T", "M"),
         "capacity_mah": known("capacity", "M", "B", "T"),
         "capacity_std_mah": known("capacity_std", "M", "B", "T"),
-        "faults": [f.NAMES[code] if 0 <= code < len(f.NAMES) else "fault %d" % code for code in active],
+        "faults": [
+            f.NAMES[code] if 0 <= code < len(f.NAMES) else "fault %d" % code for code in force.get("active") or ()
+        ],
         "alarms": [
             records.ALARMS[bit] if bit < len(records.ALARMS) else "bit %d" % bit
             for bit in range(alarms.bit_length())
             if alarms >> bit & 1
         ],
-        "charge_ma": value("charge_limit", "T", "M"),
-        "charge_why": _source(value("charge_why", "T")),
-        "discharge_ma": value("discharge_limit", "T", "M"),
-        "discharge_why": _source(value("discharge_why", "T")),
+        "charge_ma": force.get("charge_limit"),
+        "charge_why": _source(force.get("charge_why")),
+        "discharge_ma": force.get("discharge_limit"),
+        "discharge_why": _source(force.get("discharge_why")),
         "bms_in_wh": energy and energy["wh_in"],
         "bms_out_wh": energy and energy["wh_out"],
     }
     result["reasons"] = _reasons(result)
     return result
+
+
+def _in_force(connection, device, pack):
+    """Values of the newest record of a pack that tells its permits, telemetry or the record of a change; {}: none."""
+    found, newest = {}, (-1, -1)
+    for cls in "TE":
+        rows = connection.execute(
+            "SELECT boot, seq, body FROM records WHERE device = ? AND cls = ? AND pack = ?"
+            " ORDER BY rowid DESC LIMIT 50",
+            (device, cls, pack),
+        )
+        for boot, seq, body in rows:
+            values = values_of(body) if (boot, seq) > newest else {}
+            if "charge_limit" in values:
+                found, newest = values, (boot, seq)
+    return found
 
 
 def _source(code):

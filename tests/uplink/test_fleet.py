@@ -139,6 +139,18 @@ def test_an_old_record_that_comes_late_is_not_the_newest(tmp_path, capsys):
     assert pack["soc_ppm"] == 613000 and pack["age_ms"] == 12000
 
 
+def test_a_change_after_the_telemetry_is_in_force(tmp_path, capsys):
+    edge = healthy(Edge())
+    names = {"charge_limit": 0, "charge_why": 9, "discharge_limit": 0, "discharge_why": 9}
+    edge.make("E", NOW_MS - 3000, pairs(event=f.E_LIMITS, active=[f.F_PCS_DISOBEYS], **names))
+    edge.make("E", NOW_MS - 2000, pairs(event=f.E_MODE))
+    store(tmp_path / "r.db", edge)
+    _, found = sites(tmp_path / "r.db", capsys)
+    pack = found["gumi-014"]["packs"][0]
+    assert (pack["charge_ma"], pack["discharge_ma"], pack["faults"]) == (0, 0, ["pcs_disobeys"])
+    assert pack["soc_ppm"] == 613000
+
+
 def test_a_conflict_is_shown(tmp_path, capsys):
     edge, other = healthy(Edge()), Edge()
     other.make("I", SINCE_MS, pairs(pack_id="somebody else"))
