@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import importlib.util
 import json
+import os
 import sys
 import tempfile
 
@@ -67,6 +68,11 @@ def main(argv=None):
         return 2
     if args.seconds is None and not sys.stdout.isatty():
         args.seconds = 30.0
+    try:
+        os.makedirs(args.keep or ".", exist_ok=True)
+    except OSError as error:
+        _say("demo: %s: %s -> choose a folder that can be written" % (args.keep, error.strerror))
+        return 2
     with tempfile.TemporaryDirectory(prefix="reuse-edge-") as temporary:
         return asyncio.run(_demo(args, args.keep or temporary))
 
