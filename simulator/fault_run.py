@@ -137,8 +137,12 @@ def without_rule(scenario, site):
     return in_child(work)
 
 
+class ChildDied(RuntimeError):
+    """A forked process ended without an answer; what it printed says why."""
+
+
 def in_child(work):
-    """What work() returns, computed in a forked process. RuntimeError when that died."""
+    """What work() returns, computed in a forked process. ChildDied when that died or hung."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -148,11 +152,13 @@ def in_child(work):
             with os.fdopen(write, "wb") as out:
                 pickle.dump(work(), out)
             code = 0
-        finally:
+        finally:  # the parent only learns that it failed: the reason is printed here
+            if code:
+                traceback.print_exc()
             os._exit(code)
     os.close(write)
     with os.fdopen(read, "rb") as source:
         data = source.read()
     if os.waitpid(child, 0)[1] != 0 or not data:
-        raise RuntimeError("the process without the rule died")
+        raise ChildDied("the forked process died")
     return pickle.loads(data)

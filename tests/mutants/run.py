@@ -16,13 +16,12 @@ import random
 import signal
 import sys
 import time
-import traceback
 from pathlib import Path
 
 import hypothesis
 import hypothesis.strategies  # noqa: F401  # imported once, before the forks
 
-from simulator.fault_run import Finder
+from simulator import fault_run
 from tests.mutants.schemata import name, rewrite
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -113,24 +112,10 @@ def module_of(file):
 
 def in_child(work):
     """What work() returns, computed in a forked process; None when that died or hung."""
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(read)
-        code = 1
-        try:
-            with os.fdopen(write, "wb") as out:
-                pickle.dump(work(), out)
-            code = 0
-        finally:  # the parent only learns that it failed: the reason is printed here
-            if code:
-                traceback.print_exc()
-            os._exit(code)
-    os.close(write)
-    with os.fdopen(read, "rb") as source:
-        data = source.read()
-    status = os.waitpid(child, 0)[1]
-    return pickle.loads(data) if status == 0 and data else None
+    try:
+        return fault_run.in_child(work)
+    except fault_run.ChildDied:
+        return None
 
 
 class Bench:
@@ -168,7 +153,7 @@ class Bench:
         for loaded in list(sys.modules):
             if loaded.startswith(("edge", "tests.both", "tests.core")):
                 del sys.modules[loaded]
-        sys.meta_path.insert(0, Finder(self.codes, {"_m": self.switch}))
+        sys.meta_path.insert(0, fault_run.Finder(self.codes, {"_m": self.switch}))
 
     def judge(self, mutants, baseline):
         """{number: label of the killing test or None} for mutants of this file, in this process."""
