@@ -51,6 +51,7 @@ ROOMS = {
             "gateway",
             "as_json",
             "board_tls",
+            "refusal",
             "journal",
             "frames",
             "signed",
@@ -71,7 +72,7 @@ ROOMS = {
         18500,  # 16900; black boxes are 1.9 KB of it
     ),
     "json": (("edge/shell/as_json.py",), (), 550),  # 469; when an uplink speaks JSON
-    "tls": (("edge/shell/board_tls.py",), (), 1620),  # 1402; when the uplink has a ca
+    "tls": (("edge/shell/board_tls.py", "edge/shell/refusal.py"), (), 2500),  # 2200; when the uplink has a ca
     "bridge": (
         ("bms_bridge/*.py", "bms_bridge/transports/*.py"),
         ("compile", "gateway", "serial", "can", "isotp", "crc", "coils", "digital", "text"),

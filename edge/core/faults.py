@@ -171,6 +171,7 @@ EVENTS = (
     "power request",
     "black box",
     "started",
+    "link refused",
 )
 (
     E_NONE,
@@ -192,6 +193,7 @@ EVENTS = (
     E_REQUEST,
     E_BOX,
     E_STARTED,
+    E_REFUSED,
 ) = range(len(EVENTS))
 
 RESTARTS = 3

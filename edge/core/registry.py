@@ -192,6 +192,7 @@ KEYS = {
     "box_end": 252,
     "frame_cells": 253,
     "frame_temps": 254,
+    "refusal": 255,
 }
 
 

@@ -92,7 +92,11 @@ def connected(settings, folder, epoch, boot, clock, outbox=None):
             asyncio.create_task(keep(folder, clock))
     uplink = BoardUplink(settings, epoch, boot, tls=tls, outbox=outbox)
     asyncio.create_task(uplink.run(clock))
-    return uplink
+    if tls is None:
+        return uplink
+    from edge.shell.refusal import Telling
+
+    return Telling(uplink)
 
 
 def began(settings, clock, epoch, journal):

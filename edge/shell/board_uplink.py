@@ -31,6 +31,7 @@ class BoardUplink:
         self.outbox = outbox or Outbox(settings["device"], epoch, boot, limit_bytes, key=link.ack_key(settings))
         self.connected = False
         self.log = "never connected"
+        self.refused = None  # why, while a certificate is not accepted
         self.reconnects = 0
         self._root = link.topic_root(settings)
         self._client_id = settings["device"]
@@ -89,7 +90,10 @@ class BoardUplink:
                 except (OSError, MemoryError) as error:
                     shaken = self._tls is not None and self._dialer.opened != opened
                     self._shaken_ms = start_ms if shaken else self._shaken_ms
-                    self.log = "link lost: %s" % (self._tls.why(error) if shaken and not self._met else error)
+                    if shaken and not self._met:
+                        error = self._tls.why(error)
+                        self.refused = error if "ertificate" in error else self.refused
+                    self.log = "link lost: %s" % error
                 self.reconnects += 1
                 await asyncio.sleep(self._rest_ms(start_ms) / 1000)
         finally:
@@ -115,6 +119,7 @@ class BoardUplink:
             await client.publish(self._root + "status", b"online", now_ms(), True)
             self.connected = True
             self.log = "connected"
+            self.refused = None
             self.outbox.rewind(now_ms())
             self._broken = None
             reader = asyncio.create_task(self._read(client))

@@ -12,12 +12,13 @@ import threading
 import time
 
 from edge.loop import loop, zero_all
-from edge.shell import gateway_journal, gateway_tls
+from edge.shell import gateway_journal, gateway_notify, gateway_tls
 from edge.shell.control import Guarded, Watch, control
 from edge.shell.gateway_signed import verify_of
 from edge.shell.gateway_uplink import GatewayUplink
 from edge.shell.journal_ports import Journaled
 from edge.shell.link import ack_key
+from edge.shell.refusal import Telling
 from edge.shell.shelf import Shelf
 from edge.shell.started import digest_of, started
 from edge.shell.status import serve
@@ -144,6 +145,7 @@ def reporting(settings, folder, boot, clock):
         backlog = gateway_journal.backlog(settings, journal, ack_key(settings))
         tls = gateway_tls.of(settings["uplink"])
         uplink = GatewayUplink(settings, epoch, boot, clock, tls=tls, outbox=backlog).start()
+        uplink = Telling(uplink) if tls is not None else uplink
     uplink = Journaled(uplink, journal, keeps=not settings["uplink"])
     uplink.offer(started(clock, epoch, Shelf(journal.journal.disk)))
     return uplink, journal
@@ -165,7 +167,8 @@ async def run(settings, folder, load, trace=None, said=None):
     store = LateStore(FileStore(folder, sync))
     boot = (store.load() or {}).get("boot") or 0
     uplink, journal = reporting(settings, folder, boot + 1, clock)
-    guarded = Guarded("cpython", None, trace, wiring.told)
+    notify = gateway_notify.from_environment()
+    guarded = Guarded("cpython", notify.fed, trace, wiring.told)
     server = await serve(guarded, clock, uplink, settings["uplink"]["status_port"] if settings["uplink"] else 0)
     port = server.sockets[0].getsockname()[1]
     with open(os.path.join(folder, "status.port"), "w", encoding="utf-8") as file:
@@ -174,6 +177,8 @@ async def run(settings, folder, load, trace=None, said=None):
     if said:
         said("control loop runs; live view: reuse-edge top %d" % port)
     lines = [asyncio.create_task(serve_line(link)(link, devices, clock, gate)) for link, devices, gate in wiring.lines]
+    notify.parts += [lambda task=task: not task.done() for task in lines]
+    notify.parts += [uplink.is_alive] if settings["uplink"] else []
     steps = loop(settings, clock, wiring.devices, wiring.actuators, store, uplink, guarded.seen, verify_of(settings))
     gc.collect()
     gc.freeze()  # code, tables and settings stay for ever: the collection after each step leaves them alone
@@ -190,6 +195,7 @@ async def run(settings, folder, load, trace=None, said=None):
         code = 1
         if said:
             said("control loop failed: %s: %s" % (type(error).__name__, error))
+    notify.stopping()
     steps.close()
     zero_all(wiring.actuators)
     await asyncio.sleep(LAST_ZERO_S)

@@ -37,12 +37,14 @@ class GatewayUplink:
     Clock port (now_ms); limit_bytes: RAM of the outbox; outbox: Backlog in its place. tls: function
     that gives an ssl.SSLContext (OSError when it cannot), or None.
     start() and stop() run the thread. connected: the broker took our subscription. log: last change of the link.
+    refused: text while a certificate is not accepted, None otherwise.
     """
 
     def __init__(self, settings, epoch, boot, clock, limit_bytes=LIMIT_BYTES, tls=None, outbox=None):
         self.outbox = outbox or Outbox(settings["device"], epoch, boot, limit_bytes, key=link.ack_key(settings))
         self.connected = False
         self.log = "never connected"
+        self.refused = None
         self.reconnects = 0
         self._place = settings["uplink"]
         self._device = settings["device"]
@@ -112,6 +114,10 @@ class GatewayUplink:
         self._thread.start()
         return self
 
+    def is_alive(self):
+        """True while the thread runs, whatever the broker does."""
+        return self._thread is not None and self._thread.is_alive()
+
     def stop(self):
         """End the thread; waits at most about CONNECT_S. What was not acknowledged is lost with the RAM."""
         self._stop.set()
@@ -178,7 +184,7 @@ class GatewayUplink:
         try:
             client.connect(self._place["host"], self._place["port"], self._place["keepalive_s"])
         except ssl.SSLError as error:
-            raise LinkError(gateway_tls.why(error)) from error
+            raise self._refused(gateway_tls.why(error)) from error
 
     def _serve(self, client):
         """Wait for the socket, a new record or the tick, and let paho read and write."""
@@ -202,7 +208,13 @@ class GatewayUplink:
 
     def _gone(self, text):
         """The LinkError for a connection that ended. With TLS 1.3 a broker refuses our certificate like that."""
-        return LinkError(gateway_tls.REFUSED if self._tls is not None and not self._met else text)
+        return LinkError(text) if self._tls is None or self._met else self._refused(gateway_tls.REFUSED)
+
+    def _refused(self, text):
+        """The LinkError of a handshake that failed; while it is about a certificate, `refused` says so."""
+        if "certificate" in text:
+            self.refused = text
+        return LinkError(text)
 
     def _pump(self, client, now_ms):
         """Give paho the replies to orders, and the records that the window allows."""
@@ -259,6 +271,7 @@ class GatewayUplink:
         with self._outbox_lock:
             self.outbox.rewind(self._clock.now_ms())
         self.log = "connected"
+        self.refused = None
         self.connected = True
 
     def _on_publish(self, _client, _userdata, mid, _reason, _properties):

@@ -217,6 +217,7 @@ def _link(uplink, now_ms):
     return {
         "connected": uplink.connected,
         "log": getattr(uplink, "log", None),
+        "refused": getattr(uplink, "refused", None),
         "backlog": uplink.backlog,
         "last_ack_ms_ago": None if ack_ms is None else now_ms - ack_ms,
         "seq": uplink.seq,
