@@ -52,7 +52,7 @@ def test_systemd_takes_the_unit_of_a_path_with_spaces(tmp_path, analyze, user):
     unit.write_text(text, encoding="utf-8")
     words = [analyze, "verify", *(["--user"] if user else []), unit]
     environ = dict(os.environ, XDG_RUNTIME_DIR=str(tmp_path))
-    result = subprocess.run(words, capture_output=True, text=True, env=environ)
+    result = subprocess.run(words, capture_output=True, encoding="utf-8", env=environ)
     assert result.returncode == 0 and "reuse-edge" not in result.stderr, result.stderr
     assert shlex.split(rows(text)["ExecStart"][0])[-3] == str(path).replace("$", "$$").replace("%", "%%")
 
