@@ -8,7 +8,6 @@ import json
 import os
 import sys
 
-from bms_bridge.tables import load as load_table
 from edge.core.settings import check
 from edge.shell import gateway
 from host_tools.site import load_site, tables_of
@@ -35,7 +34,8 @@ def _settings(path):
     """(checked settings, function that gives a profile's table) of a site.yaml or a settings.json."""
     if path.endswith(".json"):
         with open(path, encoding="utf-8") as file:
-            return check(json.load(file)), load_table
+            settings = check(json.load(file))
+            return settings, tables_of(settings, path).__getitem__
     settings = load_site(path)
     return check(settings), tables_of(settings, path).__getitem__
 

@@ -14,6 +14,7 @@ import time
 from edge.loop import loop, zero_all
 from edge.shell import gateway_journal, gateway_notify, gateway_tls
 from edge.shell.control import Guarded, Watch, control
+from edge.shell.gateway_details import details
 from edge.shell.gateway_signed import verify_of
 from edge.shell.gateway_uplink import GatewayUplink
 from edge.shell.journal_ports import Journaled
@@ -117,6 +118,17 @@ async def serve_sunspec(settings, guarded, clock, said=None):
     return server
 
 
+def sparkplug_of(settings, folder, clock, told):
+    """The Sparkplug live lane that settings ask for, at work, or None. told: list of what a step tells."""
+    if not settings["uplink"] or not settings["uplink"].get("sparkplug"):
+        return None
+    from edge.shell.gateway_sparkplug import GatewaySparkplug
+
+    lane = GatewaySparkplug(settings, folder, clock, sync)
+    told.append(lane.told)
+    return lane.start()
+
+
 def needs_pins(settings):
     """True when a contactor or a safety input of the site is wired to pins of a board."""
     if settings["inputs"] and not settings["inputs"]["profile"]:
@@ -167,8 +179,10 @@ async def run(settings, folder, load, trace=None, said=None):
     store = LateStore(FileStore(folder, sync))
     boot = (store.load() or {}).get("boot") or 0
     uplink, journal = reporting(settings, folder, boot + 1, clock)
+    lane = sparkplug_of(settings, folder, clock, wiring.told)
     notify = gateway_notify.from_environment()
     guarded = Guarded("cpython", notify.fed, trace, wiring.told)
+    guarded.details = lambda site, now_ms: details(site, wiring.devices, now_ms)
     server = await serve(guarded, clock, uplink, settings["uplink"]["status_port"] if settings["uplink"] else 0)
     port = server.sockets[0].getsockname()[1]
     with open(os.path.join(folder, "status.port"), "w", encoding="utf-8") as file:
@@ -203,6 +217,8 @@ async def run(settings, folder, load, trace=None, said=None):
     server.close()
     if sunspec is not None:
         sunspec.close()
+    if lane is not None:
+        lane.stop()
     uplink.stop()
     journal.close()
     store.close()

@@ -29,7 +29,7 @@ def status(guarded, clock, uplink):
     now_ms = clock.now_ms()
     utc_s, quality = clock.utc_s()
     settings = site.settings
-    return {
+    line = {
         "v": 1,
         "device": settings["device"],
         "site": settings["site"],
@@ -51,6 +51,9 @@ def status(guarded, clock, uplink):
         "last": [_event(entry, now_ms) for entry in site.reporter.recent[-5:]],
         "link": _link(uplink, now_ms),
     }
+    if guarded.details is not None:
+        line["details"] = guarded.details(site, now_ms)
+    return line
 
 
 def _pack(pack, site, now_ms):
