@@ -267,6 +267,10 @@ def build(out_dir, settings, entries=ENTRIES, base=".", root=ROOT, documents=Non
         unused += ("edge.shell.board_tls", "edge.shell.refusal")
     if not settings["uplink"] or settings["uplink"].get("format") != "json":
         unused += ("edge.shell.as_json",)
+    if not settings["uplink"] or not settings["uplink"].get("home_assistant_s"):
+        unused += ("edge.shell.home_",)
+    if not settings["uplink"] or not settings["uplink"].get("sparkplug"):
+        unused += ("edge.shell.sparkplug",)
     texts = modules_of(entries, root, unused)
     settings = add_tables(settings, texts, base, root)
     try:

@@ -254,7 +254,9 @@ def read_device(spot, section, links, base):
 
 def read_uplink(spot, base, device):
     """The settings dict of the uplink of `device`; its ack_key as 64 hexadecimal digits."""
-    values, entries = read_section(spot, "uplink")
+    values, entries = read_section(spot, "uplink", ("sparkplug",))
+    if "sparkplug" in entries:
+        values["sparkplug"] = read_section(entries["sparkplug"], "uplink.sparkplug")[0]
     if values["ack_key"]:
         key = certificate_site.opened(entries["ack_key"], base, lambda path: documents.device_key(documents.load(path)))
         if key is None:

@@ -60,6 +60,7 @@ ROOMS = {
             "recent",
             "cursor",
             "boxes",
+            "sparkplug",
         ),
         38000,  # 37366; the record of a start, and telemetry that waits for company
     ),  # 33559
@@ -71,6 +72,7 @@ ROOMS = {
         (),
         18500,  # 16900; black boxes are 1.9 KB of it
     ),
+    "sparkplug": (("edge/shell/sparkplug*.py",), (), 9000),
     "json": (("edge/shell/as_json.py",), (), 550),  # 469; when an uplink speaks JSON
     "tls": (("edge/shell/board_tls.py", "edge/shell/refusal.py"), (), 2500),  # 2200; when the uplink has a ca
     "bridge": (

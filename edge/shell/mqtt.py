@@ -48,11 +48,14 @@ def packet(first, *parts):
 
 
 def connect_packet(client_id, keepalive_s, will, user, password):
-    """Return the CONNECT packet, clean session. will: (topic, payload) sent at QoS 1, retained, or None."""
+    """Return the CONNECT packet, clean session. will: (topic, payload) sent at QoS 1, retained, or None.
+
+    A third item of will that is False: not retained.
+    """
     flags = 0x02
     parts = [text_field(client_id)]
     if will:
-        flags |= 0x2C
+        flags |= 0x2C if len(will) < 3 or will[2] else 0x0C
         parts.append(text_field(will[0]))
         parts.append(text_field(will[1]))
     if user is not None:
@@ -166,6 +169,10 @@ class Client:
         self._waiting[pid] = now_ms
         data = packet(0x33 if retain else 0x32, text_field(topic), pid.to_bytes(2, "big"), payload)
         await self._send(data, now_ms, ANSWER_MS)
+
+    async def send(self, topic, payload, now_ms):
+        """Publish at QoS 0: once, and nobody says whether it arrived."""
+        await self._send(packet(0x30, text_field(topic), payload), now_ms, ANSWER_MS)
 
     async def service(self, now_ms):
         """Acknowledge what came, ping when idle, and raise MqttError when an answer is overdue."""
