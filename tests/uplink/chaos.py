@@ -128,8 +128,11 @@ class Chaos:
             found["missing"] += len(set(range(1, durable + 1)) - rows)
             found["not yet synced at a kill"] += len(set(range(durable + 1, given + 1)) - rows)
         found["starts"] = len(owed)
+        found["declared"] = 0
         found["conflicts"] = database.execute("SELECT COUNT(*) FROM conflicts").fetchone()[0]
-        found["declared"] = sum(row.declared for row in ledger.completeness(database).values())
+        for (_, epoch), ranges in ledger.declared_ranges(database).items():  # what a kill tore was never durable
+            durable = owed.get(epoch, (0, 0))[1]
+            found["declared"] += sum(max(0, min(last, durable) - first + 1) for first, last in ranges)
         database.close()
         return found
 
