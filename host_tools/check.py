@@ -76,7 +76,14 @@ def examine(path):
         {"line": spot.line, "place": spot.place, "problem": problem, "mend": mend} for spot, problem, mend, _ in found
     ]
     top = {key: settings[key] for key in ("site", "org", "device", "mode", "period_ms")}
-    return {"ok": True, **top, "packs": packs, "warnings": warnings, "month": traffic.month(settings)}
+    return {
+        "ok": True,
+        **top,
+        "packs": packs,
+        "warnings": warnings,
+        "month": traffic.month(settings),
+        "switches": traffic.switches(settings),
+    }
 
 
 def describe(pack, table, period_ms):
@@ -165,7 +172,7 @@ def show(answer, file):
     yield ""
     yield "The BMS's live limits and the derating curves may lower these at any moment; nothing raises them."
     yield ""
-    yield from traffic.show(answer["month"])
+    yield from traffic.show(answer["month"], answer["switches"])
     for row in answer["warnings"]:
         yield "warning: %s:%d: %s: %s" % (file, row["line"], row["place"], row["problem"])
         yield "  → " + row["mend"]

@@ -9,6 +9,7 @@ difference. The first thing that is wrong is told with its line, its place, the 
 
 import difflib
 import os
+import re
 from decimal import Decimal, InvalidOperation
 
 from edge.core import settings as core
@@ -263,6 +264,9 @@ def read_uplink(spot, base, device):
             raise entries["ack_key"].wrong("is no device key", "make one: reuse-edge key new NAME --device")
         values["ack_key"] = key.raw.hex()
     tls_site.read(values, spot, entries, base, device)
+    if values["home_assistant_s"] and not re.fullmatch("[A-Za-z0-9_-]+", device):
+        mend = "give it one with `device`, of letters without accents, digits, - and _"
+        raise entries["home_assistant_s"].wrong("Home Assistant cannot use the name %s" % device, mend)
     return values
 
 

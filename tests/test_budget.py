@@ -50,6 +50,7 @@ ROOMS = {
         (
             "gateway",
             "as_json",
+            "home_",
             "board_tls",
             "refusal",
             "journal",
@@ -62,7 +63,7 @@ ROOMS = {
             "boxes",
             "sparkplug",
         ),
-        38000,  # 37366; the record of a start, and telemetry that waits for company
+        39500,  # 38394; the record of a start, telemetry that waits for company, two more lanes asked for
     ),  # 33559
     "journal": (  # when the settings ask
         tuple(
@@ -72,7 +73,8 @@ ROOMS = {
         (),
         18500,  # 16900; black boxes are 1.9 KB of it
     ),
-    "sparkplug": (("edge/shell/sparkplug*.py",), (), 9000),
+    "sparkplug": (("edge/shell/sparkplug*.py",), (), 9000),  # 7961; when the uplink has the section
+    "home assistant": (("edge/shell/home_*.py",), (), 5000),  # 4255; when the uplink has home_assistant_s
     "json": (("edge/shell/as_json.py",), (), 550),  # 469; when an uplink speaks JSON
     "tls": (("edge/shell/board_tls.py", "edge/shell/refusal.py"), (), 2500),  # 2200; when the uplink has a ca
     "bridge": (

@@ -117,6 +117,7 @@ SETTINGS = (
     ("uplink", "ca", "str", 0, 1000, "", "TLS: the authority of the broker's certificate (PEM); port 8883 is usual"),
     ("uplink", "certificate", "str", 0, 1000, "", "TLS: this device's certificate (PEM); its common name is device"),
     ("uplink", "private_key", "str", 0, 1000, "", "TLS: the private key of that certificate (PEM)"),
+    ("uplink", "home_assistant_s", "int", 0, 600, 0, "Home Assistant finds the packs and is told so often; 0: off"),
     ("uplink", "status_port", "int", 0, 65535, 0, "local status port for the live view, 0 = any free one"),
     ("uplink.sparkplug", "group", "str", 1, 40, REQUIRED, "group id: the live lane is on when this section is there"),
     ("uplink.sparkplug", "node", "str", 1, 40, OPTIONAL, "edge node id; the device's name when absent"),

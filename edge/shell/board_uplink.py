@@ -45,6 +45,7 @@ class BoardUplink:
         self._gather = link.Gather(1000 * place.get("gather_s", 0))
         self._replies = link.Replies()
         self._form = link.form_of(settings)
+        self._home = link.home_of(settings)
         self._clock = None
         self._broken = None
 
@@ -72,6 +73,8 @@ class BoardUplink:
         """Take `record` (edge.core.records.Record) and return its sequence number at once. Never raises."""
         self._replies.look(record)
         self._gather.offered(record)
+        if self._home is not None:
+            self._home.look(record)
         return self.outbox.append(record)
 
     def orders(self):
@@ -115,16 +118,21 @@ class BoardUplink:
         try:
             await client.connect(now_ms())
             self._met = True
-            await client.subscribe((self._root + "ack", self._root + "ord"), now_ms())
+            topics = (self._root + "ack", self._root + "ord")
+            await client.subscribe(topics + ((link.HOME_STATUS,) if self._home else ()), now_ms(), 2)
             await client.publish(self._root + "status", b"online", now_ms(), True)
             self.connected = True
             self.log = "connected"
             self.refused = None
             self.outbox.rewind(now_ms())
+            if self._home is not None:
+                self._home.connected()
             self._broken = None
             reader = asyncio.create_task(self._read(client))
             while self._broken is None:
                 await client.service(now_ms())
+                if self._home is not None:
+                    await self._show(client)
                 await self._pump(client)
                 await asyncio.sleep(TICK_S)
             raise mqtt.MqttError(str(self._broken))
@@ -151,6 +159,16 @@ class BoardUplink:
             if number % BURST == BURST - 1:
                 await asyncio.sleep(0)
 
+    async def _show(self, client):
+        """Publish one message for Home Assistant, if there is one; for want of memory it is left out."""
+        now_ms = self._clock.now_ms()
+        try:
+            item = self._home.take(now_ms)
+            if item is not None:
+                await client.publish(item[0], item[1], now_ms, item[2])
+        except MemoryError:
+            pass
+
     async def _read(self, client):
         """Handle incoming packets until the link breaks; the failure is left in self._broken."""
         try:
@@ -165,3 +183,5 @@ class BoardUplink:
             self.outbox.ack(payload, self._clock.now_ms())
         elif topic == self._root + "ord":
             self._orders.put(payload, retained)
+        elif topic == link.HOME_STATUS and self._home is not None:
+            self._home.heard(payload)

@@ -56,6 +56,7 @@ class GatewayUplink:
         self._gather = link.Gather(1000 * self._place.get("gather_s", 0))
         self._replies = link.Replies()
         self._form = link.form_of(settings)
+        self._home = link.home_of(settings)
         self._lock = threading.Lock()
         # a Backlog has a lock of its own: this one would hold up offer() while it reads the disk
         self._outbox_lock = self._lock if outbox is None else contextlib.nullcontext()
@@ -95,6 +96,8 @@ class GatewayUplink:
             seq = self.outbox.append(record)
         self._gather.offered(record)
         self._replies.look(record)
+        if self._home is not None:
+            self._home.look(record)
         if self.connected and not self._awake:
             self._awake = True
             try:
@@ -220,6 +223,8 @@ class GatewayUplink:
         """Give paho the replies to orders, and the records that the window allows."""
         while (data := self._replies.take()) is not None:
             self._publish(client, "rsp", data, now_ms)
+        while self._home is not None and (item := self._home.take(now_ms)) is not None:
+            self._waiting[client.publish(item[0], item[1], qos=1, retain=item[2]).mid] = now_ms
         if self._gather.holds(now_ms, self.outbox):
             return
         self._cork(client, 1)  # what goes together goes in few segments
@@ -261,15 +266,18 @@ class GatewayUplink:
         if reason.is_failure:
             self._failure = f"broker refuses: {reason}"
         else:
-            client.subscribe([(self._root + "ack", 1), (self._root + "ord", 1)])
+            home = [(link.HOME_STATUS, 1)] if self._home is not None else []
+            client.subscribe([(self._root + "ack", 1), (self._root + "ord", 1), *home])
 
     def _on_subscribe(self, client, _userdata, _mid, reasons, _properties):
-        if any(reason.is_failure for reason in reasons):
+        if any(reason.is_failure for reason in reasons[:2]):  # the third only serves Home Assistant
             self._failure = "broker refuses a subscription"
             return
         client.publish(self._root + "status", b"online", qos=1, retain=True)
         with self._outbox_lock:
             self.outbox.rewind(self._clock.now_ms())
+        if self._home is not None:
+            self._home.connected()
         self.log = "connected"
         self.refused = None
         self.connected = True
@@ -284,6 +292,8 @@ class GatewayUplink:
         elif message.topic == self._root + "ord":
             with self._lock:
                 self._orders.put(message.payload, message.retain)
+        elif message.topic == link.HOME_STATUS and self._home is not None:
+            self._home.heard(message.payload)
 
 
 class MonotonicClock:

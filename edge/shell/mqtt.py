@@ -138,6 +138,7 @@ class Client:
         self._waiting = {}  # packet number -> time of sending: PUBACK is due
         self._received = []  # packet numbers of messages to acknowledge
         self._subscribed = None  # packet number of the SUBSCRIBE that waits
+        self._needed = 0  # topics of it that must not be refused
         self._ping_ms = None  # time of the PINGREQ that waits
         self._written_ms = 0
 
@@ -151,9 +152,11 @@ class Client:
         if body[1]:
             raise MqttError("broker refuses: code %d" % body[1])
 
-    async def subscribe(self, topics, now_ms):
-        """Subscribe to `topics` at QoS 1 and await the SUBACK; messages that arrive meanwhile are handled."""
+    async def subscribe(self, topics, now_ms, needed=None):
+        """Subscribe to `topics` at QoS 1 and await the SUBACK; messages that arrive meanwhile are handled. needed: how
+        many of them, from the first on, the broker must not refuse; None: all."""
         pid = self._next_pid()
+        self._needed = len(topics) if needed is None else needed
         filters = b"".join([text_field(topic) + b"\x01" for topic in topics])
         self._subscribed = pid
         await self._send(packet(0x82, pid.to_bytes(2, "big"), filters), now_ms, CONNECT_MS)
@@ -166,8 +169,8 @@ class Client:
     async def publish(self, topic, payload, now_ms, retain=False):
         """Publish at QoS 1 and return once written; service() waits for the PUBACK."""
         pid = self._next_pid()
-        self._waiting[pid] = now_ms
         data = packet(0x33 if retain else 0x32, text_field(topic), pid.to_bytes(2, "big"), payload)
+        self._waiting[pid] = now_ms
         await self._send(data, now_ms, ANSWER_MS)
 
     async def send(self, topic, payload, now_ms):
@@ -197,7 +200,7 @@ class Client:
             self._waiting.pop(body[0] << 8 | body[1], None)
         elif kind == _SUBACK and len(body) >= 3:
             if body[0] << 8 | body[1] == self._subscribed:
-                if 0x80 in body[2:]:
+                if 0x80 in body[2 : 2 + self._needed]:
                     raise MqttError("broker refuses a subscription")
                 self._subscribed = None
         elif kind == _PINGRESP:
