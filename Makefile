@@ -85,6 +85,7 @@ lock:
 	$(LOCK) pyproject.toml --extra sim --group vm -o requirements/demo.txt
 	$(LOCK) pyproject.toml --extra sim --group dev -c requirements/demo.txt -o requirements/dev.txt
 	$(LOCK) --group typings --no-deps -o requirements/typings.txt
+	$(LOCK) --group sparkplug -o requirements/sparkplug.txt
 
 wheel:
 	@$(DEV) -m hatchling build -t wheel

@@ -17,7 +17,7 @@ from edge.shell.sparkplug import BOOLEAN, INT64, STRING, UINT32, decode, metric,
 
 NAMESPACE = "spBv1.0"
 REBIRTH = "Node Control/Rebirth"
-REBIRTH_MS = 5000  # births that are asked for, at most one in this time: data waits for it
+REBIRTH_MS = 5000  # of births that are asked for, at most one in this time; data waits for the next
 MAX_STATE_BYTES = 256
 # (name, key, unit) in the registry; soc first. Rows of a pack, then of the node.
 PACK = (
@@ -130,7 +130,7 @@ class Node:
         self._online = False
         self._seq = 0
         self._rebirth = False
-        self._birth_ms = None
+        self._reborn_ms = None
         self._seen = None
         self._said_node = None
         self._said = [None] * len(self._packs)  # values that each device said last; None: not born
@@ -162,9 +162,11 @@ class Node:
         if newest is None:
             return
         if not self.born or self._rebirth:
-            if self._birth_ms is None or now_ms - self._birth_ms >= REBIRTH_MS:
-                self._birth_ms = now_ms
-                yield from self._births(newest)
+            if self._rebirth:
+                if self._reborn_ms is not None and now_ms - self._reborn_ms < REBIRTH_MS:
+                    return
+                self._reborn_ms = now_ms
+            yield from self._births(newest)
         elif newest is not self._seen:
             yield from self._changes(newest)
         self._seen = newest
