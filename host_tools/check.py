@@ -11,7 +11,7 @@ import json
 
 from edge.core.bounds import BOUNDS, bound
 from edge.core.validate import stale_after_ms
-from host_tools import cautions, certificate, traffic
+from host_tools import cautions, certificate, live, traffic
 from host_tools.places import SiteError
 from host_tools.site import SOURCES, read_site, tables_of
 from host_tools.units import human
@@ -81,8 +81,8 @@ def examine(path):
         **top,
         "packs": packs,
         "warnings": warnings,
-        "month": traffic.month(settings),
-        "switches": traffic.switches(settings),
+        "month": traffic.month(settings) + live.rows(settings),
+        "switches": traffic.switches(settings) + live.switches(settings),
     }
 
 

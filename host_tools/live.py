@@ -5,6 +5,7 @@ all moves, and what the edge node says of it is counted with MQTT, TLS and TCP."
 
 from edge.core.settings import with_defaults
 from edge.core.site import Site
+from edge.shell.mqtt import packet, text_field
 from edge.shell.sparkplug_node import Node
 from host_tools import traffic
 
@@ -54,29 +55,30 @@ def said(settings, seconds=SECONDS):
     return found
 
 
-def row(settings):
-    """The row of the lane in the bytes of a month, as host_tools.traffic.month() has them; None when it is off.
+def rows(settings):
+    """[row] of the lane in the bytes of a month, as host_tools.traffic.month() has them; [] when it is off.
 
     record_bytes: the payloads of one interval.
     """
     settings = with_defaults(settings)
     if not settings["uplink"] or not settings["uplink"].get("sparkplug"):
-        return None
+        return []
     interval_ms = max(settings["uplink"]["sparkplug"]["interval_ms"], settings["period_ms"])
     intervals = said(settings, max(SECONDS, 4 * interval_ms // 1000))[1:]  # the first are the births
     count = traffic.MONTH_S * 1000 // interval_ms
-    return {
+    each = {
         "class": "",
         "what": "Sparkplug, every %g s" % (interval_ms / 1000),
         "records": count,
         "record_bytes": sum(len(data) for messages in intervals for _, data in messages) // len(intervals),
         "month_bytes": count * sum(map(_line, intervals)) // len(intervals),
     }
+    return [each]
 
 
 def _line(messages):
     """Bytes on the line of messages that leave together: each its MQTT head, TLS record and TCP segment, one answer."""
-    up = sum(4 + len(topic) + len(data) for topic, data in messages)
+    up = sum(len(packet(0x30, text_field(topic), data)) for topic, data in messages)
     return up + len(messages) * (traffic.TLS_RECORD + traffic.TCP_IP) + traffic.TCP_IP
 
 
@@ -85,9 +87,9 @@ def switches(settings):
     settings = with_defaults(settings)
     if not settings["uplink"]:
         return []
-    on = row(settings)
+    on = rows(settings)
     place = dict(settings["uplink"], sparkplug={"group": settings["site"]})
-    cost = on or row(dict(settings, uplink=place))
+    cost = on or rows(dict(settings, uplink=place))
     interval_ms = (settings["uplink"].get("sparkplug") or {"interval_ms": 1000})["interval_ms"]
     name = "uplink.sparkplug, every %g s" % (interval_ms / 1000)
-    return [{"switch": name, "on": on is not None, "month_bytes": cost["month_bytes"]}]
+    return [{"switch": name, "on": bool(on), "month_bytes": cost[0]["month_bytes"]}]
