@@ -37,6 +37,10 @@ LATE_COLUMN = 4
 SETTLED = 5  # the up-ramp starts from zero; after these steps every run must be equal
 
 
+# the live lane is on where the broker fails, and off where it is healthy: it changes nothing either
+LIVE = {"sparkplug": {"group": "gumi"}}
+
+
 def still_world():
     """A world whose plant rests, and settings whose ramp reaches its end in two steps."""
     site = demo_settings()
@@ -84,6 +88,8 @@ async def run_one(way, runtime, folder):
         proxy = stack.enter_context(Proxy(broker.port))
         site = with_ports(served.world.settings, ports)
         site["uplink"] = {"host": "127.0.0.1", "port": proxy.port, "keepalive_s": 5, "status_port": 0, "gather_s": 0}
+        if way != "healthy":
+            site["uplink"].update(LIVE)
         (folder / "settings.json").write_text(json.dumps(site), encoding="utf-8")
         process = launch(runtime, folder)
         try:
@@ -131,7 +137,7 @@ def test_broker_has_no_influence_on_control(runtime, tmp_path):
         folder.mkdir()
 
     if runtime == "micropython":
-        bundle.build(tmp_path / "board", demo_settings())
+        bundle.build(tmp_path / "board", dict(demo_settings(), uplink={"host": "127.0.0.1", **LIVE}))
 
     async def all_ways():
         return await asyncio.gather(*[run_one(way, runtime, folders[way]) for way in WAYS])
