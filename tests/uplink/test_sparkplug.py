@@ -14,12 +14,14 @@ import time
 import paho.mqtt.client as paho
 import pytest
 
+from edge.shell import gateway_tls
 from edge.shell.gateway_sparkplug import GatewaySparkplug
 from edge.shell.sparkplug import BOOLEAN, decode, metric, payload
 from edge.shell.sparkplug_node import NODE, PACK, REBIRTH
 from simulator.broker import Broker
 from simulator.proxy import Proxy
 from tests.uplink import rig, sparkplug_driver, sparkplug_readers
+from tests.uplink.certificates import Authority
 
 NCMD = "spBv1.0/gumi/NCMD/test"
 STATE = "spBv1.0/STATE/scada"
@@ -29,10 +31,12 @@ ASKED = payload(1, None, [metric(REBIRTH, BOOLEAN, True, 1, True)])
 class Host:
     """A host application that only listens. seen: [(kind, device or None, payload, QoS, retained)]."""
 
-    def __init__(self, port):
+    def __init__(self, port, tls=None):
         self.seen = []
         self.client = paho.Client(paho.CallbackAPIVersion.VERSION2)
         self.client.on_message = self._take
+        if tls is not None:
+            self.client.tls_set_context(gateway_tls.context(tls["ca"], tls["certificate"], tls["private_key"]))
         self.client.connect("127.0.0.1", port)
         self.client.subscribe("spBv1.0/gumi/#", 1)
         self.client.loop_start()
@@ -131,8 +135,9 @@ def judge(first, second):
 class Lane:
     """The lane of a gateway in this process; a thread plays the control loop."""
 
-    def __init__(self, port, folder, **place):
+    def __init__(self, port, folder, tls=None, **place):
         settings = sparkplug_driver.settings(port, **place)
+        settings["uplink"].update(tls or {})
         self.bench = sparkplug_driver.Bench(settings)
         self.lane = GatewaySparkplug(settings, str(folder), sparkplug_driver.Clock(), sparkplug_driver.sync).start()
         self.node = self.lane.link.node
@@ -197,6 +202,35 @@ def test_primary_host_over_the_broker(mosquitto, tmp_path):
         assert bd_seq(host.awaits("NBIRTH", None, 2)) == 1
         host.stop()
     assert [row[0] for row in host.seen][-1] in ("DDATA", "NDATA", "NBIRTH", "DBIRTH", "NDEATH")
+
+
+def files_of(own, authority=None):
+    """The TLS keys of an uplink for a certificate of tests.uplink.certificates."""
+    return {"ca": authority or own.ca, "certificate": own.certificate, "private_key": own.private_key}
+
+
+def test_with_certificates_and_the_rights_of_the_document(mosquitto, tmp_path):
+    """The ACL of docs/SPARKPLUG.md is enough for the lane, and a broker of another authority gets nothing."""
+    right, other = Authority(tmp_path), Authority(tmp_path, "other")
+    server, node, scada = right.issue("broker", hosts=("127.0.0.1",)), right.issue("test"), right.issue("scada")
+    document = (rig.ROOT / "docs" / "SPARKPLUG.md").read_text(encoding="utf-8")
+    rights = [line for line in document.splitlines() if line.startswith("pattern ")]
+    assert len(rights) == 4
+    (tmp_path / "acl").write_text("\n".join([*rights, "user scada", "topic readwrite spBv1.0/#", ""]), encoding="utf-8")
+    lines = [f"cafile {server.ca}", f"certfile {server.certificate}", f"keyfile {server.private_key}"]
+    lines += ["require_certificate true", "use_identity_as_username true", f"acl_file {tmp_path}/acl"]
+    with Broker("mosquitto", listener=lines) as broker:
+        host = Host(broker.port, files_of(scada))
+        with Lane(broker.port, tmp_path, files_of(node, other.ca)) as wrong:
+            assert rig.until(lambda: wrong.lane.link.log.startswith("link lost"), 15)
+        assert host.seen == [] and wrong.lane.link.sessions == 0
+        with Lane(broker.port, tmp_path, files_of(node), primary_host="scada"):
+            host.say(STATE, b'{"online": true, "timestamp": 1}', True)
+            host.awaits("DDATA", "pack-2", 2)
+            host.say(NCMD, ASKED)
+            host.awaits("DBIRTH", "pack-2", 2)
+        host.awaits("NDEATH")
+        host.stop()
 
 
 @pytest.fixture(scope="module")
