@@ -11,7 +11,7 @@ import json
 
 from edge.core.bounds import BOUNDS, bound
 from edge.core.validate import stale_after_ms
-from host_tools import cautions, certificate, live, traffic
+from host_tools import cautions, certificate, journal_size, live, traffic
 from host_tools.places import SiteError
 from host_tools.site import SOURCES, read_site, tables_of
 from host_tools.units import human
@@ -83,6 +83,7 @@ def examine(path):
         "warnings": warnings,
         "month": traffic.month(settings) + live.rows(settings),
         "switches": traffic.switches(settings) + live.switches(settings),
+        "journal": journal_size.table(settings),
     }
 
 
@@ -173,6 +174,8 @@ def show(answer, file):
     yield "The BMS's live limits and the derating curves may lower these at any moment; nothing raises them."
     yield ""
     yield from traffic.show(answer["month"], answer["switches"])
+    yield ""
+    yield from journal_size.show(answer["journal"])
     for row in answer["warnings"]:
         yield "warning: %s:%d: %s: %s" % (file, row["line"], row["place"], row["problem"])
         yield "  → " + row["mend"]
