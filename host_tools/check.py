@@ -13,7 +13,7 @@ from edge.core.bounds import BOUNDS, bound
 from edge.core.validate import stale_after_ms
 from host_tools import cautions, certificate, journal_size, live, traffic
 from host_tools.places import SiteError
-from host_tools.site import SOURCES, read_site, tables_of
+from host_tools.site import SOURCES, read_site, remarks_of, tables_of
 from host_tools.units import human
 
 ABSOLUTE = ("cell_max_mv", "cell_min_mv", "temp_max_mc", "temp_min_mc", "temp_min_charge_mc")
@@ -66,7 +66,7 @@ def examine(path):
     """The whole answer as a dict. Raises SiteError when the site may not run like this."""
     settings, entries = read_site(path)
     tables = tables_of(settings, path)
-    found = cautions.remarks(settings, entries, tables)
+    found = remarks_of(settings, entries, path)
     cautions.refuse(settings, found)
     packs = [describe(pack, tables[pack["profile"]], settings["period_ms"]) for pack in settings["packs"]]
     names = {key["id"]: key["name"] for key in settings.get("trust") or ()}

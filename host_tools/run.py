@@ -6,7 +6,9 @@ import argparse
 import asyncio
 import json
 import os
+import signal
 import sys
+import threading
 
 from edge.core.settings import check
 from edge.shell import gateway
@@ -19,7 +21,10 @@ def main(argv):
     parser.add_argument("site", help="site.yaml, or settings.json made from one")
     parser.add_argument("--state", default="state", metavar="DIR", help="folder of the saved state (default: state)")
     parser.add_argument("--trace", metavar="FILE", help="write one line of integers per step")
+    parser.add_argument("--attended", action="store_true", help="end when stdin ends: with the program that started it")
     args = parser.parse_args(argv)
+    if args.attended:
+        threading.Thread(target=_attend, daemon=True).start()
     settings, load = _settings(args.site)
     os.makedirs(args.state, exist_ok=True)
     trace = open(args.trace, "w", encoding="utf-8", buffering=1) if args.trace else None
@@ -28,6 +33,12 @@ def main(argv):
     finally:
         if trace:
             trace.close()
+
+
+def _attend():
+    """Wait for the end of stdin, then end in peace."""
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _settings(path):

@@ -13,14 +13,23 @@ import re
 from decimal import Decimal, InvalidOperation
 
 from edge.core import settings as core
-from host_tools import cautions, cell_site, certificate_site, connections, documents, tls_site, wired
+from host_tools import (
+    cautions,
+    cell_site,
+    certificate_site,
+    commission_envelope,
+    connections,
+    documents,
+    tls_site,
+    wired,
+)
 from host_tools.places import SiteError, parse
 from host_tools.units import human, human_key, unit_of
 
 # Keys that only site.yaml has: `connection` becomes link, `bms` the profile of a pack, `certificate` the
-# grade, `opening_path` is for `check` alone.
+# grade, `opening_path` and `commissioned` are for `check` alone.
 RENAMED = {"link": "connection", "profile": "bms"}
-HOST_KEYS = {"pack": ("opening_path", "certificate", "cell")}
+HOST_KEYS = {"": ("commissioned",), "pack": ("opening_path", "certificate", "cell")}
 
 SOURCES = {"maker": "manufacturer", "grade": "test centre", "contract": "contract"}
 # (narrower, wider): the core's pairs, and a contract may not pass the test centre either (LIMITS 3.2).
@@ -327,8 +336,15 @@ def load_site(path):
     Raises SiteError (its text is the whole message, exit code 2) or bms_bridge's ProfileError.
     """
     settings, entries = read_site(path)
-    cautions.refuse(settings, cautions.remarks(settings, entries, tables_of(settings, path)))
+    cautions.refuse(settings, remarks_of(settings, entries, path))
     return settings
+
+
+def remarks_of(settings, entries, path):
+    """Every remark (host_tools.cautions) on the site at path, as read_site() gave it."""
+    base = os.path.dirname(os.path.abspath(path))
+    found = cautions.remarks(settings, entries, tables_of(settings, path))
+    return found + commission_envelope.remarks(settings, entries, base)
 
 
 def tables_of(settings, path):
