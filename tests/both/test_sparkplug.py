@@ -6,14 +6,10 @@ tck-id-...: assertion of the Sparkplug 3.0 specification that a test holds. Payl
 tests/uplink/test_sparkplug.py has others read them, behind a real broker.
 """
 
-import sys
-
 from edge.core.registry import KEYS
 from edge.shell.sparkplug import BOOLEAN, INT64, MAX_BYTES, STRING, UINT32, decode, metric, payload
 from edge.shell.sparkplug_node import NODE, PACK, REBIRTH, REBIRTH_MS, Node, asks_rebirth
-
-sys.path.insert(0, __file__.rpartition("/")[0])
-from core_help import Bench, pack, site_settings
+from tests.both.core_help import Bench, pack, site_settings
 
 UTC_S = 1780000000
 NCMD = "spBv1.0/gumi/NCMD/test"
@@ -109,7 +105,11 @@ def test_names_are_those_of_the_registry():
 def test_births_come_first_and_in_order():
     """tck-id-principles-birth-certificates-order, tck-id-topics-nbirth-seq-num, tck-id-payloads-nbirth-seq,
     tck-id-payloads-dbirth-order, tck-id-payloads-dbirth-seq-inc, tck-id-payloads-ndata-order,
-    tck-id-payloads-ddata-order, tck-id-message-flow-device-birth-publish-nbirth-wait"""
+    tck-id-payloads-ddata-order, tck-id-message-flow-device-birth-publish-nbirth-wait,
+    tck-id-message-flow-edge-node-birth-publish-nbirth-payload-seq, tck-id-payloads-sequence-num-zero-nbirth,
+    tck-id-topics-dbirth-seq, tck-id-payloads-dbirth-seq, tck-id-topics-nbirth-timestamp,
+    tck-id-payloads-nbirth-timestamp, tck-id-topics-dbirth-timestamp, tck-id-payloads-dbirth-timestamp,
+    tck-id-topic-structure, tck-id-topic-structure-namespace-a"""
     rig = Rig(packs=3)
     first = rig.run()
     assert [(one[0], one[1], one[2]) for one in first] == [
@@ -124,7 +124,12 @@ def test_births_come_first_and_in_order():
 def test_birth_holds_every_metric_that_data_ever_brings():
     """tck-id-topics-nbirth-metric-reqs, tck-id-topics-dbirth-metric-reqs, tck-id-topics-nbirth-rebirth-metric,
     tck-id-payloads-nbirth-rebirth-req, tck-id-payloads-nbirth-bdseq, tck-id-operational-behavior-data-publish-nbirth,
-    tck-id-operational-behavior-data-publish-dbirth, tck-id-operational-behavior-data-publish-dbirth-values"""
+    tck-id-operational-behavior-data-publish-dbirth, tck-id-operational-behavior-data-publish-dbirth-values,
+    tck-id-operational-behavior-data-publish-nbirth-values, tck-id-topics-nbirth-metrics, tck-id-topics-dbirth-metrics,
+    tck-id-topics-nbirth-bdseq-included, tck-id-message-flow-edge-node-birth-publish-nbirth-payload-bdSeq,
+    tck-id-operational-behavior-data-commands-rebirth-name,
+    tck-id-operational-behavior-data-commands-rebirth-datatype,
+    tck-id-operational-behavior-data-commands-rebirth-value"""
     rig = Rig()
     node, device = rig.run()
     assert node[3]["bdSeq"] == 0 and node[3][REBIRTH] is False
@@ -154,7 +159,9 @@ def test_data_is_what_changed():
 
 def test_seq_counts_every_message_and_wraps():
     """tck-id-payloads-sequence-num-incrementing, tck-id-topics-ddata-seq-num, tck-id-topics-ndata-seq-num,
-    tck-id-payloads-ddata-seq-inc, tck-id-payloads-ndata-seq-inc"""
+    tck-id-payloads-ddata-seq-inc, tck-id-payloads-ndata-seq-inc, tck-id-payloads-ddata-seq, tck-id-payloads-ndata-seq,
+    tck-id-topics-ddata-timestamp, tck-id-topics-ndata-timestamp, tck-id-payloads-ddata-timestamp,
+    tck-id-payloads-ndata-timestamp"""
     rig = Rig(packs=2)
     while len(rig.log) < 600:
         rig.run()
@@ -171,7 +178,7 @@ def test_interval_thins_out():
 
 def test_silent_bms_dies_and_is_born_again():
     """tck-id-operational-behavior-device-ddeath, tck-id-payloads-ddeath-seq-inc, tck-id-payloads-ddeath-timestamp,
-    tck-id-topics-ddeath-seq-num, tck-id-payloads-ddeath-seq-number"""
+    tck-id-topics-ddeath-seq-num, tck-id-payloads-ddeath-seq-number, tck-id-payloads-ddeath-seq"""
     rig = Rig(packs=2)
     rig.run(3)
     rig.silence(1)

@@ -11,8 +11,7 @@ import os
 import sys
 import time
 
-sys.path.insert(0, __file__.rpartition("/")[0] + "/../both")
-from core_help import Bench, pack, site_settings
+from tests.both.core_help import Bench, pack, site_settings
 
 
 class Clock:

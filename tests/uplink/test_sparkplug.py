@@ -86,10 +86,16 @@ def test_a_life_from_birth_to_death_and_again(kind, mosquitto, tmp_path, request
     tck-id-payloads-ndeath-will-message-publisher-disconnect-mqtt311,
     tck-id-operational-behavior-edge-node-intentional-disconnect-ndeath,
     tck-id-operational-behavior-edge-node-intentional-disconnect-packet,
-    tck-id-message-flow-edge-node-ncmd-subscribe, tck-id-operational-behavior-device-ddeath,
+    tck-id-operational-behavior-device-ddeath,
     tck-id-topics-nbirth-mqtt, tck-id-topics-dbirth-mqtt, tck-id-topics-ndata-mqtt, tck-id-topics-ddata-mqtt,
     tck-id-topics-ddeath-mqtt, tck-id-topics-nbirth-topic, tck-id-topics-dbirth-topic, tck-id-topics-ddata-topic,
-    tck-id-topics-ddeath-topic, tck-id-topics-nbirth-bdseq-increment"""
+    tck-id-topics-ddeath-topic, tck-id-topics-nbirth-bdseq-increment, tck-id-topics-ndata-topic,
+    tck-id-payloads-nbirth-qos, tck-id-payloads-nbirth-retain, tck-id-payloads-dbirth-qos, tck-id-payloads-dbirth-retain,
+    tck-id-payloads-ndata-qos, tck-id-payloads-ndata-retain, tck-id-payloads-ddata-qos, tck-id-payloads-ddata-retain,
+    tck-id-message-flow-edge-node-birth-publish-nbirth-topic, tck-id-message-flow-edge-node-birth-publish-nbirth-qos,
+    tck-id-message-flow-edge-node-birth-publish-nbirth-retained,
+    tck-id-message-flow-device-birth-publish-dbirth-topic, tck-id-message-flow-device-birth-publish-dbirth-qos,
+    tck-id-message-flow-device-birth-publish-dbirth-retained"""
     with Broker("mosquitto") as broker:
         host = Host(broker.port)
         process = driver(kind, broker.port, tmp_path, request)
@@ -163,8 +169,8 @@ class Lane:
 
 def test_each_connect_has_a_new_will(mosquitto, tmp_path):
     """tck-id-topics-nbirth-bdseq-matching, tck-id-payloads-nbirth-bdseq-repeat, tck-id-payloads-ndeath-bdseq,
-    tck-id-principles-persistence-clean-session-311: the line is cut three times; what the broker publishes then has the
-    number of the birth before it."""
+    tck-id-message-flow-edge-node-birth-publish-will-message-payload-bdSeq: the line is cut three times; what the broker
+    publishes then has the number of the birth before it."""
     with Broker("mosquitto") as broker, Proxy(broker.port) as proxy, Lane(proxy.port, tmp_path):
         host = Host(broker.port)
         for number in range(3):
