@@ -31,6 +31,24 @@ def place():
     return {"device": "bench-1", "org": "bench", "site": "bench", "uplink": uplink}
 
 
+def home(pairs):
+    """What Home Assistant takes beside it, when it is asked for; and its longest message."""
+    from edge.core import faults, limits, report  # noqa: F401 - the controller has them anyway
+    from edge.core.records import Record
+
+    before = held()
+    from edge.shell.home_assistant import HomeAssistant
+
+    settings = place()
+    settings["uplink"]["home_assistant_s"] = 60
+    settings["packs"] = [{"id": "pack-1", "profile": "daly"}]
+    shown = HomeAssistant(settings)
+    shown.connected()
+    shown.look(Record("T", 0, 1, None, 0, pairs))
+    told("home_assistant_when_asked", held() - before)
+    told("its_discovery_message", len(shown.take(1)[1]))
+
+
 def main(path, folder):
     """Import, make, fill; tells what each adds."""
     with open(path) as file:
@@ -78,6 +96,7 @@ def main(path, folder):
         uplink.offer(Record("T", 0, 1000 * number, None, 0, pairs))
         journal.flush()
     told("and_1500_more_add", held() - full)
+    home(pairs)
     gc.collect()
     gc.disable()
     start = gc.mem_alloc()
