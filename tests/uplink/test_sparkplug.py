@@ -20,6 +20,7 @@ from edge.shell.sparkplug import BOOLEAN, decode, metric, payload
 from edge.shell.sparkplug_node import NODE, PACK, REBIRTH
 from simulator.broker import Broker
 from simulator.proxy import Proxy
+from tests.both import test_sparkplug as node_tests
 from tests.uplink import rig, sparkplug_driver, sparkplug_readers
 from tests.uplink.certificates import Authority
 
@@ -239,11 +240,16 @@ def test_with_certificates_and_the_rights_of_the_document(mosquitto, tmp_path):
         host.stop()
 
 
+@pytest.mark.long
+def test_a_hundred_thousand_hostile_commands():
+    """tck-id-payloads-ncmd-timestamp"""
+    ignored, obeyed = node_tests.attack(100000, 7)
+    assert ignored + obeyed == 100000 and 0 < obeyed < 20000
+
+
 @pytest.fixture(scope="module")
 def lives():
     """What two sites of the test above said, types in data or not: {typed: [[kind, hex, hex of its birth or None], ...]}"""
-    from tests.both import test_sparkplug as node_tests
-
     found = {}
     for typed in ("no", "yes"):
         one = node_tests.Rig(datatype_in_data=typed)
