@@ -122,7 +122,9 @@ def run(db, count, down_s=3.0, up_s=12.0):
     with Broker("mosquitto") as broker, Receiver("127.0.0.1", broker.port, db) as receiver:
         until(lambda: receiver.connected)
         words = [sys.executable, "-m", "benchmarks.reconnect", "--inside", "%d,%d" % (broker.port, count)]
-        child = subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        child = subprocess.Popen(
+            words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+        )
         try:
             until(lambda: len(ledger.completeness(db)) == count)
             broker.kill()

@@ -51,7 +51,7 @@ def home(pairs):
 
 def main(path, folder):
     """Import, make, fill; tells what each adds."""
-    with open(path) as file:
+    with open(path, encoding="utf-8") as file:
         pairs = tuple([tuple(pair) for pair in json.load(file)])
     from edge.core.records import Record
 
