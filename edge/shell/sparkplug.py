@@ -16,51 +16,62 @@ MAX_METRICS = 64  # in it
 _WORD = 0xFFFFFFFFFFFFFFFF
 
 
-def _varint(number):
-    out = bytearray()
+def _varint(out, number):
     while number > 127:
         out.append(number & 127 | 128)
         number >>= 7
     out.append(number)
-    return bytes(out)
 
 
-def _number(field, value):
-    return _varint(field << 3) + _varint(value & _WORD)
+def _number(out, field, value):
+    out.append(field << 3)  # every field here is below 16: one byte
+    _varint(out, value & _WORD if value < 0 else value)
 
 
-def _bytes(field, data):
-    return _varint(field << 3 | 2) + _varint(len(data)) + data
+def _bytes(out, field, data):
+    out.append(field << 3 | 2)
+    _varint(out, len(data))
+    out.extend(data)
 
 
 def metric(name, kind, value, at_ms, typed, unit=None):
-    """One metric as bytes for payload().
+    """One metric as a bytearray for payload().
 
     kind: INT64, UINT32, BOOLEAN or STRING; value: int, bool or str, None = is_null; at_ms: UTC, ms since 1970, None:
     without. typed: its datatype goes along, as every BIRTH wants. unit: text of its property engUnit.
     """
-    body = _bytes(NAME, name.encode())
+    out = bytearray()
+    _bytes(out, NAME, name.encode())
     if at_ms is not None:
-        body += _number(3, at_ms)
+        _number(out, 3, at_ms)
     if typed:
-        body += _number(TYPE, kind)
+        _number(out, TYPE, kind)
     if value is None:
-        body += _number(IS_NULL, 1)
+        _number(out, IS_NULL, 1)
     if unit:
-        property_value = _number(1, STRING) + _bytes(8, unit.encode())
-        body += _bytes(9, _bytes(1, b"engUnit") + _bytes(2, property_value))
+        text = unit.encode()
+        size = len(text)
+        # keys: engUnit; values: type String, the text
+        _bytes(out, 9, b"\x0a\x07engUnit\x12" + bytes((size + 4, 8, STRING, 0x42, size)) + text)
     if value is None:
-        return body
+        return out
     if kind == STRING:
-        return body + _bytes(TEXT, value.encode())
-    return body + _number(FLAG if kind == BOOLEAN else LONG, int(value))
+        _bytes(out, TEXT, value.encode())
+    else:
+        _number(out, FLAG if kind == BOOLEAN else LONG, int(value))
+    return out
 
 
 def payload(at_ms, seq, metrics):
     """A payload as bytes. at_ms: UTC ms; seq: 0 to 255; None: without. metrics: what metric() gave."""
-    head = b"" if at_ms is None else _number(1, at_ms)
-    tail = b"" if seq is None else _number(3, seq)
-    return head + b"".join([_bytes(2, each) for each in metrics]) + tail
+    out = bytearray()
+    if at_ms is not None:
+        _number(out, 1, at_ms)
+    for each in metrics:
+        _bytes(out, 2, each)
+    if seq is not None:
+        _number(out, 3, seq)
+    return bytes(out)
 
 
 def decode(data):
