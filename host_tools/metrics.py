@@ -127,7 +127,6 @@ METRICS = {
     "order_key": ("text", "E", "id of the key that signed it"),
     "order_hash": ("text", "E", "SHA-256 of the signed order"),
     "order_reason": ("text", "E", "reason that the order gives, or why it is no order"),
-    "refusal": ("text", "E", "which certificate the link was refused for"),
     "request_power": ("W", "TE", "power that somebody asks for, + charges"),
     "request_permitted": ("W", "TE", "what of it the permit of this step allows"),
     "request_obeyed": ("W", "TE", "DC power as the PCS measures it while a request is in force"),
@@ -211,4 +210,5 @@ METRICS = {
     "box_end": ("code", "X", "1: the last part of this black box"),
     "frame_cells": ("count", "X", "cells in each sample of frame; absent: none"),
     "frame_temps": ("count", "X", "temperature sensors in each sample of frame"),
+    "refusal": ("text", "E", "which certificate the link was refused for"),
 }
