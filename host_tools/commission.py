@@ -227,18 +227,20 @@ def finish(job, options):
         what, mend = texts.problem(job.lang, error.key, *error.fill)
         say("%s\n  → %s" % (texts.word(job.lang, "stops", "control", what), mend))
         code = 1
-    path = os.path.join(job.folder, "%s-%s" % (job.settings["device"], now_text()[:10]))
-    report = commission_report.write(path, job.settings, job.progress, envelope)
-    say(texts.word(job.lang, "report", path + ".html", path + ".json"))
+    written(job, options, envelope)
     if envelope:
         board = job.live.kind == "board"
         words = ("now_flash", options.target, job.path) if board else ("now_control", job.path)
         say(texts.word(job.lang, *words))
-    if options.json:
-        print(json.dumps(report, ensure_ascii=False))
-    else:
-        print(path + ".html")
     return code
+
+
+def written(job, options, envelope):
+    """Write the report and say where it is. envelope: as control() gave it, None while control is not on."""
+    path = os.path.join(job.folder, "%s-%s" % (job.settings["device"], now_text()[:10]))
+    report = commission_report.write(path, job.settings, job.progress, envelope)
+    say(texts.word(job.lang, "report", path + ".html", path + ".json"))
+    print(json.dumps(report, ensure_ascii=False) if options.json else path + ".html")
 
 
 # ---- command line -----------------------------------------------------------------------------------------
@@ -296,6 +298,7 @@ def main(argv):
         job.live.end()
         return finish(job, options)
     except StepError:
+        written(job, options, None)  # what was found until then
         return 1
     except EOFError:
         raise AnswerError("nobody answers\n  → give --answers FILE; --list-questions prints the ids") from None

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import yaml
@@ -66,6 +67,13 @@ class Rack:
                 (world.mishaps.start if " now" in line and "actuate" in line else world.mishaps.stop)(
                     name, world.now_ms
                 )
+
+    def until(self, seen):
+        """Let the world go on until seen(); AssertionError when that does not come within PATIENCE_S."""
+        end_s = time.monotonic() + PATIENCE_S
+        while not seen():
+            assert time.monotonic() < end_s
+            time.sleep(0.1)
 
     def __enter__(self):
         self._thread.start()

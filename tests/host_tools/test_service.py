@@ -15,6 +15,7 @@ import pytest
 from edge.shell.gateway_notify import Notify
 from host_tools import service
 from host_tools.site import load_site
+from tests.host_tools import commission_rig as rig
 from tests.host_tools.test_site import TEXT, changed, write
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -113,3 +114,21 @@ def test_what_it_says_where_it_cannot(tmp_path, capsys, monkeypatch):
     with pytest.raises(service.ServiceError, match="root") as caught:
         service.main(["install", path])
     assert "sudo " in str(caught.value) and path in str(caught.value)
+
+
+@pytest.mark.long
+def test_a_gateway_tells_systemd_and_ends_with_whom_it_attends(tmp_path):
+    with rig.Rack() as rack, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "n"))
+        systemd.settimeout(30)
+        words = [sys.executable, "-m", "host_tools.run", str(rig.site_yaml(rack, tmp_path)), "--attended"]
+        environ = dict(os.environ, NOTIFY_SOCKET=str(tmp_path / "n"), PYTHONPATH=str(ROOT))
+        with subprocess.Popen(
+            words, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environ, cwd=tmp_path
+        ) as run:
+            said = [systemd.recv(100) for _ in range(3)]
+            assert said[0].startswith(b"READY=1\n") and said[1:] == [b"WATCHDOG=1"] * 2
+            run.stdin.close()
+            while (last := systemd.recv(100)) == b"WATCHDOG=1":
+                pass
+            assert last == b"STOPPING=1" and run.wait(30) == 0
