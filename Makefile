@@ -8,7 +8,7 @@
 # make mutants [SHARE=100]      does a test notice each small mistake in the safety code?
 # make coverage                 every branch of the safety code is taken by a test
 # make faults                   every fault scenario on both runtimes, then each with its rule deleted
-# make chaos [CHAOS_SECONDS=300] gateway, broker and receiver killed and cut off; nothing durable may be lost
+# make chaos [CHAOS_SECONDS=300] power cuts, kills, cut lines, hostile payloads; nothing durable may be lost (docs/CHAOS.md)
 # make long                     30 simulated days at 1 s steps, 96 cells
 # make lock                     write requirements/*.txt anew (needs uv)
 # make wheel                    dist/*.whl
@@ -73,10 +73,7 @@ faults:
 	@$(DEMO) -P -m host_tools.cli sim faults --run all --runtime both --without-rule all
 
 chaos:
-	@$(DEV) -m tests.both.backlog_cuts
-	@MICROPYPATH=.:.frozen .venv/bin/micropython -X heapsize=8M -m tests.both.backlog_cuts
-	@$(DEV) -m tests.uplink.chaos --seconds $(CHAOS_SECONDS) --seed $(SEED)
-	@$(DEV) -m tests.uplink.chaos --seconds 30 --seed $(SEED) --naive
+	@$(DEV) -m tests.uplink.long --seconds $(CHAOS_SECONDS) --seed $(SEED) $(ARGS)
 
 long:
 	@$(DEMO) -m simulator.year --seed $(SEED) --days $(DAYS) --cells 96

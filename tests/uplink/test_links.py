@@ -67,6 +67,7 @@ def test_healthy_broker(broker, begin, tmp_path):
 
 
 def test_broker_killed_again_and_again(broker, begin, tmp_path):
+    """R1: the broker forgets everything, three times, under each of the three uplinks."""
     path = tmp_path / "records.db"
     with Receiver("127.0.0.1", broker.port, path) as receiver:
         run = begin(broker.port, 400)
@@ -91,6 +92,7 @@ def test_broker_stopped_and_continued(broker, begin, tmp_path):
 
 
 def test_network_is_a_black_hole(begin, tmp_path):
+    """R4: nothing passes and nothing is closed."""
     path = tmp_path / "records.db"
     with Broker() as broker, Proxy(broker.port) as proxy, Receiver("127.0.0.1", broker.port, path) as receiver:
         run = begin(proxy.port, 300)
@@ -105,6 +107,7 @@ def test_network_is_a_black_hole(begin, tmp_path):
 
 @pytest.mark.parametrize("direction", ("up", "down"))
 def test_network_carries_one_way_only(begin, tmp_path, direction):
+    """R5: PUBACKs and acknowledgements vanish, or records do."""
     path = tmp_path / "records.db"
     with Broker() as broker, Proxy(broker.port) as proxy, Receiver("127.0.0.1", broker.port, path) as receiver:
         run = begin(proxy.port, 200)
@@ -117,6 +120,7 @@ def test_network_carries_one_way_only(begin, tmp_path, direction):
 
 
 def test_connection_cut_inside_packets(begin, tmp_path):
+    """R3: cut inside CONNECT, PUBLISH, PUBACK and acknowledgements."""
     path = tmp_path / "records.db"
     with Broker() as broker, Proxy(broker.port) as proxy, Receiver("127.0.0.1", broker.port, path) as receiver:
         run = begin(proxy.port, 300)
