@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import json
 import os
+import shlex
 
 from host_tools import commission_envelope as envelopes
 from host_tools import commission_identity, commission_reads, commission_report, commission_trial, documents
@@ -77,7 +78,7 @@ class Job:
         os.makedirs(self.folder, exist_ok=True)
         given = load_answers(options.answers) if options.answers else None
         self.answers = Answers(given, self.lang, dict(options.skip))
-        self.progress = Progress(os.path.join(self.folder, "progress.json"), fixed_of(self.settings))
+        self.progress = Progress(os.path.join(self.folder, "progress.json"), fixed_of(self.settings, self.base))
         if self.progress.changed:
             say(texts.word(self.lang, "changed"))
         self.live = open_target(options.target, self.settings, os.path.join(self.folder, "run"))
@@ -171,7 +172,7 @@ def control(job):
     key = documents.public_of(private, os.path.splitext(os.path.basename(job.key))[0])
     if key.id not in [row.id for row in envelopes.trusted(job.settings)]:
         raise StepError("not_trusted", key.id)
-    body = envelopes.body_of(job.settings, job.progress.steps, job.person(), residual_ms(job))
+    body = envelopes.body_of(job.settings, job.base, job.progress.steps, job.person(), residual_ms(job))
     data = documents.sign(documents.COMMISSIONING, body, private)
     path = os.path.join(job.folder, "%s.commissioned" % job.settings["device"])
     with open(path, "wb") as file:
@@ -230,7 +231,8 @@ def finish(job, options):
     written(job, options, envelope)
     if envelope:
         board = job.live.kind == "board"
-        words = ("now_flash", options.target, job.path) if board else ("now_control", job.path)
+        site = shlex.quote(job.path)
+        words = ("now_flash", options.target, site) if board else ("now_control", site)
         say(texts.word(job.lang, *words))
     return code
 

@@ -28,8 +28,8 @@ def findings_digest(steps):
     return hashlib.sha256(text.encode()).digest()
 
 
-def body_of(settings, steps, person, residual_ms):
-    """The body of the envelope."""
+def body_of(settings, base, steps, person, residual_ms):
+    """The body of the envelope. base: folder of site.yaml."""
     packs = []
     for pack in settings["packs"]:
         maker = pack["maker"]
@@ -38,7 +38,7 @@ def body_of(settings, steps, person, residual_ms):
     return {
         DEVICE: settings["device"],
         UTC_S: int(time.time()),
-        FIXED: bytes.fromhex(fixed_of(settings)),
+        FIXED: bytes.fromhex(fixed_of(settings, base)),
         FINDINGS: findings_digest(steps),
         PERSON: person[:100],
         RESIDUAL_MS: residual_ms,
@@ -75,7 +75,7 @@ def remarks(settings, entries, base):
     if body.get(DEVICE) != settings["device"]:
         problem = "the commissioning is of %s, this is %s" % (body.get(DEVICE), settings["device"])
         return [(spot, problem, "commission this site", True)]
-    if body.get(FIXED) != bytes.fromhex(fixed_of(settings)):
+    if body.get(FIXED) != bytes.fromhex(fixed_of(settings, base)):
         problem = "devices, wiring or the maker's limits are not those that were commissioned"
         mend = "set them back, or mode: observe without this line, and reuse-edge commission again"
         return [(spot, problem, mend, True)]

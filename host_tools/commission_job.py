@@ -4,6 +4,7 @@
 progress that survives an interruption."""
 
 import datetime
+import hashlib
 import json
 import os
 import sys
@@ -44,21 +45,23 @@ class Absent(Exception):
     """The step cannot be done on this site. args: (reason of site.yaml,)."""
 
 
-def fixed_of(settings):
-    """Digest (32 hex digits) of what commissioning proves: devices, wiring, packs with the maker's limits."""
-    part = {key: _named(settings.get(key)) for key in FIXED}
+def fixed_of(settings, base):
+    """Digest (32 hex digits) of what commissioning proves: devices, wiring, packs with the maker's limits. base: folder
+    of site.yaml, from which profiles that are files are named."""
+    part = {key: _named(settings.get(key), base) for key in FIXED}
     part["packs"] = [
-        _named({key: value for key, value in pack.items() if key not in ("grade", "contract", "cell")})
+        _named({key: value for key, value in pack.items() if key not in ("grade", "contract", "cell")}, base)
         for pack in settings["packs"]
     ]
     return digest_of(part)
 
 
-def _named(device):
-    """A section whose profile is named without its folder: it may be read from anywhere."""
-    if not isinstance(device, dict) or not device.get("profile"):
+def _named(device, base):
+    """A section whose profile, when it is a file, stands for what the file holds: sign and scale are in there."""
+    if not isinstance(device, dict) or not str(device.get("profile")).endswith((".yaml", ".yml")):
         return device
-    return dict(device, profile=os.path.basename(device["profile"]))
+    with open(os.path.join(base, os.path.expanduser(device["profile"])), "rb") as file:
+        return dict(device, profile=hashlib.sha256(file.read()).hexdigest())
 
 
 class Answers:

@@ -199,7 +199,7 @@ def signed_site(folder):
     before = TEXT + "\ntrust:\n  commission: [lee.pub]\n"
     path = write(folder, before)
     site = load_site(path)
-    body = envelopes.body_of(site, {"live": {"state": "absent", "reason": "no meter"}}, "Lee", 5200)
+    body = envelopes.body_of(site, folder, {"live": {"state": "absent", "reason": "no meter"}}, "Lee", 5200)
     data = documents.sign(documents.COMMISSIONING, body, documents.load_private(folder / "lee.key"))
     (folder / "gumi.commissioned").write_bytes(data)
     (folder / "site.yaml").write_text(envelopes.enabled(before, "gumi.commissioned"), encoding="utf-8")
@@ -220,7 +220,7 @@ def test_control_of_another_site_than_the_signed_one_is_refused(tmp_path):
         assert load_site(path)["mode"] == "observe"
     write(tmp_path, text)
     documents.new_key(str(tmp_path / "eve"))
-    body = envelopes.body_of(load_site(path), {}, "Eve", 1)
+    body = envelopes.body_of(load_site(path), tmp_path, {}, "Eve", 1)
     data = documents.sign(documents.COMMISSIONING, body, documents.load_private(tmp_path / "eve.key"))
     (tmp_path / "gumi.commissioned").write_bytes(data)
     with pytest.raises(SiteError, match=r"not trusted|no trusted"):
@@ -230,6 +230,18 @@ def test_control_of_another_site_than_the_signed_one_is_refused(tmp_path):
         load_site(path)
     with pytest.raises(ValueError):
         envelopes.enabled(text, "x")  # is control already
+
+
+def test_a_profile_of_ones_own_is_proved_by_what_it_holds(tmp_path):
+    shipped = rig.ROOT / "bms_bridge" / "profiles" / "seplos_v3.yaml"
+    text = shipped.read_text(encoding="utf-8")
+    (tmp_path / "acme.yaml").write_text(text, encoding="utf-8")
+    path = write(tmp_path, changed("bms: seplos_v3", "bms: ./acme.yaml"))
+    site = load_site(path)
+    before = jobs.fixed_of(site, tmp_path)
+    assert jobs.fixed_of({**site, "grade": 1, "uplink": None, "mode": "control"}, tmp_path) == before
+    (tmp_path / "acme.yaml").write_text(text + "# another sign", encoding="utf-8")
+    assert jobs.fixed_of(load_site(path), tmp_path) != before
 
 
 def authority(name="ca"):
