@@ -46,7 +46,8 @@ def start(settings, folder, clock, sync):
     for link, devices, gate in wiring.lines:
         asyncio.create_task(serve_line(link)(link, devices, clock, gate))
     if settings["uplink"] and settings["uplink"].get("sparkplug"):
-        wiring.told.append(sparkplug_of(settings, folder, clock, sync, epoch))
+        uplink.live = sparkplug_of(settings, folder, clock, sync, epoch)
+        wiring.told.append(uplink.live.node.told)
     writers = [wiring.pcs] + wiring.relays
     verify = verify_of(settings)
     return Ports(wiring.devices, actuators, AfterWires(files), uplink, verify, wiring.told, writers, journal)
@@ -103,7 +104,7 @@ def connected(settings, folder, epoch, boot, clock, outbox=None):
 
 
 def sparkplug_of(settings, folder, clock, sync, seed):
-    """told() of the Sparkplug live lane, which is at work; imported only when the settings ask for it."""
+    """The SparkplugLink of the live lane, at work; imported only when the settings ask for it."""
     from edge.shell.sparkplug_link import live
 
     context, rest_ms = None, 0
@@ -113,7 +114,7 @@ def sparkplug_of(settings, folder, clock, sync, seed):
         context, rest_ms = BoardTls(folder, settings["uplink"]).context, SPARKPLUG_REST_MS
     lane = live(settings, folder, clock, sync, seed, context, rest_ms)
     asyncio.create_task(lane.run(clock))
-    return lane.node.told
+    return lane
 
 
 def began(settings, clock, epoch, journal):

@@ -180,6 +180,8 @@ async def run(settings, folder, load, trace=None, said=None):
     boot = (store.load() or {}).get("boot") or 0
     uplink, journal = reporting(settings, folder, boot + 1, clock)
     lane = sparkplug_of(settings, folder, clock, wiring.told)
+    if lane is not None:
+        uplink.live = lane.link
     notify = gateway_notify.from_environment()
     guarded = Guarded("cpython", notify.fed, trace, wiring.told)
     guarded.details = lambda site, now_ms: details(site, wiring.devices, now_ms)

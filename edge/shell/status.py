@@ -50,6 +50,7 @@ def status(guarded, clock, uplink):
         "faults": _faults(site, now_ms),
         "last": [_event(entry, now_ms) for entry in site.reporter.recent[-5:]],
         "link": _link(uplink, now_ms),
+        "live": _live(getattr(uplink, "live", None)),
     }
     if guarded.details is not None:
         line["details"] = guarded.details(site, now_ms)
@@ -226,6 +227,13 @@ def _link(uplink, now_ms):
         "seq": uplink.seq,
         "lost": uplink.lost,
     }
+
+
+def _live(lane):
+    """The Sparkplug live lane (edge.shell.sparkplug_link.SparkplugLink), None when the site has none."""
+    if lane is None:
+        return None
+    return {"log": lane.log, "sessions": lane.sessions, "born": lane.node.born, "ignored": lane.node.ignored}
 
 
 def status_line(guarded, clock, uplink):

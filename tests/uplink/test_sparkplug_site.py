@@ -5,15 +5,18 @@ broker and a BMS that falls silent."""
 
 import asyncio
 import json
+import socket
 
 import pytest
 
 from edge.shell.sparkplug import decode
 from host_tools import bundle
-from simulator.broker import Broker
+from simulator.broker import Broker, free_port
 from simulator.serve import Served, with_ports
 from tests.demo.test_broker_wall import launch, rows_of, still_world
 from tests.uplink.test_sparkplug import Host, bd_seq
+
+NCMD = "spBv1.0/gumi/NCMD/gumi-014"
 
 
 async def until(condition, most_s=40):
@@ -25,6 +28,12 @@ async def until(condition, most_s=40):
     return False
 
 
+def live_of(site):
+    """What the status of the running controller says of the lane."""
+    with socket.create_connection(("127.0.0.1", site["uplink"]["status_port"]), 5) as line:
+        return json.loads(line.makefile("rb").readline())["live"]
+
+
 async def life(runtime, folder):
     """(what the host saw, rows of the controller's trace) of one controller whose BMS is silent for a while."""
     served = Served(still_world())
@@ -34,6 +43,7 @@ async def life(runtime, folder):
         host = Host(broker.port)
         site = with_ports(served.world.settings, ports)
         site["uplink"] = {"host": "127.0.0.1", "port": broker.port, "sparkplug": {"group": "gumi"}}
+        site["uplink"]["status_port"] = free_port()
         home = folder / "home"
         home.mkdir()
         (home / "settings.json").write_text(json.dumps(site), encoding="utf-8")
@@ -44,6 +54,12 @@ async def life(runtime, folder):
         try:
             pack = site["packs"][0]["id"]
             assert await until(lambda: len(host.of("DDATA", pack)) > 2), (home / "log").read_text(encoding="utf-8")
+            host.say(NCMD, b"\xff")
+            for _ in range(40):
+                lane = await asyncio.to_thread(live_of, site)  # the wires go on meanwhile
+                if lane["ignored"]:
+                    break
+            assert (lane["born"], lane["sessions"], lane["ignored"]) == (True, 1, 1)
             mishaps.start("bms_silent", served.world.now_ms)
             assert await until(lambda: host.of("DDEATH", pack))
             mishaps.stop("bms_silent", served.world.now_ms)
