@@ -118,14 +118,16 @@ async def serve_sunspec(settings, guarded, clock, said=None):
     return server
 
 
-def sparkplug_of(settings, folder, clock, told):
-    """The Sparkplug live lane that settings ask for, at work, or None. told: list of what a step tells."""
+def sparkplug_of(settings, folder, clock, told, uplink):
+    """The Sparkplug live lane that settings ask for, at work, or None. told: list of what a step tells; uplink: where the
+    status finds it."""
     if not settings["uplink"] or not settings["uplink"].get("sparkplug"):
         return None
     from edge.shell.gateway_sparkplug import GatewaySparkplug
 
     lane = GatewaySparkplug(settings, folder, clock, sync)
     told.append(lane.told)
+    uplink.live = lane.link
     return lane.start()
 
 
@@ -179,9 +181,7 @@ async def run(settings, folder, load, trace=None, said=None):
     store = LateStore(FileStore(folder, sync))
     boot = (store.load() or {}).get("boot") or 0
     uplink, journal = reporting(settings, folder, boot + 1, clock)
-    lane = sparkplug_of(settings, folder, clock, wiring.told)
-    if lane is not None:
-        uplink.live = lane.link
+    lane = sparkplug_of(settings, folder, clock, wiring.told, uplink)
     notify = gateway_notify.from_environment()
     guarded = Guarded("cpython", notify.fed, trace, wiring.told)
     guarded.details = lambda site, now_ms: details(site, wiring.devices, now_ms)
