@@ -36,7 +36,9 @@ def raw_of(status, index):
     pack = status["packs"][index]
     if found:
         return found["packs"][index]
-    return {key: pack.get(key) for key in ("pack_mv", "current_ma", "cell_mv")} | {"temp_mc": None, "contactor": None}
+    temps_mc = [pack.get("temp_min_mc"), pack.get("temp_max_mc")]  # both None while one sensor is not believed
+    told = {key: pack.get(key) for key in ("pack_mv", "current_ma", "cell_mv")}
+    return {**told, "temp_mc": temps_mc, "contactor": None}
 
 
 def volts(mv):
@@ -230,8 +232,7 @@ def sensors(job):
     found = []
     for index, pack in enumerate(job.settings["packs"]):
         raw, name = raw_of(status, index), pack["id"]
-        if raw["temp_mc"] is not None:
-            found += temperatures(name, raw["temp_mc"], ambient_mc)
+        found += temperatures(name, raw["temp_mc"], ambient_mc)
         mean_mv = statistics.mean(mv for mv in raw["cell_mv"] if mv is not None)
         for number, mv in enumerate(raw["cell_mv"], 1):
             if mv is None:

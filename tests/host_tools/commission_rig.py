@@ -170,11 +170,11 @@ def answers(rack, **changed):
     return {**given, **{key.replace("__", "."): value for key, value in changed.items()}}
 
 
-def commission(rack, site, given, *more):
+def commission(rack, site, given, *more, target="here"):
     """(exit code, everything said on stderr, stdout) of the tool; the engineer of the rack acts on what it says."""
     path = site.parent / "answers.yaml"
     path.write_text(yaml.safe_dump(given, allow_unicode=True), encoding="utf-8")
-    words = [sys.executable, "-m", "host_tools.cli", "commission", str(site), "--answers", str(path)]
+    words = [sys.executable, "-m", "host_tools.cli", "commission", target, str(site), "--answers", str(path)]
     words += ["--lang", "en", "--wait", "20", "--key", str(site.parent / "lee.key"), *more]
     environ = dict(os.environ, PYTHONPATH=str(ROOT), PYTHONIOENCODING="utf-8")
     said = []
