@@ -119,8 +119,10 @@ async def serve_sunspec(settings, guarded, clock, said=None):
 
 
 def sparkplug_of(settings, folder, clock, told, uplink):
-    """The Sparkplug live lane that settings ask for, at work, or None. told: list of what a step tells; uplink: where the
-    status finds it."""
+    """The Sparkplug live lane that settings ask for, at work, or None.
+
+    told: list of what a step tells; uplink: where the status finds it.
+    """
     if not settings["uplink"] or not settings["uplink"].get("sparkplug"):
         return None
     from edge.shell.gateway_sparkplug import GatewaySparkplug
