@@ -8,7 +8,7 @@
 # make mutants [SHARE=100]      does a test notice each small mistake in the safety code?
 # make coverage                 every branch of the safety code is taken by a test
 # make faults                   every fault scenario on both runtimes, then each with its rule deleted
-# make chaos [CHAOS_SECONDS=300] power cuts, kills, cut lines, hostile payloads; nothing durable may be lost (docs/CHAOS.md)
+# make chaos [CHAOS_SECONDS=300] power cuts, kills, cut lines, hostile payloads: nothing durable is lost (docs/CHAOS.md)
 # make long                     30 simulated days at 1 s steps, 96 cells
 # make lock                     write requirements/*.txt anew (needs uv)
 # make wheel                    dist/*.whl

@@ -84,8 +84,8 @@ def places(files):
     return rows
 
 
-def tails(disk, whole):
-    """[(what survived without a sync, bytes behind it)]. whole: the files of a life without a cut."""
+def tails(disk):
+    """[(what survived without a sync, bytes behind it)]."""
     rows = [
         (False, b""),
         (True, b""),
@@ -93,10 +93,10 @@ def tails(disk, whole):
         (True, b"\xff" * 80),
         (True, b"K\x00\x20\x00\x00\x00\x07" * 9),
     ]
-    older = sorted([name for name in whole if disk.last and name[0] == disk.last[0] and name != disk.last])
+    older = sorted([name for name in disk.files if disk.last and name[0] == disk.last[0] and name != disk.last])
     if older:  # what stood in this place when it belonged to an older file
         at = len(disk.safe.get(disk.last, b""))
-        rows.append((False, whole[older[0]][at : at + 300] or whole[older[0]][-300:]))
+        rows.append((False, disk.files[older[0]][at : at + 300] or disk.files[older[0]][-300:]))
     return rows
 
 
@@ -109,7 +109,7 @@ def cuts(every, offset=0):
         disk, sent = Disk(cut), Backend()
         truth = life(disk, 1, sent)
         held = [row[3] for row in places(disk.safe) if row[0] in disk.files]
-        for unsynced, tail in tails(disk, whole.files):
+        for unsynced, tail in tails(disk):
             backend = Backend()
             backend.take_all(sent)
             found = judge(disk.after_cut(unsynced, tail), truth, backend, held)
