@@ -318,7 +318,7 @@ def judge_report(folder, left):
 def test_a_report_shows_what_was_skipped_and_no_markup_of_a_stranger(tmp_path):
     progress = jobs.Progress(str(tmp_path / "p.json"), "x")
     progress.put("live", "skipped", "<b>Lee", [], "no meter <script>")
-    progress.put("cells", "done", "Lee", [jobs.row("n", "pack-1", 16, "", 16, 0)])
+    progress.put("cells", "done", "Lee", [jobs.row("n", "pack-1", "<img src=x>", "", 16, 0)])
     commission_report.write(str(tmp_path / "gumi-2026-11-23"), settings("lfp16"), progress, None)
     report = judge_report(tmp_path, "observe")
     assert report["steps"][1]["state"] == "skipped" and report["steps"][3]["state"] == "open"
@@ -421,6 +421,9 @@ def test_a_key_that_nobody_trusts_and_steps_that_are_missing(tmp_path):
     for name in commission.MUST:
         assert key_of(commission.control, one)[0] == "must"
         one.progress.put(name, "done", "Lee", [])
+    one.progress.put("sign", "skipped", "Lee", [], "no load here")
+    assert "sign: no load here" in key_of(commission.control, one)[1][0]
+    one.progress.put("sign", "done", "Lee", [])
     assert key_of(commission.control, one)[0] == "no_key"
     documents.new_key(str(tmp_path / "eve"))
     one.key, one.folder = str(tmp_path / "eve.key"), str(tmp_path)
