@@ -72,7 +72,7 @@ def main(argv=None):
     total, failed, vm = Counter(), [], find_vm()
     for name, command in parts(options, vm):
         env = {**os.environ, "MICROPYPATH": ".:.frozen"}
-        done = subprocess.run(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, encoding="utf-8", check=False)
         where = "micropython" if command[0] == vm else "cpython"
         print("%s (%s)\n%s" % (name, where, "".join("  %s\n" % line for line in done.stdout.splitlines())), flush=True)
         count(total, name, done.stdout)
