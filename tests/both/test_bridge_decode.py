@@ -3,8 +3,9 @@
 """Profiles against their examples, signs, alarm bits, borders, broken bytes: on both runtimes."""
 
 from bms_bridge.bms import Bms
-from bms_bridge.decode import Assembler, Narrow, decode_block
+from bms_bridge.decode import Assembler, decode_block
 from bms_bridge.encode import encode_all, encode_block, inverse, served
+from bms_bridge.narrow import Narrow
 from bms_bridge.poll import Request
 from bms_bridge.tables import load
 from edge.core.records import (
