@@ -296,6 +296,14 @@ class Assembler:
         self._values[0] = now_ms
         self._newest = None
 
+    def value(self, place):
+        """Value of the record at that place; the record itself is not made for it."""
+        return self._values[place]
+
+    def quality(self, group):
+        """Quality of that group of the record."""
+        return self._groups[group].quality
+
     def came_ms(self, index):
         """When block index came last, monotonic ms; None before the first."""
         return self._at_ms[index]
