@@ -44,7 +44,7 @@ ROOMS = {
         (),
         2200,
     ),  # 1351; where a profile reads one
-    "narrow": (("bms_bridge/narrow.py",), (), 1600),  # 1378; where a profile has more places than the pack
+    "narrow": (("bms_bridge/narrow.py",), (), 1600),  # 1399; where a profile has more places than the pack
     "cell library": (("edge/core/cell_*.py",), (), 18600),  # 16179; a board takes one of them
     "shell": (
         ("edge/shell/*.py",),
@@ -76,7 +76,7 @@ ROOMS = {
     "bridge": (
         ("bms_bridge/*.py", "bms_bridge/transports/*.py"),
         ("compile", "gateway", "serial", "can", "isotp", "crc", "coils", "digital", "text", "narrow"),
-        29500,  # 28394; on the board also what a PCS is told and reads back
+        30500,  # 29174; on the board also what a PCS is told and reads back
     ),
     "serial": (("bms_bridge/serial*.py", "bms_bridge/transports/board_serial.py"), (), 11700),  # 10167
     "can": (
