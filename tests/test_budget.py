@@ -87,7 +87,7 @@ ROOMS = {
 }
 # Bytes of heap on the 64-bit VM, about twice a board's (benchmarks/memory.py): the code of a site with one pack on Modbus,
 # the controller without its line and uplink while it runs, and what one step allocates. Measured + about 4, 4 and 10 %.
-HEAP = {"code": 272000, "running": 383000, "step": 36500}  # 261152, 367712, 33024
+HEAP = {"code": 272000, "running": 383000, "step": 11500}  # 259008, 367840, 10432
 TABLE_BUDGET = 7000  # the largest single table that goes onto a board: 6046
 
 
