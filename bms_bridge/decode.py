@@ -28,6 +28,7 @@ from edge.core.records import (
 RECORDS = {"bms": (Sample, 15, 8), "pcs": (PcsSample, 8, 2), "meter": (MeterSample, 4, 2)}
 
 GROUPS = 9  # in a quality list; the last for signals that may be missing
+_GOOD = [OK] * GROUPS
 
 # Rows of table.DERIVED
 SIGN_OF = 0  # target = a with the sign of b
@@ -57,8 +58,9 @@ def decode_into(table, index, data, slots, quality):
     fixed value (model number, scale factor) holds another. Here and below nothing is made per value: a board decodes
     several blocks a second.
     """
-    for group in range(GROUPS):
-        quality[group] = OK
+    if quality != _GOOD:
+        for group in range(GROUPS):
+            quality[group] = OK
     void = 0
     check = table.CHECKS[index]
     if check is not None:
@@ -324,17 +326,20 @@ class Assembler:
         of another group, which is taken when it says the same. Returns the newest Group."""
         members = self.table.BLOCKS_OF[group]
         before = self._groups[group].count
-        first = members[0]
-        count = self._count[first]
-        at_ms = self._at_ms[first]
+        counts = self._count
+        count = counts[members[0]]
+        at_ms = self._at_ms[members[0]]
         quality = OK
         void = 0
         for index in members:
-            if self._count[index] <= before:
+            if counts[index] <= before:
                 return like
-            count = min(count, self._count[index])
-            at_ms = min(at_ms, self._at_ms[index])
-            quality = max(quality, self._quality[index][group])
+            if counts[index] < count:
+                count = counts[index]
+            if self._at_ms[index] < at_ms:
+                at_ms = self._at_ms[index]
+            if self._quality[index][group] > quality:
+                quality = self._quality[index][group]
             void |= self._void[index] & 1 << group
         if void:
             quality = IMPLAUSIBLE
