@@ -25,7 +25,7 @@ CHAOS_SECONDS ?= 300
 DEMO_SECONDS ?=
 ARGS ?=
 
-SAFETY = edge/core/guard.py,edge/core/tx_gate.py,edge/core/limits.py,edge/core/curve.py,edge/core/bounds.py
+SAFETY = edge/core/guard.py,edge/core/tx_gate.py,edge/core/limits.py,edge/core/curve.py,edge/core/bounds.py,edge/core/exact.py
 SAFETY := $(SAFETY),edge/core/faults.py,edge/core/orders.py,edge/core/terms.py,edge/core/grades.py,edge/core/durable.py
 
 DEMO = $(PYTHON) bootstrap.py demo --

@@ -123,7 +123,7 @@ def do(job, name, function):
     if state == SKIPPED:
         say("  " + texts.word(job.lang, "skipped", job.person(), reason))
     for row in found:
-        say("  " + shown(row))
+        say("  " + shown(job.lang, row))
     job.progress.put(name, state, job.person(), found, reason)
 
 

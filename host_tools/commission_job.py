@@ -13,6 +13,7 @@ import time
 import yaml
 
 from edge.shell.started import digest_of
+from host_tools import commission_names as names
 from host_tools import commission_texts as texts
 
 DONE, ABSENT, SKIPPED = "done", "absent", "skipped"
@@ -98,7 +99,9 @@ class Answers:
 
             return getpass.getpass(text + ": ")
         say(text + ("  " + texts.word(self.lang, "go") if kind == "go" else ""))
-        return input("> ").strip()
+        sys.stderr.write("> ")
+        sys.stderr.flush()
+        return input().strip()
 
     def go(self, step, stem, *fill):
         """Ask once before the step acts: returns, or raises Skip (with a reason) or StepError for a no."""
@@ -185,15 +188,12 @@ def row(what, of, value, unit="", expected=None, tolerance=None, good=True):
     }
 
 
-def shown(found):
+def shown(lang, found):
     """A found row as one line."""
-    text = "%s %s: %s %s" % (found["of"], found["what"], found["value"], found["unit"])
+    text = "%s %s: %s %s" % (found["of"], names.found(lang, found["what"]), found["value"], found["unit"])
     if found["expected"] is not None:
-        text += "  (%s%s %s)" % (
-            found["expected"],
-            "" if found["tolerance"] is None else " ± %s" % found["tolerance"],
-            found["unit"],
-        )
+        margin = "" if found["tolerance"] is None else " ± %s" % found["tolerance"]
+        text += "  (%s)" % ("%s%s %s" % (found["expected"], margin, found["unit"])).strip()
     return " ".join(text.split())
 
 

@@ -10,6 +10,7 @@ import html
 import json
 
 from edge.core.report import VERSION_TEXT
+from host_tools import commission_names as names
 from host_tools import commission_texts as texts
 from host_tools.commission_job import now_text, write_json
 
@@ -64,7 +65,7 @@ def cell(value):
         return "<td></td>"
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     text = html.escape(str(value))
-    kind = ' class="n"' if number else ' class="d"' if len(text) > 40 else ""
+    kind = ' class="n"' if number else ' class="d"' if len(text) > 60 else ""
     return "<td%s>%s</td>" % (kind, text)
 
 
@@ -83,7 +84,10 @@ def section(step):
         rows.append("<table><tr>%s<th></th></tr>" % heads)
         for found in step["found"]:
             tolerance = None if found["tolerance"] is None else "± %s" % found["tolerance"]
-            cells = [found["of"], found["what"], found["value"], found["expected"], tolerance, found["unit"] or None]
+            what = found["what"]
+            korean = names.found("ko", what)
+            what = what if korean == what else "%s · %s" % (what, korean)
+            cells = [found["of"], what, found["value"], found["expected"], tolerance, found["unit"] or None]
             rows.append("<tr>%s</tr>" % "".join(cell(value) for value in cells))
         rows.append("</table>")
     return "\n".join(part for part in rows if part)

@@ -361,7 +361,11 @@ class Faults:
 
     def names(self):
         """Codes of the active faults, in table order."""
-        return [fault for fault in range(len(FAULTS)) if self.active[fault]]
+        names = []
+        for fault in range(len(FAULTS)):
+            if self.active[fault]:
+                names.append(fault)
+        return names
 
     def state(self):
         """What must survive a restart: locks, trips (their time starts again) and spent restarts."""

@@ -21,6 +21,7 @@ from cryptography.x509.oid import NameOID
 from host_tools import commission, commission_identity, commission_report, documents
 from host_tools import commission_envelope as envelopes
 from host_tools import commission_job as jobs
+from host_tools import commission_names as names
 from host_tools import commission_reads as reads
 from host_tools import commission_texts as texts
 from host_tools import commission_trial as trial
@@ -188,6 +189,17 @@ def test_both_languages_have_every_place():
             assert set(re.findall(r"\{\d\}", row[2])) == set(re.findall(r"\{\d\}", row[3])), row
         else:
             assert set(re.findall(r"\{\d\}", row[0])) == set(re.findall(r"\{\d\}", row[1])), row
+
+
+def test_what_is_found_has_a_korean_name():
+    text = "".join(
+        (rig.ROOT / "host_tools" / ("commission_%s.py" % name)).read_text(encoding="utf-8")
+        for name in ("reads", "trial", "identity")
+    )
+    rows = [*re.findall(r'\brow\(\s*"([^"]+)"', text), trial.STILL + " (by hand)"]
+    assert len(rows) > 25
+    assert [name for name in rows if not re.search("[가-힣]", names.found("ko", name)) and "sha256" not in name] == []
+    assert names.found("ko", "temperature 3") == "온도 3" and names.found("en", "temperature 3") == "temperature 3"
 
 
 # ---- envelope, identity, report ------------------------------------------------------------------------
