@@ -14,7 +14,7 @@ from collections import namedtuple
 from datetime import UTC, datetime
 
 from edge.shell import cbor
-from edge.shell.frames import CHAIN_BYTES, HEAD, HEAD_BYTES, KEPT, PLAIN, first, link, name_of, walk
+from edge.shell.frames import CHAIN_BYTES, HEAD, HEAD_BYTES, KEPT, PLAIN, STREAMS, first, link, name_of, walk
 from edge.shell.journal import BUDGET
 from host_tools import audit_read
 from host_tools.audit_read import SourceError
@@ -90,7 +90,7 @@ class _Check:
 
     def _frame(self, where, kind, number, chain, body):
         if kind != (KEPT if self.stream == "k" else PLAIN):
-            raise _Bad("%s: a frame of the other stream" % where)
+            raise _Bad("%s: a frame of another stream" % where)
         if number != self.number:
             raise _Bad("%s: frame %d stands where frame %d belongs%s" % (where, number, self.number, _when(body)))
         if kind == KEPT:
@@ -130,7 +130,7 @@ def _when(body):
 
 def check(found, end=None, head=None):
     """The Verdict on segments. end: (frames, chain) of an export. head: chain (bytes) that must be the last one."""
-    checks = {stream: _Check(stream) for stream in "kt"}
+    checks = {stream: _Check(stream) for stream in STREAMS}
     bad = None
     try:
         for each in found:
@@ -138,10 +138,10 @@ def check(found, end=None, head=None):
         _ends(checks["k"], end, head)
     except _Bad as error:
         bad = str(error)
-    kept, plain = checks["k"], checks["t"]
+    kept = checks["k"]
     count = kept.number or 0
-    notes = kept.notes + plain.notes
-    return Verdict(bad, notes, kept.start, count, kept.chain, kept.frames + plain.frames)
+    notes = [note for stream in STREAMS for note in checks[stream].notes]
+    return Verdict(bad, notes, kept.start, count, kept.chain, sum(each.frames for each in checks.values()))
 
 
 def _ends(kept, end, head):

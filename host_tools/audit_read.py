@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edge.core import registry
 from edge.shell import cbor
-from edge.shell.frames import KEPT, PLAIN, first, name_of, parts_of, walk
+from edge.shell.frames import KEPT, PLAIN, STREAMS, first, name_of, parts_of, walk
 from host_tools import ledger
 
 MAGIC = b"reuse-edge audit 1\n"
@@ -28,7 +28,7 @@ QUERY = (
     " ORDER BY boot, epoch, seq"
 )
 
-# One file of a journal. stream "k" or "t"; data: its bytes.
+# One file of a journal. stream: its letter in edge.shell.frames.STREAMS; data: its bytes.
 Segment = namedtuple("Segment", ("stream", "generation", "data"))
 # One record. body: {metric name: value}; at_ms: wall time in ms, worked out from the start's others when the record has
 # none, None when no record of its start has one.
@@ -75,7 +75,7 @@ def segments(path):
         if found:
             return sorted(found, key=lambda each: each.generation), None
     raise SourceError(
-        "%s: there is no journal in it\n  → give the folder with the files k00000001, t00000002 ..." % path
+        "%s: there is no journal in it\n  → give the folder with the files k00000001, m00000002, t00000003 ..." % path
     )
 
 
@@ -185,8 +185,14 @@ def _near(rows, near_ms):
 
 
 def wanted(found, near_ms):
-    """The segments that may hold what matters: all kept ones, and those with telemetry near near_ms."""
-    plain = [each for each in found if each.stream == "t"]
+    """The segments that may hold what matters: all kept ones, and those with minutes or telemetry near near_ms."""
+    rows = [each for each in found if each.stream == "k"]
+    for stream in STREAMS[1:]:
+        rows += _near_segments([each for each in found if each.stream == stream], near_ms)
+    return rows
+
+
+def _near_segments(plain, near_ms):
     starts = [(first(io.BytesIO(each.data), each.generation) or {}).get(5) for each in plain]
     keep = []
     later = False  # the first that begins after the moment is always wanted
@@ -198,7 +204,7 @@ def wanted(found, near_ms):
         if near_ms is not None and end_ms is not None and end_ms < near_ms - HOUR_MS:
             continue
         keep.append(each)
-    return [each for each in found if each.stream == "k"] + keep
+    return keep
 
 
 def _entry(device, envelope):

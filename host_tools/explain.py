@@ -99,7 +99,7 @@ def _problem(book, before, base, at_ms, lang, zone):
     """Why the moment is not known, as a text; None when it is."""
     gap = _dropped(book, base, at_ms)
     if gap is not None:
-        kinds = word(lang, "kept" if gap.cls not in "TM" else "plain")
+        kinds = word(lang, gap.cls if gap.cls in "TM" else "kept")
         since, until = [word(lang, "unknown") if t is None else shown(t, zone) for t in (gap.since_ms, gap.until_ms)]
         return word(lang, "dropped") % (word(lang, "r%d" % gap.reason), kinds, gap.count, since, until)
     if base is None:

@@ -7,7 +7,7 @@ import threading
 from edge.core import faults as f
 from edge.core.registry import KEYS
 from edge.shell import store as store_module
-from edge.shell.frames import KEPT, PLAIN, first, parts_of, walk
+from edge.shell.frames import KEPT, PLAIN, STREAMS, first, parts_of, walk
 from edge.shell.gateway import LateStore
 from edge.shell.journal import Journal
 from edge.shell.journal_ports import Journaled
@@ -105,7 +105,7 @@ def records_survive(stage):
 
     def flush():
         journal.after_step(stage.world.now_ms)
-        synced[len(disk.log)] = (journal.kept.number, journal.plain.number)
+        synced[len(disk.log)] = [stream.number for stream in journal.streams]
 
     stage.each = flush
     stage.settle()
@@ -113,10 +113,10 @@ def records_survive(stage):
     stage.run(5000)
     told = synced[len(disk.log)]
     stage.need(told[0] > 5 and journal.problem is None, "%s records are durable" % (told,))
-    least = (0, 0)
+    least = [0] * len(STREAMS)
     for count, left in cuts(disk):
         least = synced.get(count, least)
-        for letter, number in zip("kt", least):
+        for letter, number in zip(STREAMS, least):
             found = numbers(left, letter)
             stage.need(found == list(range(len(found))), "records %s after a cut at %d" % (found, count))
             stage.need(len(found) >= number, "%d of %d records after a cut at %d" % (len(found), number, count))

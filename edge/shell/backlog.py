@@ -66,7 +66,7 @@ class Backlog:
         self._anew = False  # everything that is held is sent again, whatever the cursor says
         self._turn = False
         self._progress_ms = 0
-        self._told = []  # what was declared in this life: (epoch, [from, to, from, to, ...], number of the record)
+        self._told = []  # declared, not yet acknowledged: (epoch, [from, to, from, to, ...], number of the record)
         self._urgent = []  # numbers of such records that go out next: the window may wait for them
         self._ack_at = None
         self._saved = None
@@ -238,6 +238,7 @@ class Backlog:
         """[from, to, from, to, ...] of the next holes from _next on, some of many."""
         ranges = []
         seq = self._next
+        place = self._shelf.place()
         for _ in range(MOST_SCANNED):
             row = self._find(epoch, seq, last)
             found = last + 1 if row is None else row[0]
@@ -246,10 +247,11 @@ class Backlog:
             if row is None or len(ranges) >= 2 * MOST_HOLES:
                 break
             seq = found + 1
+        self._shelf.back(place)
         return ranges
 
     def _is_told(self, epoch, first, last):
-        """True when a hole was declared in this life."""
+        """True when a hole was declared and not yet acknowledged."""
         for known, ranges, _ in self._told:
             if known == epoch:
                 for index in range(0, len(ranges), 2):
@@ -263,7 +265,8 @@ class Backlog:
             self.dropped += ranges[index + 1] - ranges[index] + 1
         with self._lock:
             seq = self._append(self._gap(epoch, ranges, REASON_GONE))
-        self._told = self._told[-63:] + [(epoch, ranges, seq)]
+        ahead = [row for row in self._told[-63:] if row[0] == epoch and row[1][-1] > self.acked]
+        self._told = ahead + [(epoch, ranges, seq)]
         self._urgent.append(seq)
 
     def _gap(self, epoch, ranges, reason):

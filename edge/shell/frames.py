@@ -4,7 +4,7 @@
 
 A frame is kind (1 byte), size of the body (2), number (4), CRC-32 (4), for a kept one the chain (16), then the body.
 The CRC covers the generation of the file, so a frame of another file, or a renamed file, does not count. Integers are
-big-endian. Kinds: H the file's first frame, K kept and chained (classes E, B, X, I), P plain (T, M).
+big-endian. Kinds: H the file's first frame, K kept and chained (classes E, B, X, I), P plain (M, T).
 """
 
 import binascii
@@ -18,9 +18,15 @@ HEAD_BYTES = 11
 CHAIN_BYTES = 16
 MAX_BODY = 32768
 START = bytes(CHAIN_BYTES)  # the chain before the first frame
-STREAMS = "kt"  # k: kept records, t: telemetry and minutes
+STREAMS = "kmt"  # k: kept records, m: minutes, t: telemetry; what goes first when the budget is used stands last
 KEPT_CLASSES = "EBXI"
-VERSION = 1
+MIXED = 1  # the first version: telemetry and minutes together in t
+VERSION = 2
+
+
+def place_of(cls):
+    """Index in STREAMS of the stream that records of class cls go to."""
+    return 0 if cls in KEPT_CLASSES else 1 if cls == "M" else 2
 
 
 def name_of(stream, generation):
@@ -115,4 +121,4 @@ def header(body):
         fields = cbor.decode(body)
     except cbor.CborError:
         return None
-    return fields if isinstance(fields, dict) and fields.get(0) == VERSION else None
+    return fields if isinstance(fields, dict) and fields.get(0) in (MIXED, VERSION) else None

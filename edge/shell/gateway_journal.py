@@ -10,7 +10,7 @@ import time
 from edge.shell.backlog import Backlog
 from edge.shell.boxes import Boxes
 from edge.shell.cursor import Cursor
-from edge.shell.frames import KEPT_CLASSES
+from edge.shell.frames import place_of
 from edge.shell.journal import Journal
 from edge.shell.journal_ports import Folder
 from edge.shell.shelf import Shelf
@@ -34,7 +34,7 @@ class LateJournal:
         self.journal = journal
         self._queue = queue.Queue(waiting)
         self._lock = threading.Lock()
-        self._missed = {}  # is kept -> [first seq, last seq, since ms, until ms, count]
+        self._missed = {}  # place of the stream -> [first seq, last seq, since ms, until ms, count]
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
@@ -61,7 +61,7 @@ class LateJournal:
         except queue.Full:
             wall_ms = record.wall_ms
             with self._lock:
-                row = self._missed.setdefault(record.cls in KEPT_CLASSES, [seq, seq, wall_ms, wall_ms, 0])
+                row = self._missed.setdefault(place_of(record.cls), [seq, seq, wall_ms, wall_ms, 0])
                 row[1], row[3] = seq, wall_ms
                 row[4] += 1
 
@@ -98,8 +98,8 @@ class LateJournal:
             pass
         with self._lock:
             missed, self._missed = self._missed, {}
-        for kept, row in missed.items():
-            self.journal.missed(kept, *row)
+        for place, row in missed.items():
+            self.journal.missed(place, *row)
 
 
 def backlog(settings, late, key):

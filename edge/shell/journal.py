@@ -3,9 +3,10 @@
 """The journal: every record on any file system, in append-only segments, within a budget of bytes.
 
 A record counts when its frame is written and synced. Kept records (classes E, B, X, I) form one hash chain over all
-segments and starts; T and M stand in segments of their own, which go first when the budget is used. What goes is
-declared: a gap record in the chain says which records, of which time, and why. Nothing here raises into the caller;
-what could not be written waits in bounded RAM, and what did not fit there is declared too.
+segments and starts; minutes (M) and telemetry (T) stand in segments of their own. When the budget is used the oldest
+telemetry goes, without any the oldest minutes, and kept records last. What goes is declared: a gap record in the chain
+says which records, of which time, and why. Nothing here raises into the caller; what could not be written waits in
+bounded RAM, and what did not fit there is declared too.
 """
 
 from edge.core.faults import E_GAP
@@ -15,15 +16,18 @@ from edge.shell import cbor
 from edge.shell.frames import (
     HEAD,
     KEPT,
-    KEPT_CLASSES,
+    MIXED,
     PLAIN,
     START,
+    STREAMS,
     VERSION,
     first,
     frame,
+    header,
     link,
     name_of,
     parts_of,
+    place_of,
     walk,
 )
 from edge.shell.outbox import encode_record, envelope_head
@@ -31,15 +35,23 @@ from edge.shell.outbox import encode_record, envelope_head
 BUDGET, ENCODING, DISK, DAMAGED = 1, 2, 3, 4  # registry metric gap_reason
 LEAST_SEGMENT = 2048
 MOST_SEGMENT = 1 << 20
+SEGMENTS = 32  # of a whole budget; one of each stream is being written
+GAP_CLASSES = "EMT"  # the class that a gap in each of STREAMS names
 NO_SPACE = 28  # errno of a full disk
 RETRY_MS = 30000  # a disk that failed is left alone for this long
 LATEST_MS = 60000  # on a board records of little value wait this long for company
 
 
+def segment_of(limit_bytes):
+    """Bytes of a segment of a journal with this budget."""
+    return max(LEAST_SEGMENT, min(limit_bytes // SEGMENTS, MOST_SEGMENT))
+
+
 class _Stream:
     """What is known of one stream: its next number, its closed segments (generation, bytes), the open one."""
 
-    def __init__(self):
+    def __init__(self, letter):
+        self.letter = letter
         self.number = 0
         self.closed = []
         self.generation = None
@@ -62,7 +74,7 @@ class Journal:
         self.epoch = epoch
         self.boot = boot
         self.limit_bytes = limit_bytes
-        self.segment_bytes = max(LEAST_SEGMENT, min(limit_bytes // 8, MOST_SEGMENT))
+        self.segment_bytes = segment_of(limit_bytes)
         self.hold_bytes = hold_bytes
         self.synced = 0
         self.durable = 0  # highest number of this start that is synced
@@ -72,15 +84,14 @@ class Journal:
         self.problem = None
         self.boxes = None  # edge.shell.boxes.Boxes, when there are any
         self.chain = START
-        self.kept = _Stream()
-        self.plain = _Stream()
+        self.streams = [_Stream(letter) for letter in STREAMS]
         self._head = envelope_head(epoch)
         self._generation = 0
         self._ready = False
-        self._waiting = []  # [is kept, seq, payload, wall ms or None]
+        self._waiting = []  # [place in streams, seq, payload, wall ms or None]
         self._held = 0
         self._gaps = []  # [reason, from seq, to seq, class, boot, since ms, until ms, count] not yet durable
-        self._doomed = []  # (stream, generation) whose gap is written before the file goes
+        self._doomed = []  # (letter, generation, bytes) whose gap is written before the file goes
         self._stamp = (0, None, 0)
         self._since_ms = None  # monotonic time of the oldest that waits
         self._urgent = False
@@ -91,41 +102,39 @@ class Journal:
     def append(self, record, seq):
         """Take `record` with the sequence number that the outbox gave it. Never raises, writes nothing yet."""
         self._stamp = (record.mono_ms, record.wall_ms, record.clock_quality)
-        kept = record.cls in KEPT_CLASSES
+        place = place_of(record.cls)
         try:
             payload = encode_record(self._head, self.boot, seq, record)
         except (ValueError, TypeError, AttributeError, MemoryError):
-            self._lose(ENCODING, kept, seq, record.wall_ms)
+            self._lose(ENCODING, place, seq, record.wall_ms)
             return
         if self.boxes is not None and record.cls == "X":
             self.boxes.take(record, payload)
-        self._waiting.append([kept, seq, payload, record.wall_ms])
+        self._waiting.append([place, seq, payload, record.wall_ms])
         self._held += len(payload)
-        self._urgent = self._urgent or kept
+        self._urgent = self._urgent or place == 0
         if self._since_ms is None:
             self._since_ms = record.mono_ms
         while self._held > self.hold_bytes and self._waiting:
             self._forget()
 
     def _forget(self):
-        """Give up the oldest that waits, telemetry before what is kept."""
-        index = 0
-        while index < len(self._waiting) and self._waiting[index][0]:
-            index += 1
-        kept, seq, payload, wall_ms = self._waiting.pop(index if index < len(self._waiting) else 0)
+        """Give up the oldest of what waits and counts least: telemetry, then minutes."""
+        places = [row[0] for row in self._waiting]
+        place, seq, payload, wall_ms = self._waiting.pop(places.index(max(places)))
         self._held -= len(payload)
-        self._lose(DISK, kept, seq, wall_ms)
+        self._lose(DISK, place, seq, wall_ms)
 
-    def missed(self, kept, old, new, since_ms, until_ms, count):
-        """Declare records that never reached append (the queue before a slow disk was full): numbers old to new,
-        wall times or None."""
-        self._lose(DISK, kept, old, since_ms, new, until_ms, count)
+    def missed(self, place, old, new, since_ms, until_ms, count):
+        """Declare records of one stream (its place in STREAMS) that never reached append (the queue before a slow disk
+        was full): numbers old to new, wall times or None."""
+        self._lose(DISK, place, old, since_ms, new, until_ms, count)
 
-    def _lose(self, reason, kept, seq, wall_ms, last=None, until_ms=None, count=1):
+    def _lose(self, reason, place, seq, wall_ms, last=None, until_ms=None, count=1):
         self.lost += count
         last = seq if last is None else last
         until_ms = wall_ms if until_ms is None else until_ms
-        cls = "E" if kept else "M"
+        cls = GAP_CLASSES[place]
         for gap in self._gaps:
             if gap[0] == reason and gap[3] == cls and gap[4] == self.boot:
                 gap[2] = last
@@ -149,15 +158,15 @@ class Journal:
 
     def flush(self):
         """Write and sync all that waits; False when the disk refused. What waits then still waits. Never raises."""
-        chain, numbers = self.chain, (self.kept.number, self.plain.number)
+        chain, numbers = self.chain, [stream.number for stream in self.streams]
         if self.boxes is not None:
             self.boxes.flush()
         try:
             self._open()
-            for kept, _, payload, _ in self._waiting:
-                self._put(self.kept if kept else self.plain, payload)
+            for place, _, payload, _ in self._waiting:
+                self._put(self.streams[place], payload)
             for gap in self._gaps:  # it grows while a new segment names what must go
-                self._put(self.kept, self._gap(gap))
+                self._put(self.streams[0], self._gap(gap))
             self._sync()
         except (OSError, ValueError, MemoryError) as error:
             self._failed(error, chain, numbers)
@@ -179,24 +188,24 @@ class Journal:
         self.flush()
         if self.boxes is not None:
             self.boxes.close()
-        self._close(self.kept)
-        self._close(self.plain)
+        for stream in self.streams:
+            self._close(stream)
 
     def _failed(self, error, chain, numbers):
         """The disk refused: back to what is durable, and go on in new segments."""
         self.failures += 1
         self.problem = "journal not written: %s" % error
         self.chain = chain
-        self.kept.number, self.plain.number = numbers
-        for stream in (self.kept, self.plain):
+        for stream, number in zip(self.streams, numbers):
+            stream.number = number
             stream.dirty = False
             try:
                 self._close(stream)
             except OSError:
                 stream.file = None
         if error.args and error.args[0] == NO_SPACE:
-            if not self._doomed and self.plain.closed:
-                self._doom()  # never a kept one: others may be filling this disk
+            if not self._doomed:
+                self._doom(1)  # never a kept one: others may be filling this disk
             self._remove()
 
     def _put(self, stream, payload):
@@ -208,7 +217,7 @@ class Journal:
             self._close(stream)
         if stream.file is None:
             self._begin(stream)
-        if stream is self.kept:
+        if stream.letter == "k":
             self.chain = link(self.chain, payload)
             data = frame(stream.generation, KEPT, stream.number, payload, self.chain)
         else:
@@ -221,21 +230,21 @@ class Journal:
     def _begin(self, stream):
         """Open the next segment of a stream; names what must go so that all stays inside the budget."""
         self._generation += 1
-        name = name_of("k" if stream is self.kept else "t", self._generation)
+        name = name_of(stream.letter, self._generation)
         stream.file = self.disk.create(name)
         stream.generation = self._generation
         mono_ms, wall_ms, _ = self._stamp
-        chain = self.chain if stream is self.kept else b""
+        chain = self.chain if stream.letter == "k" else b""
         fields = (VERSION, self.epoch, self.device, self.boot, mono_ms, wall_ms, stream.number, chain)
         data = frame(self._generation, HEAD, 0, cbor.encode({key: fields[key] for key in range(8)}))
         stream.bytes = len(data)
         stream.dirty = True
         stream.file.write(data)
-        while self._total() > self.limit_bytes - 2 * self.segment_bytes and self._doom():
-            pass
+        while self._closed() > self.limit_bytes - len(STREAMS) * self.segment_bytes and self._doom():
+            pass  # one of each stream may be written full
 
     def _sync(self):
-        for stream in (self.kept, self.plain):
+        for stream in self.streams:
             if stream.dirty:
                 self.disk.sync(stream.file)
                 stream.dirty = False
@@ -248,39 +257,42 @@ class Journal:
 
     # ---- the budget -------------------------------------------------------------------------------
 
-    def _total(self):
-        total = 0
-        for stream in (self.kept, self.plain):
-            total += sum([size for _, size in stream.closed]) + (stream.bytes if stream.file else 0)
-        return total
+    def _closed(self):
+        return sum([sum([size for _, size in stream.closed]) for stream in self.streams])
 
     @property
     def bytes(self):
         """Bytes of all segments, those about to go included."""
-        return self._total() + sum([row[2] for row in self._doomed])
+        written = sum([stream.bytes for stream in self.streams if stream.file])
+        return self._closed() + written + sum([row[2] for row in self._doomed])
 
-    def _doom(self):
-        """Choose the segment that goes: the oldest with telemetry, else the oldest kept one; False when none is
-        left. Its gap is declared with the next write, and only then it is removed."""
-        stream, letter = (self.plain, "t") if self.plain.closed else (self.kept, "k")
-        if not stream.closed:
+    def _doom(self, least=0):
+        """Choose the segment that goes: the oldest of telemetry, else of minutes, else (least 0) of kept records; False
+        when none is left. Its gap is declared with the next write, and only then it is removed."""
+        place = len(STREAMS) - 1
+        while place > least and not self.streams[place].closed:
+            place -= 1
+        if not self.streams[place].closed:
             return False
-        generation, size = stream.closed.pop(0)
-        self._doomed.append((letter, generation, size))
-        gap = self._content(letter, generation, size)
+        generation, size = self.streams[place].closed.pop(0)
+        self._doomed.append((STREAMS[place], generation, size))
+        gap = self._content(place, generation, size)
         if gap is not None:
             self.lost += gap[7]
             self._gaps.append(gap)
             self._urgent = True
         return True
 
-    def _content(self, letter, generation, size):
+    def _content(self, place, generation, size):
         """What a segment holds, as a gap; None when there is nothing in it."""
         ends = []
         count = 0
+        cls = GAP_CLASSES[place]
         try:
-            with self.disk.open(name_of(letter, generation)) as file:
+            with self.disk.open(name_of(STREAMS[place], generation)) as file:
                 for kind, _, _, body, _ in walk(file, generation, size):
+                    if kind == HEAD and cls == "T" and (header(body) or {}).get(0) == MIXED:
+                        cls = "M"
                     if kind in (KEPT, PLAIN):
                         count += 1
                         ends = [ends[0] if ends else body, body]
@@ -290,7 +302,6 @@ class Journal:
         if not rows:
             return None
         old, new = rows
-        cls = "E" if letter == "k" else "M"
         return [BUDGET, old[2], new[2], cls, old[3], old.get(5), new.get(5), count]
 
     def _remove(self):
@@ -329,24 +340,24 @@ class Journal:
         found = sorted([parts for parts in [parts_of(name) for name in self.disk.names()] if parts])
         for letter, generation in found:
             size = self.disk.size(name_of(letter, generation))
-            (self.kept if letter == "k" else self.plain).closed.append((generation, size))
+            self.streams[STREAMS.index(letter)].closed.append((generation, size))
             self._generation = max(self._generation, generation)
-        self._resume(self.kept, "k")
-        self._resume(self.plain, "t")
+        for stream in self.streams:
+            self._resume(stream)
         self._ready = True
         if self.damaged:
             self._gaps.append([DAMAGED, 0, 0, "E", self.boot, None, None, self.damaged])
 
-    def _resume(self, stream, letter):
+    def _resume(self, stream):
         """Go on after the last whole frame of the newest readable segment."""
         for index in range(len(stream.closed) - 1, -1, -1):
             generation, size = stream.closed[index]
-            with self.disk.open(name_of(letter, generation)) as file:
+            with self.disk.open(name_of(stream.letter, generation)) as file:
                 fields = first(file, generation)
                 if fields is None:
                     continue  # torn in its first write: nothing in it ever counted
                 stream.number = fields[6]
-                if letter == "k":
+                if stream.letter == "k":
                     self.chain = fields[7]
                 for kind, number, chain, _, _ in walk(file, generation, size):
                     if kind in (KEPT, PLAIN):

@@ -2,8 +2,8 @@
 # Copyright 2026 The reuse-edge authors
 """Reads the records of a journal back in the order of their numbers, one start of the controller at a time.
 
-Kept records and telemetry stand in two streams of segments (edge.shell.journal); each stream's numbers grow, and the
-smaller of the two next ones is the next record. Numbers that are not there are gone: the reader sees the hole.
+Kept records, minutes and telemetry stand in streams of segments (edge.shell.journal); each stream's numbers grow, and
+the smallest of the next ones is the next record. Numbers that are not there are gone: the reader sees the hole.
 """
 
 from edge.shell import cbor
@@ -77,6 +77,16 @@ class Shelf:
             if stream.row is not None and stream.row[0] <= seq:
                 stream.row = None
 
+    def place(self):
+        """Where it stands, for back()."""
+        return self.at, [stream.place() for stream in self._streams]
+
+    def back(self, place):
+        """Go back to a place() of the same start."""
+        self.at = place[0]
+        for stream, each in zip(self._streams, place[1]):
+            stream.back(each)
+
     def generations(self, letter, epoch):
         """Generations of the segments of one stream and start, oldest first."""
         found = []
@@ -87,7 +97,10 @@ class Shelf:
         return found
 
     def _names(self):
-        return sorted([parts for parts in [parts_of(name) for name in self.disk.names()] if parts])
+        names = sorted([parts for parts in [parts_of(name) for name in self.disk.names()] if parts])
+        if len(self._headers) > len(names):  # some have gone
+            self._headers = {key: self._headers[key] for key in names if key in self._headers}
+        return names
 
     def _open(self, letter, generation):
         return self.disk.open(name_of(letter, generation))
@@ -145,6 +158,16 @@ class _Stream:
             if row is not None and row[0] <= seq:
                 return generation
         return known[0] if known else -1
+
+    def place(self):
+        """Where it stands."""
+        return self.seq, self.row, self._generation, self._offset
+
+    def back(self, place):
+        """Go back to a place()."""
+        if place[2] != self._generation:
+            self.close()
+        self.seq, self.row, self._generation, self._offset = place
 
     def close(self):
         """Let the file go."""

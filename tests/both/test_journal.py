@@ -5,9 +5,10 @@
 import os
 
 from edge.shell import cbor
-from edge.shell.frames import START, link
+from edge.shell.frames import HEAD, PLAIN, START, STREAMS, frame, link
 from edge.shell.journal import BUDGET, DAMAGED, DISK, Journal
 from edge.shell.journal_ports import Folder
+from edge.shell.outbox import encode_record, envelope_head
 from tests.both.journal_disk import Disk, PowerCut, read, record
 
 PLAN = "TTEITMXTBTTETTMTTET"
@@ -48,7 +49,7 @@ def play(disk, boot, plan=PLAN, limit=1 << 20, base=0):
 def in_order(disk):
     """All values in both streams; each stream's numbers grow by one, the chain holds."""
     found = []
-    for letter in "kt":
+    for letter in STREAMS:
         numbers, bodies, damaged, _ = read(disk, letter)
         assert numbers == list(range(len(numbers))) and damaged == 0, (letter, numbers)
         told = values(bodies)
@@ -119,8 +120,49 @@ def test_the_budget_takes_telemetry_first_and_says_so():
     declared = gaps(disk, BUDGET)
     assert declared and sum([gap[135] for gap in declared]) + len(told) == 400
     assert declared[0][70] == 1 and declared[-1][71] == told[0] - (2 if told[0] % 5 == 0 else 1)
-    assert declared[0][72] == ord("M") and declared[0][132] == 1
+    assert declared[0][72] == ord("T") and declared[0][132] == 1
     assert declared[0][133] == 1700000001000 and declared[-1][134] >= declared[0][134]
+
+
+def test_telemetry_goes_before_minutes_and_each_gap_names_its_class():
+    disk = Disk()
+    limit = 16 * 2048
+    plan = "TTTTTTM" * 100 + "E"
+    play(disk, 1, plan, limit)
+    assert sum([len(data) for data in disk.files.values()]) <= limit
+    assert values(read(disk, "m")[1]) == [n + 1 for n in range(len(plan)) if plan[n] == "M"]  # every minute is there
+    told = values(read(disk, "t")[1])
+    declared = gaps(disk, BUDGET)
+    assert [chr(gap[72]) for gap in declared] == ["T"] * len(declared)
+    assert sum([gap[135] for gap in declared]) + len(told) == 600 and told
+    play(disk, 2, "M" * 500 + "E", limit, len(plan))  # now they need all of it
+    assert len(values(read(disk, "t")[1])) < 40  # nothing but what is being written
+    dropped = {"M": 0, "T": 0}
+    for gap in gaps(disk, BUDGET):
+        dropped[chr(gap[72])] += gap[135]
+    assert dropped["T"] + len(values(read(disk, "t")[1])) == 600
+    assert dropped["M"] and dropped["M"] + len(values(read(disk, "m")[1])) == 600
+    assert len(values(read(disk, "k")[1])) == 2
+
+
+def test_a_segment_of_the_first_version_goes_on_and_names_minutes():
+    """There telemetry and minutes stood together in t."""
+    disk = Disk()
+    old = "t00000001"
+    fields = (1, 101, "dev", 1, 0, None, 0, b"")
+    data = frame(1, HEAD, 0, cbor.encode({key: fields[key] for key in range(8)}))
+    for number in range(30):
+        body = encode_record(envelope_head(101), 1, number + 1, record("TM"[number % 2], number + 1))
+        data += frame(1, PLAIN, number, body)
+    disk.files[old] = data
+    book, _ = play(disk, 2, "TM" * 20, 16384, 30)
+    assert book.damaged == 0 and values(read(disk, "t")[1])[:30] == list(range(1, 31))
+    numbers = read(disk, "t")[0]
+    assert numbers == list(range(50))
+    play(disk, 3, "TTTET" * 100, 16384, 100)
+    assert old not in disk.files
+    declared = gaps(disk, BUDGET)
+    assert (declared[0][72], declared[0][135]) == (ord("M"), 30) and declared[1][72] == ord("T")
 
 
 def test_kept_records_go_only_when_nothing_else_is_left():

@@ -99,16 +99,16 @@ def test_without_power_before_the_first_and_after_the_last(site):
 
 
 def test_what_the_budget_dropped_is_named(tmp_path):
-    site = eventful(tmp_path, gateway_kb=16, board_kb=16)
+    site = eventful(tmp_path, gateway_kb=24, board_kb=24)
     assert list((tmp_path / "gateway").glob("t*"))
     book = audit_read.read(tmp_path / "gateway")
-    gap = next(gap for gap in book.gaps if gap.cls == "M")
+    gap = next(gap for gap in book.gaps if gap.cls == "T")
     at_ms = gap.since_ms + 95000
     full, _ = ask(site.sources()[2], iso(at_ms))
     for source in site.sources()[:2]:
         lines, code = ask(source, iso(at_ms))
         assert code == 1
-        assert "was dropped (budget of the storage used): telemetry and minutes (T, M)" in lines[1]
+        assert "was dropped (budget of the storage used): telemetry (T)" in lines[1]
         assert "what was kept still says" in lines[2]
         assert may(lines) == may(full)
     korean, _ = ask(site.sources()[0], iso(at_ms), "ko")
