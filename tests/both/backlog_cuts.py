@@ -16,7 +16,7 @@ from tests.both.backlog_help import Backend, Unit
 from tests.both.journal_disk import Disk, PowerCut
 
 PLAN = "TTEITMXTBTTETTMTTET"
-LIMIT = 8 * 2048  # so that segments rotate and go
+LIMIT = 6 * 2048  # so that segments rotate and go
 ROUNDS = 24
 
 
@@ -51,7 +51,7 @@ def judge(disk, truth, backend, held=(), boot=2):
     Every synced record arrived, or was declared (damage, budget); what arrived is what was written. held: numbers that
     are whole on the disk: they must have arrived.
     """
-    unit = Unit(disk, boot, LIMIT, 1500)
+    unit = Unit(disk, boot, 5 * LIMIT, 1500)  # what goes now was there and could not arrive
     unit.put("EB")
     unit.drain(backend)
     if backend.conflicts:
