@@ -121,8 +121,8 @@ def until(condition):
 def drain(edge, db, made, nodelay=False):
     """Drain through mosquitto into the receiver while live records are made: (seconds, live latencies in s, numbers).
 
-    A live record's latency runs from offer() to its commit. nodelay: of mosquitto (set_tcp_nodelay); without it, its
-    answers wait 40 ms for company, and that is what limits.
+    A live record's latency runs from offer() to its commit. nodelay: of mosquitto (set_tcp_nodelay); without it, what
+    it sends waits up to 40 ms for company, and that is what limits.
     """
     offered, late_s = {}, []
 

@@ -21,7 +21,7 @@ import time
 
 import paho.mqtt.client as paho
 
-from edge.shell import acks, gateway_tls
+from edge.shell import acks, gateway_tls, gateway_uplink
 from host_tools import documents, ledger, stream, tls_site, twins
 from host_tools.ledger import completeness, latest
 
@@ -40,6 +40,7 @@ COUNTS = ("received", "stored", "duplicates", "conflicts", "bad", "refused", "ga
 def new_client(name="", tls=None):
     """A paho client that keeps nothing at the broker. name: at the broker, "" for any; tls: ssl.SSLContext or None."""
     client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=name, clean_session=True)
+    client.on_socket_open = gateway_uplink.at_once
     if tls is not None:
         client.tls_set_context(tls)
     return client

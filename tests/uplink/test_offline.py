@@ -3,6 +3,7 @@
 """R12, R16 and R17: a month without a broker, a fleet that comes back at once, a backend that is slow. The rates are
 printed (`-s`) and not asserted; benchmarks/offline.py and benchmarks/reconnect.py have the large forms."""
 
+import socket
 import threading
 import time
 
@@ -11,6 +12,7 @@ import pytest
 from benchmarks import offline, reconnect
 from edge.core.records import Record
 from edge.shell import gateway_journal
+from edge.shell.gateway_uplink import GatewayUplink
 from host_tools import ledger, receiver
 from simulator.broker import Broker
 from tests.uplink import rig
@@ -43,6 +45,21 @@ def test_r12_a_month_offline_then_drained(tmp_path, mosquitto, monkeypatch):
     for cls in PLAIN:
         assert 0 < found["classes"][cls] < TOTAL[cls] + found["live"]
     assert len(found["late_s"]) == found["live"] > 0
+
+
+def test_small_packets_do_not_wait_for_each_other(tmp_path, mosquitto, monkeypatch):
+    """Nagle's rule costs up to 40 ms a window, on either side."""
+    connect, sockets = GatewayUplink._connect, []
+    monkeypatch.setattr(GatewayUplink, "_connect", lambda self, c: (connect(self, c), sockets.append(c.socket())))
+    edge = offline.Edge(tmp_path, 64)
+    try:
+        with Broker("mosquitto") as broker, receiver.Receiver("127.0.0.1", broker.port, tmp_path / "r.db") as backend:
+            edge.online(broker.port)
+            assert rig.until(lambda: edge.uplink.connected and backend.connected)
+            sockets.append(backend._client.socket())
+            assert [sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0 for sock in sockets] == [True, True]
+    finally:
+        edge.close()
 
 
 @pytest.mark.long
