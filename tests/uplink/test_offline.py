@@ -44,6 +44,7 @@ def test_r12_a_month_offline_then_drained(tmp_path, mosquitto, monkeypatch):
     assert numbers["B"] == TOTAL["B"] and numbers["E"] >= TOTAL["E"]
     for cls in PLAIN:
         assert 0 < found["classes"][cls] < TOTAL[cls] + found["live"]
+    assert found["classes"]["M"] > 2 * 1440  # what telemetry left, two days and more
     assert len(found["late_s"]) == found["live"] > 0
 
 
