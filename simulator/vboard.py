@@ -70,7 +70,7 @@ class Vm:
         self.pid, self.console = pty.fork()
         if self.pid == 0:
             prepare_console()
-            for fd in [pipe] + [line[0] for line in uarts.values()]:
+            for fd in [pipe, *getattr(options, "inherit", ()), *[line[0] for line in uarts.values()]]:
                 os.set_inheritable(fd, True)
             start = os.path.join(SHIM, "start.py")
             command = [options.micropython, "-X", "heapsize=" + options.heap, "-i", start]
@@ -109,6 +109,7 @@ class Vm:
 def vm_environment(options, uarts, pipe, cause, raw):
     """What vboard_shim/start.py reads."""
     return {
+        "VBOARD_TIME": getattr(options, "time", ""),
         "MICROPYPATH": SHIM + ":.frozen",
         "VBOARD_IMAGE": os.path.abspath(options.image),
         "VBOARD_BLOCKS": str(options.blocks),
