@@ -21,8 +21,10 @@ JOURNAL_HOLD_BYTES = 4096  # RAM of records that wait for the flash; more than t
 RAM_BYTES = 8192  # of records that wait for the backend; older ones are read back from the flash
 
 # The ports of edge.loop.loop, whom each step is told, the ports that write (the PCS and relay modules), the Journal or
-# None.
-Ports = namedtuple("Ports", ("devices", "actuators", "store", "uplink", "verify", "told", "writers", "journal"))
+# None, the tasks that must run.
+Ports = namedtuple(
+    "Ports", ("devices", "actuators", "store", "uplink", "verify", "told", "writers", "journal", "tasks")
+)
 
 
 def start(settings, folder, clock, sync):
@@ -35,18 +37,19 @@ def start(settings, folder, clock, sync):
     boot = ((files.look() or {}).get("boot") or 0) + 1
     epoch = int.from_bytes(os.urandom(7), "big")
     journal = journal_of(settings, folder, epoch, boot, sync) if settings.get("journal_kb") else None
-    uplink = uplink_of(settings, folder, epoch, boot, clock, journal)
+    tasks: list = []
+    uplink = uplink_of(settings, folder, epoch, boot, clock, journal, (wiring.told, tasks))
     uplink.offer(began(settings, clock, epoch, journal))
     actuators = list(wiring.actuators)
     if any([pack.get("contactor") for pack in settings["packs"]]) and not settings.get("outputs"):
-        actuators += contactors_of(settings, clock)
+        actuators += contactors_of(settings, clock, tasks)
     if settings.get("inputs") and not settings["inputs"]["profile"]:
         wiring.devices.append(inputs_of(settings))
     for link, devices, gate in wiring.lines:
-        asyncio.create_task(serve_line(link)(link, devices, clock, gate))
+        tasks.append(asyncio.create_task(serve_line(link)(link, devices, clock, gate)))
     writers = [wiring.pcs] + wiring.relays
     verify = verify_of(settings)
-    return Ports(wiring.devices, actuators, AfterWires(files), uplink, verify, wiring.told, writers, journal)
+    return Ports(wiring.devices, actuators, AfterWires(files), uplink, verify, wiring.told, writers, journal, tasks)
 
 
 def journal_of(settings, folder, epoch, boot, sync):
@@ -63,10 +66,11 @@ def journal_of(settings, folder, epoch, boot, sync):
     return journal
 
 
-def uplink_of(settings, folder, epoch, boot, clock, journal):
-    """The uplink of settings, at work, with the journal behind it."""
+def uplink_of(settings, folder, epoch, boot, clock, journal, hooks):
+    """The uplink of settings, at work, with the journal behind it. hooks: (told, tasks) of the board, lists to which
+    its own are added."""
     if journal is None:
-        return connected(settings, folder, epoch, boot, clock) if settings["uplink"] else Silent()
+        return connected(settings, folder, epoch, boot, clock, hooks) if settings["uplink"] else Silent()
     from edge.shell.journal_ports import Journaled
 
     if not settings["uplink"]:
@@ -78,20 +82,24 @@ def uplink_of(settings, folder, epoch, boot, clock, journal):
 
     disk, key = journal.disk, ack_key(settings)
     outbox = Backlog(settings["device"], epoch, boot, journal, Shelf(disk), RAM_BYTES, Alone(), key, Cursor(disk))
-    return Journaled(connected(settings, folder, epoch, boot, clock, outbox), journal, False)
+    return Journaled(connected(settings, folder, epoch, boot, clock, hooks, outbox), journal, False)
 
 
-def connected(settings, folder, epoch, boot, clock, outbox=None):
+def connected(settings, folder, epoch, boot, clock, hooks, outbox=None):
     """The MQTT uplink, at work; with TLS when the settings name an authority."""
-    tls = None
+    tls = calm = None
     if secured(settings):
+        from edge.shell.board_calm import Calm
+
+        calm = Calm(settings, clock)
+        hooks[0].append(calm.told)
         from edge.shell.board_tls import BoardTls, keep
 
         tls = BoardTls(folder, settings["uplink"])
         if clock.utc_s()[1] == FLOOR:
             asyncio.create_task(keep(folder, clock))
-    uplink = BoardUplink(settings, epoch, boot, tls=tls, outbox=outbox)
-    asyncio.create_task(uplink.run(clock))
+    uplink = BoardUplink(settings, epoch, boot, tls=tls, outbox=outbox, calm=calm)
+    hooks[1].append(asyncio.create_task(uplink.run(clock)))
     return uplink
 
 
@@ -118,15 +126,14 @@ def serve_line(link):
     return run_link
 
 
-def contactors_of(settings, clock):
+def contactors_of(settings, clock, tasks):
     """The contactors on pins of this board, each with its own hold; imported only when a pack has one."""
     from machine import Pin
 
     from edge.shell.pins import contactors
 
     made = contactors(settings, lambda number: Pin(number, Pin.OUT, value=0), clock)
-    for each in made:
-        asyncio.create_task(each.hold())
+    tasks.extend([asyncio.create_task(each.hold()) for each in made])
     return made
 
 

@@ -14,19 +14,19 @@ from edge.shell.outbox import Outbox
 TICK_S = 0.05  # how often the sender looks for records: far below the control period
 BURST = 8  # packets between two looks of the event loop at the other tasks
 LIMIT_BYTES = 32 * 1024
-HANDSHAKE_MS = 40000  # between two TLS handshakes: each may make a step late, and three in a minute restart a board
+HANDSHAKE_MS = 60000  # between two TLS handshakes: each may make a step late, and three in a minute restart a board
 
 
 class BoardUplink:
     """Uplink port over MQTT for a board.
 
     settings: the checked settings dict (org, site, device, uplink); epoch: random integer, new at each start;
-    boot: start count; limit_bytes: RAM of the outbox; tls: BoardTls or None; outbox: Backlog in its place. The host
-    should be numeric.
+    boot: start count; limit_bytes: RAM of the outbox; tls: BoardTls or None; outbox: Backlog in its place; calm: Calm
+    under which TLS shakes hands, or None. The host should be numeric.
     connected: the broker took our subscription. log: last change of the link, for the console.
     """
 
-    def __init__(self, settings, epoch, boot, limit_bytes=LIMIT_BYTES, tls=None, outbox=None):
+    def __init__(self, settings, epoch, boot, limit_bytes=LIMIT_BYTES, tls=None, outbox=None, calm=None):
         place = settings["uplink"]
         self.outbox = outbox or Outbox(settings["device"], epoch, boot, limit_bytes, key=link.ack_key(settings))
         self.connected = False
@@ -37,6 +37,7 @@ class BoardUplink:
         self._keepalive_s = place["keepalive_s"]
         self._dialer = mqtt.Dialer(place["host"], place["port"], tls and tls.context)
         self._tls = tls
+        self._calm = calm
         self._shaken_ms = None  # start of the last session that came to a TLS handshake
         self._met = False  # the broker took our CONNECT
         self._backoff = link.Backoff(epoch)
@@ -105,11 +106,17 @@ class BoardUplink:
         """One connection, from connect to its end by MqttError."""
         now_ms = self._clock.now_ms
         will = (self._root + "status", b"offline")
-        client = mqtt.Client(self._dialer, self._client_id, self._keepalive_s, self._on_message, will)
+        calm = self._calm
+        shake = calm and calm.begin
+        client = mqtt.Client(self._dialer, self._client_id, self._keepalive_s, self._on_message, will, shake=shake)
         reader = None
         self._met = False
         try:
-            await client.connect(now_ms())
+            try:
+                await client.connect(now_ms())
+            finally:
+                if calm is not None:
+                    calm.end()
             self._met = True
             await client.subscribe((self._root + "ack", self._root + "ord"), now_ms())
             await client.publish(self._root + "status", b"online", now_ms(), True)
