@@ -210,4 +210,8 @@ METRICS = {
     "box_end": ("code", "X", "1: the last part of this black box"),
     "frame_cells": ("count", "X", "cells in each sample of frame; absent: none"),
     "frame_temps": ("count", "X", "temperature sensors in each sample of frame"),
+    "slot": ("code", "E", "slot of the board whose software starts: 0 /a, 1 /b"),
+    "slot_starts": ("count", "E", "starts of it that were not confirmed by healthy decisions; 0: it is confirmed"),
+    "slot_version": ("text", "E", "version of the software in that slot"),
+    "slot_why": ("text", "E", "why it is this slot: flashed, updated, or fallen back from the other and the reason"),
 }

@@ -51,6 +51,11 @@ ROOMS = {
             "gateway",
             "as_json",
             "board_tls",
+            "board_loader",
+            "slots",
+            "update",
+            "ed25519",
+            "trial",
             "journal",
             "frames",
             "signed",
@@ -60,7 +65,7 @@ ROOMS = {
             "cursor",
             "boxes",
         ),
-        38000,  # 37366; the record of a start, and telemetry that waits for company
+        40500,  # 38400; keys beside the slot, the record of a start, telemetry that waits for company
     ),  # 33559
     "journal": (  # when the settings ask
         tuple(
@@ -70,6 +75,8 @@ ROOMS = {
         (),
         18500,  # 16900; black boxes are 1.9 KB of it
     ),
+    "slots": (("edge/shell/slots.py", "edge/shell/trial.py", "edge/shell/board_loader.py"), (), 5650),  # 4908
+    "update": (("edge/shell/update*.py", "edge/shell/ed25519.py"), (), 10800),  # 9385; where keys are trusted
     "json": (("edge/shell/as_json.py",), (), 550),  # 469; when an uplink speaks JSON
     "tls": (("edge/shell/board_tls.py",), (), 1620),  # 1402; when the uplink has a ca
     "bridge": (

@@ -171,6 +171,7 @@ EVENTS = (
     "power request",
     "black box",
     "started",
+    "software",
 )
 (
     E_NONE,
@@ -192,6 +193,7 @@ EVENTS = (
     E_REQUEST,
     E_BOX,
     E_STARTED,
+    E_SOFTWARE,
 ) = range(len(EVENTS))
 
 RESTARTS = 3

@@ -192,6 +192,10 @@ KEYS = {
     "box_end": 252,
     "frame_cells": 253,
     "frame_temps": 254,
+    "slot": 255,
+    "slot_starts": 256,
+    "slot_version": 257,
+    "slot_why": 258,
 }
 
 

@@ -8,14 +8,16 @@ start-up shares; it knows no pins.
 """
 
 import asyncio
+import binascii
 import gc
 import json
+import os
 import sys
 import time
 
 from edge.core.cell import BUILT_IN
 from edge.loop import Late, loop
-from edge.shell.control import Guarded, Watch, control
+from edge.shell.control import Guarded, Restart, Watch, control
 from edge.shell.status import serve, status_line
 
 CONSOLE_S = 2
@@ -78,6 +80,17 @@ def quiet(ports, clock, watchdog_ms):
     return wires
 
 
+def while_running(feed, tasks):
+    """feed() as long as every task of the lines, the uplink and the contactors runs; one that has ended starves the
+    watchdog."""
+
+    def fed():
+        if True not in [task.done() for task in tasks]:
+            feed()
+
+    return fed
+
+
 async def console(guarded, clock, uplink):
     """Print the status line for ever."""
     while True:
@@ -87,11 +100,12 @@ async def console(guarded, clock, uplink):
             print(text, end="")
 
 
-async def run(settings, folder, clock, feed, talk, trace):
+async def run(settings, folder, clock, feed, talk, trace, slot=None):
     """Run the site of settings for ever.
 
     folder: where the state lives. feed(): watchdog, called after each guarded step, or None. talk: True
-    for the console's status lines. trace: file for one line per step, or None.
+    for the console's status lines. trace: file for one line per step, or None. slot: folder of the software when
+    it runs in a slot of a board.
     """
     gc.threshold(GC_BYTES)
     from edge.shell.board_start import start
@@ -104,7 +118,11 @@ async def run(settings, folder, clock, feed, talk, trace):
     uplink, flush = ports.uplink, ports.store.flush
     if ports.journal is not None:
         flush = with_journal(flush, ports.journal, clock)
-    guarded = Guarded("micropython", feed, trace, ports.told)
+    if slot:
+        from edge.shell.trial import attend
+
+        flush = attend(settings, clock, sync, uplink, ports.told, flush)
+    guarded = Guarded("micropython", feed and while_running(feed, ports.tasks), trace, ports.told)
     if settings["uplink"] and settings["uplink"]["status_port"]:
         await serve(guarded, clock, uplink, settings["uplink"]["status_port"])
     if talk:
@@ -124,12 +142,33 @@ async def run(settings, folder, clock, feed, talk, trace):
         ports.store.flush()
 
 
-def read_settings(path):
-    """The checked settings of the JSON file at path. What checked them is not needed again and let go."""
+def with_secrets(settings, path):
+    """Put the keys of the JSON file at path into settings, where a bundle has none. A key that is not there is trusted
+    by nobody."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            kept = json.load(file)
+    except (OSError, ValueError):
+        kept = {}
+    known = kept.get("trust") or {}
+    for row in settings.get("trust") or ():
+        if row.get("kind") == "hmac" and not row["key"]:
+            row["key"] = known.get(row["id"])
+    settings["trust"] = [row for row in settings.get("trust") or () if row["key"]]
+    place = settings.get("uplink")
+    if place and place.get("ack_key") == "secret":
+        place["ack_key"] = kept.get("ack_key") or binascii.hexlify(os.urandom(32)).decode()
+    return settings
+
+
+def read_settings(path, secrets=None):
+    """The checked settings of the JSON file at path, with the keys of the file secrets. What checked them is not needed
+    again and let go."""
     from edge.core.settings import check
 
     with open(path, encoding="utf-8") as file:
-        settings = check(json.load(file))
+        settings = json.load(file)
+    settings = check(settings if secrets is None else with_secrets(settings, secrets))
     del check
     forget("edge.core.settings")
     return settings
@@ -162,11 +201,11 @@ def forget(module):
     gc.collect()
 
 
-def main():
-    """Run /settings.json on this board, under its watchdog."""
+def main(folder=""):
+    """Run settings.json of folder (the slot's) on this board, under its watchdog."""
     import machine
 
-    settings = read_settings("/settings.json")
+    settings = read_settings(folder + "/settings.json", "/secrets.json")
     quality = RTC
     if secured(settings):
         from edge.shell.board_tls import floored
@@ -174,7 +213,7 @@ def main():
         quality = floored("", machine.RTC())
     watchdog = machine.WDT(timeout=WATCHDOG_MS)
     try:
-        asyncio.run(run(settings, "", TickClock(quality), watchdog.feed, True, None))
-    except Late as error:
+        asyncio.run(run(settings, "", TickClock(quality), watchdog.feed, True, None, folder))
+    except (Late, Restart) as error:
         print(error)
         machine.reset()

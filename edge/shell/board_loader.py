@@ -28,7 +28,8 @@ def serve(root):
 
 
 def ready(root=""):
-    """(main function of the slot that is to start, its folder); None when nothing can be started."""
+    """(main function of the slot that is to start, its folder, True when it is on trial and there is another slot: what
+    goes wrong is worth a reset); None when nothing can be started."""
     serve(root)
     slots = Slots(root)
     name = slots.choose()
@@ -42,7 +43,7 @@ def ready(root=""):
     try:
         from edge.shell.board import main
 
-        return main, folder
+        return main, folder, slots.on_trial() and slots.has_other()
     except Exception as error:
         sys.print_exception(error)  # type: ignore[attr-defined]  # MicroPython
         if slots.fall("cannot be imported: %s" % error):

@@ -47,6 +47,7 @@ class BoardUplink:
         self._form = link.form_of(settings)
         self._clock = None
         self._broken = None
+        self.updates = None  # edge.shell.updater.Updater, once somebody takes updates
 
     @property
     def backlog(self):
@@ -118,7 +119,8 @@ class BoardUplink:
                 if calm is not None:
                     calm.end()
             self._met = True
-            await client.subscribe((self._root + "ack", self._root + "ord"), now_ms())
+            topics = ("ack", "ord") if self.updates is None else ("ack", "ord", "upd")
+            await client.subscribe([self._root + topic for topic in topics], now_ms())
             await client.publish(self._root + "status", b"online", now_ms(), True)
             self.connected = True
             self.log = "connected"
@@ -143,6 +145,9 @@ class BoardUplink:
         while data is not None:
             await client.publish(self._root + "rsp", self._form(data), self._clock.now_ms())
             data = self._replies.take()
+        wanted = self.updates and self.updates.take()
+        if wanted:
+            await client.publish(self._root + "rsp", wanted, self._clock.now_ms())
         if self._gather.holds(self._clock.now_ms(), self.outbox):
             return
         for number in range(self.outbox.window):
@@ -167,3 +172,5 @@ class BoardUplink:
             self.outbox.ack(payload, self._clock.now_ms())
         elif topic == self._root + "ord":
             self._orders.put(payload, retained)
+        elif topic == self._root + "upd" and self.updates is not None:
+            self.updates.put(payload)
