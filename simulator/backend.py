@@ -21,10 +21,12 @@ class Channel:
         self.data = b""
         self.gone = False
         self._tls = None
+        self._met = False
         if context is not None:
             self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
             self._tls = context.wrap_bio(self._in, self._out, server_side=True)
             self._shaken = False
+        self.greeted = False
 
     def read(self):
         """Take what has come; True when the other side has something to read now."""
@@ -41,6 +43,8 @@ class Channel:
             self.data += data
             return False
         self._in.write(data)
+        self.greeted = not self._met
+        self._met = True
         try:
             if not self._shaken:
                 self._tls.do_handshake()
@@ -110,6 +114,7 @@ class Backend:
         self.server.setblocking(False)
         self.port = self.server.getsockname()[1]
         self.hears = True
+        self.greeted = False  # the first bytes of a TLS handshake have come
         self.sessions = self.twice = self.count = 0
         self.shaken_ms = []
         self.records = {}
@@ -135,6 +140,7 @@ class Backend:
                     break
                 channel.data = found[2]
                 woken = self._take(channel, found[0], found[1], now_ms) or woken
+            self.greeted, channel.greeted = self.greeted or channel.greeted, False
             if channel.gone:
                 channel.connection.close()
                 self._channels.remove(channel)

@@ -48,7 +48,7 @@ class Line:
         self.board.setblocking(False)
         self.far.setblocking(False)
         self.buffer = b""
-        self.requests = []  # (now_ms, whole request)
+        self.written_ms = None  # when the last write (Modbus function 5, 6, 15, 16) came
 
     def pair(self):
         """(descriptor for the VM, ours) as Vm wants it."""
@@ -65,7 +65,8 @@ class Line:
             request, self.buffer = self.wire.split(self.buffer)
             if request is None:
                 return found
-            self.requests.append((now_ms, request))
+            if request[1:2] in (b"\x05", b"\x06", b"\x0f", b"\x10"):
+                self.written_ms = now_ms
             at_ms = now_ms + self._ms(request) + self.think_ms
             for data in self.wire.exchange(request):
                 at_ms += self._ms(data)
@@ -83,28 +84,32 @@ class Line:
 class FastBoard:
     """image: of the flash, filled. world: simulator.world.World under the lines ({UART number: Line}). backend:
     simulator.backend.Backend or None. heap: of the VM as -X heapsize= takes it. start: ticks_ms at power-on. slow: how
-    many milliseconds of the board's time one of the VM's is, 0: computing takes no time. each(board): called whenever
+    many milliseconds of the board's time one of the VM's is, 0: computing takes no time. shake_ms: for so long the
+    board stands still in each TLS handshake. each(board): called whenever
     the world has moved.
 
     now_ms: of the board. heaps: [(now_ms, free, allocated)] after a collection, one per hour. worst_us: longest the VM
     has computed between two waits. resets: [(now_ms, cause)]. said: the last lines of its console.
     """
 
-    def __init__(self, image, world, lines, backend=None, heap="448k", start=0, slow=0, each=None, blocks=256):
+    def __init__(
+        self, image, world, lines, backend=None, heap="448k", start=0, slow=0, each=None, blocks=256, shake_ms=0
+    ):
         self.world = world
         self.lines = lines
         self.backend = backend
         self.slow = slow
         self.each = each
+        self.shake_ms = shake_ms
         self.now_ms = 0
         self.heaps = []
-        self.worst_us = self.computed_us = self.waits = 0
+        self.worst_us = self.waits = 0
         self.resets = []
         self.said = b""
         self.statuses = []
         self._due = []
         self._count = 0
-        self._next_heap_ms = 0
+        self._next_heap_ms = self._until_ms = 0
         self._start = start
         self._options = Namespace(image=str(image), blocks=blocks, heap=heap, micropython=find_vm())
         self._boot(POWER_ON)
@@ -124,6 +129,7 @@ class FastBoard:
 
     def run(self, until_ms):
         """Let the board live until then."""
+        self._until_ms = until_ms
         while self.now_ms < until_ms:
             self._turn(until_ms)
 
@@ -131,9 +137,12 @@ class FastBoard:
         request = self._request()
         if request is None:
             return
-        kind, wait_ms, spent_us = request
+        vm = self._vm
+        kind, wait_ms, there_ms, spent_us = request
+        self._pass(max(self.now_ms, self._born_ms + there_ms))  # it was free to go so far alone
+        if vm is not self._vm:
+            return
         self.waits += 1
-        self.computed_us += spent_us
         if self.waits > 1:
             self.worst_us = max(self.worst_us, spent_us)
         if self.slow:
@@ -143,7 +152,8 @@ class FastBoard:
             self._pass(end_ms)
         else:
             self._wait(min(end_ms, until_ms) if until_ms > self.now_ms else end_ms)
-        self._grant()
+        if vm is self._vm:
+            self._grant()
 
     def _wait(self, end_ms):
         """Until the first thing that wakes the board, end_ms at most."""
@@ -173,7 +183,11 @@ class FastBoard:
             for at_ms, data in line.turn(self.now_ms):
                 self._count += 1
                 heapq.heappush(self._due, (at_ms, self._count, number, data))
-        return self.backend is not None and self.backend.turn(self.now_ms)
+        woken = self.backend is not None and self.backend.turn(self.now_ms)
+        if woken and self.backend.greeted:
+            self.backend.greeted = False
+            self._pass(self.now_ms + self.shake_ms)
+        return woken
 
     def _deliver(self):
         """Write what is due onto the lines; True when anything was."""
@@ -187,18 +201,20 @@ class FastBoard:
     def _grant(self):
         """Tell the VM the time; once an hour it says first what is free of its heap."""
         now_ms = self.now_ms - self._born_ms
+        free_ms = min(self._due[0][0] if self._due else self._until_ms, self.world.now_ms + WORLD_MS, self._until_ms)
+        free_ms = now_ms if self.slow else free_ms - self._born_ms
         try:
             if self.now_ms >= self._next_heap_ms:
-                self._line.sendall(pack("<qq", now_ms, HEAP))
-                _, free, held = unpack("<qqq", self._line.recv(24, socket.MSG_WAITALL))
+                self._line.sendall(pack("<qqq", now_ms, now_ms, HEAP))
+                _, free, held, _ = unpack("<qqqq", self._line.recv(32, socket.MSG_WAITALL))
                 self.heaps.append((self.now_ms, free, held))
                 self._next_heap_ms += HOUR_MS
-            self._line.sendall(pack("<qq", now_ms, 0))
+            self._line.sendall(pack("<qqq", now_ms, free_ms, 0))
         except OSError:
             pass  # it has just been reset, or ended: the next look tells
 
     def _request(self):
-        """(kind, milliseconds, computed us) that the VM asks for; None when it has been reset."""
+        """(kind, milliseconds, its time, longest computing in us) that the VM asks for; None when it has been reset."""
         vm = self._vm
         while True:
             files: list = [self._line, vm.pipe, vm.console]
@@ -210,10 +226,10 @@ class FastBoard:
             if vm.pipe in ready and self._obey():
                 return None
             if self._line in ready:
-                data = self._line.recv(24, socket.MSG_WAITALL)
-                if len(data) == 24:
+                data = self._line.recv(32, socket.MSG_WAITALL)
+                if len(data) == 32:
                     self._obey()
-                    return None if vm is not self._vm else unpack("<qqq", data)
+                    return None if vm is not self._vm else unpack("<qqqq", data)
                 self._reset(HARD)
                 return None
 
