@@ -181,10 +181,13 @@ class Update:
         if not 0 < length <= MAX_MANIFEST:
             raise Refused(o.V_DAMAGED, "no bundle")
         start = len(first)
-        if self._size(path) > length:
-            self._remove(path)
-        yield from self._append(path, digest, start, length)
-        if digest_of(path) != binascii.hexlify(digest).decode():
+        for number in range(TRIES):  # what lies there may be of another update
+            if self._size(path) > length or number:
+                self._remove(path)
+            yield from self._append(path, digest, start, length)
+            if digest_of(path) == binascii.hexlify(digest).decode():
+                break
+        else:
             self._remove(path)
             raise Refused(o.V_DAMAGED, "another manifest than the order names")
         line = yield from self._bytes(digest, start + length, 200)
@@ -238,10 +241,13 @@ class Update:
                 raise Refused(o.V_BOARD, "%s %s, this one has %s" % (name, new, own))
         if need + start > size:
             raise Refused(o.V_DAMAGED, "the size is not that of the order")
-        space = os.statvfs(self.root or "/")
-        have = self._sizes(path[: -len("/manifest.new")])
-        if need > space[0] * space[3] + have - ROOM:
+        if need > self._free() + self._sizes(path[: -len("/manifest.new")]) - ROOM:
             raise Refused(o.V_ROOM, "%d KB needed" % (need // 1024))
+
+    def _free(self):
+        """Bytes that are free."""
+        space = os.statvfs(self.root or "/")
+        return space[0] * space[3]
 
     def _sizes(self, folder):
         """Bytes of all files below folder."""
