@@ -23,6 +23,7 @@ from edge.core.report import VERSION_TEXT
 from edge.shell.update import PREFIX
 from host_tools import boards, documents
 from host_tools import bundle as bundles
+from host_tools.bundle import BundleError
 
 MAGIC = "reuse-edge bundle 1"
 ANY_BOARD = "any"
@@ -93,7 +94,7 @@ def slot_files(raw):
 
 def wrong(path, problem):
     """The BundleError of a file that is no bundle."""
-    return bundles.BundleError("%s: %s\n  → make it again with reuse-edge build" % (path, problem))
+    return BundleError("%s: %s\n  → make it again with reuse-edge build" % (path, problem))
 
 
 def parse(path, data):

@@ -145,7 +145,7 @@ def after_boots(data):
     return data
 
 
-def update(data):
+def update():
     """An update from its order, or from where a reset left it, to the switch; True when it was made."""
     raw = h.manifest(FILES)
     parcel = h.bundle(raw, FILES) if not PARCEL else PARCEL[0]
@@ -162,17 +162,17 @@ PARCEL = []
 def sweep_update(before, stride):
     """Cut an update at every stride-th operation; then it has to come to its end. (cuts, operations)."""
     whole = bytearray(before)
-    switched, total = powered(whole, lambda: update(whole))
+    switched, total = powered(whole, update)
     assert switched is True
     cuts = 0
     for left in range(1, total + 1, stride):
         data = bytearray(before)
-        powered(data, lambda: update(data), left)
+        powered(data, update, left)
         state = powered(data, lambda: (Slots(AT).active, Slots(AT).good))[0]
         (slot, wrong), _ = powered(data, chosen)
         assert wrong is None and slot == state[0] and state in (("a", "a"), ("b", "a")), (left, state, slot, wrong)
         if slot == "a":
-            assert powered(data, lambda: update(data))[0] is True, left
+            assert powered(data, update)[0] is True, left
             assert powered(data, chosen)[0] == ("b", None), left
         cuts += 1
     return cuts, total
