@@ -54,6 +54,7 @@ BUSES = {
 PARTS = (
     (("bms_bridge.coils", "bms_bridge.digital", "bms_bridge.modules", "edge.core.coil_gate"), ("inputs", "outputs")),
     (("edge.shell.journal", "edge.shell.frames"), ("journal_kb",)),
+    (("edge.shell.board_sntp",), ("ntp",)),
     (("edge.shell.updater", "edge.shell.update", "edge.shell.ed25519"), ("trust",)),
 )
 SECRETS = "secrets.json"

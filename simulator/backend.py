@@ -117,6 +117,7 @@ class Backend:
         self.greeted = False  # the first bytes of a TLS handshake have come
         self.sessions = self.twice = self.count = 0
         self.shaken_ms = []
+        self.events = []  # bodies of the records of class E
         self.records = {}
         self._context = context
         self._channels = []
@@ -176,8 +177,12 @@ class Backend:
         fields = cbor.decode(payload)
         seen = self.records.setdefault(fields[1], {0: ""})
         self.count += 1
-        self.twice += fields[2] in seen
+        again = fields[2] in seen
+        self.twice += again
         seen[fields[2]] = chr(fields[7])
+        if fields[7] == ord("E") and not again:
+            self.events.append(fields[9])
+            del self.events[:-500]
         upto = seen.get("upto", 0)
         while upto + 1 in seen:
             upto += 1

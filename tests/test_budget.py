@@ -51,6 +51,8 @@ ROOMS = {
             "gateway",
             "as_json",
             "board_tls",
+            "board_calm",
+            "board_sntp",
             "board_loader",
             "slots",
             "update",
@@ -65,7 +67,7 @@ ROOMS = {
             "cursor",
             "boxes",
         ),
-        40500,  # 38400; keys beside the slot, the record of a start, telemetry that waits for company
+        42500,  # 40800; why a board starts, keys beside the slot, the record of a start, telemetry that waits for company
     ),  # 33559
     "journal": (  # when the settings ask
         tuple(

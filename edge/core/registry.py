@@ -196,6 +196,8 @@ KEYS = {
     "slot_starts": 256,
     "slot_version": 257,
     "slot_why": 258,
+    "reset_cause": 259,
+    "crash": 260,
 }
 
 

@@ -100,8 +100,7 @@ class Site:
         self.decision = 0
         self.started_ms = None
         self.wake_ms = None
-        self.late_ms = 0
-        self.late_max_ms = 0
+        self.late_ms = self.late_max_ms = 0
         pcs_periods = [p for p in settings["pcs"]["facts"]["periods_ms"] if p is not None]
         self.pcs_stale_ms = stale_after_ms(max(max(pcs_periods), period_ms))
         self.requests = None
@@ -267,8 +266,7 @@ class Site:
             self.late_ms = 0
             return
         self.late_ms = max(0, now_ms - self.wake_ms)
-        if self.late_ms > self.late_max_ms:
-            self.late_max_ms = self.late_ms
+        self.late_max_ms = max(self.late_max_ms, self.late_ms)
         if self.late_ms > self.settings["late_ms"] and not self.busy:
             self._late = [at_ms for at_ms in self._late if now_ms - at_ms < LATE_WINDOW_MS] + [now_ms]
             self.must_restart = len(self._late) >= LATE_STEPS

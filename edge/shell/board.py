@@ -26,16 +26,18 @@ WATCHDOG_MS = 8000
 # Clocks of boards count from 2000 or from 1970; before this (2026-01-01) the RTC was never set.
 OLDEST_UTC_S = 1767225600
 EPOCH_2000_S = 946684800
-FLOOR, RTC = 1, 2  # qualities of a wall clock
+FLOOR, RTC, NTP = 1, 2, 3  # qualities of a wall clock
 
 
 class TickClock:
     """Clock port over ticks_ms, which wraps every 12.4 days: unwrapped here, once.
 
-    quality: of the wall clock, FLOOR or RTC. A clock that was never set is not known.
+    quality: of the wall clock, FLOOR or RTC. A clock that was never set is not known. floor_s: earliest time that it
+    can be, or None.
     """
 
-    def __init__(self, quality=RTC):
+    def __init__(self, quality=RTC, floor_s=None):
+        self.floor_s = floor_s
         self._last = time.ticks_ms()
         self._ms = 0
         self._quality = quality
@@ -52,6 +54,11 @@ class TickClock:
         """(seconds since 1970, quality), or (None, 0)."""
         now_s = int(time.time()) + self._offset_s
         return (now_s, self._quality) if now_s >= OLDEST_UTC_S else (None, 0)
+
+    def set_utc(self, at_s):
+        """It is at_s seconds since 1970, an NTP server says."""
+        self._offset_s = at_s - int(time.time())
+        self._quality = NTP
 
 
 def sync(file):
@@ -100,17 +107,17 @@ async def console(guarded, clock, uplink):
             print(text, end="")
 
 
-async def run(settings, folder, clock, feed, talk, trace, slot=None):
+async def run(settings, folder, clock, feed, talk, trace, slot=None, before=()):
     """Run the site of settings for ever.
 
     folder: where the state lives. feed(): watchdog, called after each guarded step, or None. talk: True
     for the console's status lines. trace: file for one line per step, or None. slot: folder of the software when
-    it runs in a slot of a board.
+    it runs in a slot of a board. before: pairs of the first record (edge.shell.board_crash).
     """
     gc.threshold(GC_BYTES)
     from edge.shell.board_start import start
 
-    ports = start(settings, folder, clock, sync)
+    ports = start(settings, folder, clock, sync, before)
     del start
     forget("edge.shell.board_start")
     forget("edge.shell.wiring")
@@ -125,6 +132,10 @@ async def run(settings, folder, clock, feed, talk, trace, slot=None):
     guarded = Guarded("micropython", feed and while_running(feed, ports.tasks), trace, ports.told)
     if settings["uplink"] and settings["uplink"]["status_port"]:
         await serve(guarded, clock, uplink, settings["uplink"]["status_port"])
+    if settings["ntp"]:
+        from edge.shell.board_sntp import Sntp
+
+        asyncio.create_task(Sntp(clock, settings["ntp"], clock.floor_s).run())
     if talk:
         asyncio.create_task(console(guarded, clock, uplink))
     asyncio.create_task(tidy())
@@ -205,15 +216,22 @@ def main(folder=""):
     """Run settings.json of folder (the slot's) on this board, under its watchdog."""
     import machine
 
-    settings = read_settings(folder + "/settings.json", "/secrets.json")
-    quality = RTC
-    if secured(settings):
-        from edge.shell.board_tls import floored
+    from edge.shell import board_crash
 
+    told = board_crash.before(machine)
+    settings = read_settings(folder + "/settings.json", "/secrets.json")
+    quality, floor_s = RTC, None
+    if secured(settings):
+        from edge.shell.board_tls import floor_of, floored
+
+        floor_s = floor_of("")
         quality = floored("", machine.RTC())
     watchdog = machine.WDT(timeout=WATCHDOG_MS)
     try:
-        asyncio.run(run(settings, "", TickClock(quality), watchdog.feed, True, None, folder))
+        asyncio.run(run(settings, "", TickClock(quality, floor_s), watchdog.feed, True, None, folder, told))
     except (Late, Restart) as error:
         print(error)
         machine.reset()
+    except Exception as error:
+        board_crash.note(error)
+        raise  # shown on the console; the watchdog resets the board, an engineer has its seconds to look

@@ -27,10 +27,10 @@ Ports = namedtuple(
 )
 
 
-def start(settings, folder, clock, sync):
+def start(settings, folder, clock, sync, before):
     """Ports of the site of settings; the tasks of its lines, its uplink and its contactors run from now on.
 
-    folder: where the state lives. sync(file): makes what was written durable.
+    folder: where the state lives. sync(file): makes what was written durable. before: pairs of the first record.
     """
     wiring = Wiring(settings, load, clock)
     files = FileStore(folder, sync)
@@ -39,7 +39,7 @@ def start(settings, folder, clock, sync):
     journal = journal_of(settings, folder, epoch, boot, sync) if settings.get("journal_kb") else None
     tasks: list = []
     uplink = uplink_of(settings, folder, epoch, boot, clock, journal, (wiring.told, tasks))
-    uplink.offer(began(settings, clock, epoch, journal))
+    uplink.offer(began(settings, clock, epoch, journal, before))
     actuators = list(wiring.actuators)
     if any([pack.get("contactor") for pack in settings["packs"]]) and not settings.get("outputs"):
         actuators += contactors_of(settings, clock, tasks)
@@ -103,16 +103,16 @@ def connected(settings, folder, epoch, boot, clock, hooks, outbox=None):
     return uplink
 
 
-def began(settings, clock, epoch, journal):
+def began(settings, clock, epoch, journal, before):
     """The first record of this start, with what the journal knows of the one before; and the hash of settings."""
     from edge.shell.started import digest_of, started
 
     settings["hash"] = digest_of(settings)
     if journal is None:
-        return started(clock, epoch)
+        return started(clock, epoch, None, before)
     from edge.shell.shelf import Shelf
 
-    return started(clock, epoch, Shelf(journal.disk))
+    return started(clock, epoch, Shelf(journal.disk), before)
 
 
 def serve_line(link):

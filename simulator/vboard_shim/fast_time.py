@@ -9,12 +9,12 @@ them.
 """
 
 import gc
-import machine
 import select
 import sys
 import time as real
 from struct import pack, unpack
 
+import machine
 from umachine import idle  # noqa: F401
 
 WRAP = 1 << 30

