@@ -241,6 +241,7 @@ def pins_of(settings):
         found += [("packs[%d].contactor.%s" % (number, key), own[key]) for key in own if key.endswith("_pin")]
     own = settings.get("inputs") or {}
     found += [("inputs." + key, own[key]) for key in own if key.endswith("_pin")]
+    found.append(("led_pin", settings.get("led_pin")))
     return [(place, pin) for place, pin in found if pin is not None]
 
 

@@ -55,6 +55,7 @@ PARTS = (
     (("bms_bridge.coils", "bms_bridge.digital", "bms_bridge.modules", "edge.core.coil_gate"), ("inputs", "outputs")),
     (("edge.shell.journal", "edge.shell.frames"), ("journal_kb",)),
     (("edge.shell.board_sntp",), ("ntp",)),
+    (("edge.shell.board_led",), ("led_pin",)),
     (("edge.shell.updater", "edge.shell.update", "edge.shell.ed25519"), ("trust",)),
 )
 SECRETS = "secrets.json"

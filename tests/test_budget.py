@@ -53,6 +53,7 @@ ROOMS = {
             "board_tls",
             "board_calm",
             "board_sntp",
+            "board_led",
             "board_loader",
             "slots",
             "update",

@@ -37,6 +37,7 @@ SETTINGS = (
         "board: an update starts at zero permit, at open contactors, or at once",
     ),
     ("", "ntp", "str", 7, 100, OPTIONAL, "board: numeric address of an NTP server; never moves the clock by a day"),
+    ("", "led_pin", "int", 1, 99, OPTIONAL, "board: pin of a status LED; what it says: edge/shell/board_led.py"),
     ("", "sunspec_port", "int", 0, 65535, 0, "SunSpec server on the gateway for an energy manager on site; 0: none"),
     ("", "sunspec_host", "str", 1, 100, "127.0.0.1", "its address: anybody there may read, and ask for power"),
     ("pack", "id", "str", 1, 40, REQUIRED, "name of the pack in every record"),

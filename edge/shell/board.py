@@ -132,6 +132,12 @@ async def run(settings, folder, clock, feed, talk, trace, slot=None, before=()):
     guarded = Guarded("micropython", feed and while_running(feed, ports.tasks), trace, ports.told)
     if settings["uplink"] and settings["uplink"]["status_port"]:
         await serve(guarded, clock, uplink, settings["uplink"]["status_port"])
+    if settings["led_pin"]:
+        from machine import Pin
+
+        from edge.shell.board_led import show
+
+        asyncio.create_task(show(Pin(settings["led_pin"], Pin.OUT, value=0), guarded, settings["uplink"] and uplink))
     if settings["ntp"]:
         from edge.shell.board_sntp import Sntp
 
