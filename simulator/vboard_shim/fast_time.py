@@ -121,14 +121,40 @@ class Poll:
     def __init__(self):
         self._real = _board["make"]()
         self._turns = 0
-        self.register = self._real.register
-        self.modify = self._real.modify
-        self.unregister = self._real.unregister
+        self._tls = _board["make"]()  # the VM waits a millisecond of its own when it asks one of those
+        self._look = False
+
+    def _of(self, stream):
+        """The poll that stream belongs to."""
+        if type(stream).__name__ != "SSLSocket":
+            return self._real
+        self._look = True
+        return self._tls
+
+    def register(self, stream, events):
+        """Look at stream from now on."""
+        self._of(stream).register(stream, events)
+
+    def modify(self, stream, events):
+        """Look at it for something else."""
+        self._of(stream).modify(stream, events)
+
+    def unregister(self, stream):
+        """Look at it no more."""
+        self._of(stream).unregister(stream)
+
+    def _now(self):
+        """What is ready now; TLS connections only after something may have happened to them."""
+        ready = self._real.poll(0)
+        if self._look:
+            self._look = False
+            ready = ready + self._tls.poll(0)
+        return ready
 
     def ipoll(self, wait_ms=-1, flags=0):
         """What is ready now; without that, what is ready when the supervisor has let time pass, wait_ms at most."""
         self._turns += 1
-        ready = self._real.poll(0)
+        ready = self._now()
         if (ready or wait_ms == 0) and self._turns < TURNS:
             return ready
         self._turns = 0
@@ -137,7 +163,8 @@ class Poll:
             return ready
         if not _jump(wait_ms):
             _ask(SLEEP, wait_ms)
-        return self._real.poll(0)
+            self._look = True
+        return self._now()
 
     poll = ipoll
 

@@ -80,11 +80,11 @@ def test_three_handshakes_outlive_no_command_and_restart_nothing(shake_ms, micro
     board, backend = tls_board(tmp_path, watched, shake_ms)
     try:
         for number in range(1, 4):
-            board.run(number * 80000)
+            board.run(number * 65000)
             assert backend.sessions == number
             before = watched.allowed
             backend.drop()
-        board.run(4 * 80000)
+        board.run(4 * 65000)
         assert watched.allowed - before > 20  # permits come back
         assert backend.sessions == 4 and board.resets == []
         assert watched.worst_ms <= 3000 + 500  # the life of a command on a board, and one look
