@@ -9,7 +9,7 @@
 # make coverage                 every branch of the safety code is taken by a test
 # make faults                   every fault scenario on both runtimes, then each with its rule deleted
 # make chaos [CHAOS_SECONDS=300] gateway, broker and receiver killed and cut off; nothing durable may be lost
-# make long [HOURS=24]          30 simulated days at 1 s steps, 96 cells; 24 hours of a virtual board
+# make long [HOURS=24]          30 simulated days at 1 s steps, 96 cells; 24 hours of a virtual board; power cuts
 # make lock                     write requirements/*.txt anew (needs uv)
 # make wheel                    dist/*.whl
 #
@@ -83,6 +83,7 @@ chaos:
 long:
 	@$(DEMO) -m simulator.year --seed $(SEED) --days $(DAYS) --cells 96
 	@$(DEV) -m benchmarks.soak --hours $(HOURS) --heap $(HEAP)
+	@MICROPYPATH=.:.frozen .venv/bin/micropython -X heapsize=8M tests/board/slots_cuts.py
 
 lock:
 	$(LOCK) pyproject.toml --extra sim --group vm -o requirements/demo.txt

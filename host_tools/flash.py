@@ -239,7 +239,7 @@ def page(result):
 
 def made_of(options, folder):
     """The Made of the site.yaml or the bundle of options, in folder."""
-    if is_bundle(options.site):
+    if Path(options.site).is_file() and is_bundle(options.site):
         bundle, manifest = unpack(options.site, folder)
         raw, head = manifest.raw, manifest.head
         signer = "signed by key %s, not checked here" % manifest.signer if manifest.signer else "not signed"

@@ -5,11 +5,13 @@
 import json
 import subprocess
 import sys
+import threading
 
 from host_tools import bundle
 from host_tools.console import real_port
 
 CALL_S = 60.0
+SERVE_S = 15.0
 MAIN = "main.py"
 # After a reset mpremote has to wait, or its next Ctrl-C stops the board before it has reset.
 RESET = ("reset", "sleep", "0.4")
@@ -154,10 +156,11 @@ class Board:
     def __init__(self, port):
         self.port = real_port(port)
 
-    def call(self, *words, line=None):
+    def call(self, *words, line=None, limit_s=None):
         """Run one mpremote command; its output. line(text) is called for each line as it comes.
 
-        Raises FlashError(3) when the board does not do it.
+        limit_s: it is ended after this time (None: CALL_S and two seconds for each word). Raises FlashError(3) when the
+        board does not do it.
         """
         command = [sys.executable, "-m", "mpremote", "connect", self.port, *words]
         shown = []
@@ -169,6 +172,8 @@ class Board:
             encoding="utf-8",
             errors="replace",
         ) as process:
+            killer = threading.Timer(limit_s or CALL_S + 2 * len(words), process.kill)
+            killer.start()
             try:
                 for text in process.stdout:
                     shown.append(text)
@@ -178,6 +183,8 @@ class Board:
             except BaseException:
                 process.kill()
                 raise
+            finally:
+                killer.cancel()
         output = "".join(shown)
         if process.returncode:
             last = (output.strip().splitlines() or ["no output"])[-1]
@@ -194,7 +201,11 @@ class Board:
 
     def serve(self):
         """Bring a board whose controller runs to rest: reset, and taken over before its watchdog is started."""
-        self.call("exec", "--no-follow", SERVICE_IF % SERVICE.replace("\n", "\n    "), "sleep", "1")
+        words = ("exec", "--no-follow", SERVICE_IF % SERVICE.replace("\n", "\n    "), "sleep", "1")
+        try:
+            self.call(*words, limit_s=SERVE_S)
+        except FlashError:  # it was just starting: Ctrl-C came too early
+            self.call(*words, limit_s=SERVE_S)
 
     def trusted(self, about):
         """Rows of the keys that the running slot trusts to sign software."""

@@ -85,6 +85,23 @@ class WDT:
         tell("feed")
 
 
+class Timer:
+    """A one-shot timer, of which this board knows one use: to reset it, whatever its callback is."""
+
+    ONE_SHOT = 0
+
+    def __init__(self, id=-1):
+        pass
+
+    def init(self, period=-1, mode=ONE_SHOT, callback=None):
+        """Reset the board after period (ms)."""
+        tell("timer %d" % period)
+
+    def deinit(self):
+        """No reset."""
+        tell("timer 0")
+
+
 class _NoMemory:
     """Stands where mem8, mem16 and mem32 are: on the host they would be the real memory."""
 
