@@ -81,6 +81,16 @@ class Line:
         self.far.close()
 
 
+class TalkingLine(Line):
+    """A UART on which the far end says something by itself: an slcan adapter (simulator.can_serve.SlcanLine)."""
+
+    def turn(self, now_ms):
+        """See Line."""
+        found = super().turn(now_ms)
+        data = self.wire.due(now_ms)
+        return [*found, (now_ms + 1, data)] if data else found
+
+
 class FastBoard:
     """image: of the flash, filled. world: simulator.world.World under the lines ({UART number: Line}). backend:
     simulator.backend.Backend or None. heap: of the VM as -X heapsize= takes it. start: ticks_ms at power-on. slow: how

