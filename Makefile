@@ -84,6 +84,7 @@ long:
 	@$(DEMO) -m simulator.year --seed $(SEED) --days $(DAYS) --cells 96
 	@$(DEV) -m benchmarks.soak --hours $(HOURS) --heap $(HEAP)
 	@MICROPYPATH=.:.frozen .venv/bin/micropython -X heapsize=8M tests/board/slots_cuts.py
+	@BOARD_CUTS=200 $(DEV) -m pytest -q -s -o faulthandler_timeout=0 tests/board/test_fallback.py -k cuts
 
 lock:
 	$(LOCK) pyproject.toml --extra sim --group vm -o requirements/demo.txt
