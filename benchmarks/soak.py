@@ -102,7 +102,7 @@ def hour_line(board, backend, begin_s):
 
 def summary(board, backend):
     """The lines at the end."""
-    free = [row[1] for row in board.heaps[1:]]
+    free = [row[1] for row in board.heaps[1:] or board.heaps]
     yield "free heap: first hour %d, least %d, last %d bytes" % (free[0], min(free), free[-1])
     yield "longest computing between two waits: %.1f ms on this VM" % (board.worst_us / 1000)
     for name, factor in SLOWER.items():
