@@ -30,6 +30,7 @@ from host_tools.units import human, human_key
 
 SKEW_S = 300  # an order holds from a little before it was signed: clocks differ
 WINDOW_S = 86400
+UPDATE_S = 600.0  # a board that asks for no piece for so long copies no more
 COMMON = (
     ("device", "str", 1, 40, "device that must obey, as in its site.yaml"),
     (
@@ -281,9 +282,10 @@ def send(options):
     lang, device = language(options.lang), settings["device"]
     replies = []
     chunks = chunks_of(options.bundle, data) if options.bundle else None
+    wait_s = options.wait if chunks is None else max(options.wait, UPDATE_S)
     try:
         tls = tls_site.context_of(options)
-        for reply in answers.exchange(host, port, topic_root(settings), data, options.wait, tls, chunks):
+        for reply in answers.exchange(host, port, topic_root(settings), data, wait_s, tls, chunks):
             replies.append(reply)
             say(texts.reply(lang, device, reply))
     except ssl.SSLError as error:

@@ -8,6 +8,7 @@ from edge.shell.control import Restart
 from edge.shell.update import ASK, READY, SLICE, WRITE, Update
 
 ASK_MS = 5000  # an answer that is not there is asked for again
+BUSY_MS = 100  # of writing after one step
 PATIENCE_MS = 6 * 3600000  # without a byte for so long: given up
 
 
@@ -45,8 +46,11 @@ class Updater:
 
     def flush(self):
         """The moment in which writing disturbs nobody."""
-        if self._work is not None and (self._state == WRITE or (self._state == READY and self._idle)):
+        end_ms = self._clock.now_ms() + BUSY_MS
+        while self._work is not None and (self._state in (WRITE, SLICE) or (self._state == READY and self._idle)):
             self._next()
+            if self._clock.now_ms() >= end_ms:
+                break
         if self.update.switched:
             raise Restart("an update starts on trial")
 
