@@ -2,7 +2,7 @@
 # Copyright 2026 The reuse-edge authors
 """One polled device that is only read: a BMS or an energy meter. The Device port, and the questions."""
 
-from bms_bridge.decode import Assembler, Narrow
+from bms_bridge.decode import Assembler
 from bms_bridge.reader import Reader
 
 
@@ -21,6 +21,8 @@ class Bms:
         cells = settings.get("cells", table.CELLS)
         temps = settings.get("temps", table.TEMPS)
         if cells < table.CELLS or temps < table.TEMPS:
+            from bms_bridge.narrow import Narrow  # only where the profile has more places
+
             table = Narrow(table, cells, temps)
         if getattr(table, "SCALES", ()):
             from bms_bridge.scale import Scaled

@@ -6,7 +6,8 @@ from fractions import Fraction
 
 from bms_bridge.compile_models import block_age, block_model, float_field, note_user, present, scaled_step
 from bms_bridge.compile_words import FIELDS, FLOATS, TYPES, UNITS
-from bms_bridge.decode import PRODUCT, RECORDS, SIGN_OF, list_form
+from bms_bridge.decode import PRODUCT, RECORDS, SIGN_OF
+from bms_bridge.narrow import list_form
 
 SIGNED = ("current_ma", "dc_ma", "dc_w", "power_w")
 LISTS = ("cell_mv", "temp_mc")

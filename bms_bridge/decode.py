@@ -27,6 +27,9 @@ from edge.core.records import (
 # kind of table -> (record, position of its groups, number of groups)
 RECORDS = {"bms": (Sample, 15, 8), "pcs": (PcsSample, 8, 2), "meter": (MeterSample, 4, 2)}
 
+GROUPS = 9  # in a quality list; the last for signals that may be missing
+_GOOD = [OK] * GROUPS
+
 # Rows of table.DERIVED
 SIGN_OF = 0  # target = a with the sign of b
 PRODUCT = 1  # target = a * b * mul // div
@@ -40,13 +43,24 @@ def decode_block(table, index, data, slots):
     """Decode data (bytes: registers as sent, or coils packed LSB first) of block index into slots.
 
     Returns None when the length is wrong (slots untouched), else (quality, void): quality is a list
-    with one code per group (OK where this block has nothing against the group), void a bit mask of the
-    groups that this block forbids as a whole, because a register that must hold a fixed value (model
-    number, scale factor) holds another.
+    with one code per group (OK where this block has nothing against the group), void as decode_into gives it.
     """
     if len(data) != table.SIZES[index]:
         return None
-    quality = [OK] * 9  # the last for signals that may be missing
+    quality = [OK] * GROUPS
+    return quality, decode_into(table, index, data, slots, quality)
+
+
+def decode_into(table, index, data, slots, quality):
+    """decode_block of data whose length is right, into a quality list that the caller keeps for it.
+
+    Returns void, a bit mask of the groups that this block forbids as a whole, because a register that must hold a
+    fixed value (model number, scale factor) holds another. Here and below nothing is made per value: a board decodes
+    several blocks a second.
+    """
+    if quality != _GOOD:
+        for group in range(GROUPS):
+            quality[group] = OK
     void = 0
     check = table.CHECKS[index]
     if check is not None:
@@ -59,8 +73,10 @@ def decode_block(table, index, data, slots):
     fields = table.FIELDS[index]
     if fields is not None:
         form, rows = fields
-        for raw, row in zip(unpack_from(form, data, 0), rows):
-            slot, mul, div, add, low, high, unknown, group = row
+        raws = unpack_from(form, data, 0)
+        for place in range(len(rows)):
+            raw = raws[place]
+            slot, mul, div, add, low, high, unknown, group = rows[place]
             if low <= raw <= high and raw not in unknown:
                 slots[slot] = (raw * mul + add) if div == 1 else (raw * mul // div + add)
             else:
@@ -78,7 +94,7 @@ def decode_block(table, index, data, slots):
             _derive_checked(row, slots, quality, data)
         else:
             _derive(row, slots)
-    return quality, void
+    return void
 
 
 def _worse(quality, group, code):
@@ -97,21 +113,34 @@ def _decode_array(row, data, slots, quality):
     for code in unknown:
         if code in raws:
             good = False
-    if good:
-        if div != 1:
-            raws = tuple([raw * mul // div + add for raw in raws])
-        elif mul != 1 or add:
-            raws = tuple([raw * mul + add for raw in raws])
+    if not good:
+        values = list(raws)
+        for place in range(len(raws)):
+            raw = raws[place]
+            if low <= raw <= high and raw not in unknown:
+                values[place] = raw * mul // div + add
+            else:
+                values[place] = None
+                _worse(quality, group, SENTINEL if raw in unknown else IMPLAUSIBLE)
+        slots[slot] = tuple(values)
+    elif mul == 1 and div == 1 and not add:
         slots[slot] = raws
-        return
-    values = []
-    for raw in raws:
-        if low <= raw <= high and raw not in unknown:
-            values.append(raw * mul // div + add)
-        else:
-            values.append(None)
-            _worse(quality, group, SENTINEL if raw in unknown else IMPLAUSIBLE)
-    slots[slot] = tuple(values)
+    elif not _is_scaled(slots[slot], raws, mul, div, add):
+        slots[slot] = _scaled(raws, mul, div, add)
+
+
+def _is_scaled(values, raws, mul, div, add):
+    """True when values (tuple or None) are what raws mean: temperatures seldom change from one answer to the next."""
+    if values is None or len(values) != len(raws):
+        return False
+    for place in range(len(raws)):
+        if values[place] != raws[place] * mul // div + add:
+            return False
+    return True
+
+
+def _scaled(raws, mul, div, add):
+    return tuple([raw * mul // div + add for raw in raws])
 
 
 def _decode_enum(row, data, slots, quality):
@@ -130,7 +159,7 @@ def _decode_bits(bits, data, slots, quality):
     slot, group, unknown, stray, rows = bits
     if unknown is not None:
         first, last, code = unknown
-        if data[first:last] == code:
+        if data.find(code, first, last) == first:
             slots[slot] = None
             _worse(quality, group, SENTINEL)
             return
@@ -175,6 +204,10 @@ def _derive_checked(row, slots, quality, data):
             value = None
         slots[target] = value
         return
+    _keep_present(row, slots, quality)
+
+
+def _keep_present(row, slots, quality):
     _, target, mask, group = row
     mask = slots[mask] or 0
     values = slots[target]
@@ -204,73 +237,6 @@ def float_value(bits, mul, div):
     return (2 * num + div) // (2 * div)
 
 
-def list_form(offset, code, stride, count):
-    """Format for struct that takes count values from offset (bytes), one every stride bytes.
-    code: format letter of one value."""
-    width = 4 if code in "Ii" else 2
-    lead = ">%dx" % offset if offset else ">"
-    if stride == width:
-        return lead + "%d%s" % (count, code)
-    return lead + (code + "%dx" % (stride - width)) * (count - 1) + code
-
-
-class Narrow:
-    """A table as it looks to a pack with fewer cells or temperature sensors than the device has
-    places for. cells, temps: how many there are, counted from the first place."""
-
-    def __init__(self, table, cells, temps):
-        copy_table(table, self)
-        lengths = {7: cells, 8: temps}
-        self.LISTS = tuple([(slot, min(length, lengths[slot])) for slot, length in table.LISTS])
-        arrays = []
-        for index, rows in enumerate(table.ARRAYS):
-            kept = []
-            for row, shape in zip(rows, table.SHAPES[index]):
-                target, offset, code, stride, first, count = shape
-                count = min(count, lengths[target] - first)
-                form = list_form(offset, code, stride, count) if count > 0 else ">"
-                kept.append((row[0], form) + row[2:])
-            arrays.append(tuple(kept))
-        self.ARRAYS = tuple(arrays)
-        self._drop_unused(table)
-        checks = list(table.CHECKS)
-        for index, place, _ in getattr(table, "COUNTS", ()):  # a register that must hold the number of cells
-            form, expected, masks = checks[index]
-            checks[index] = (form, expected[:place] + (cells,) + expected[place + 1 :], masks)
-        self.CHECKS = tuple(checks)
-
-    def _drop_unused(self, table):
-        """Blocks that hold nothing but places behind the last cell and sensor are not read at all."""
-        unused = []
-        for index, rows in enumerate(self.ARRAYS):
-            other = (table.FIELDS[index], table.BITS[index], table.CHECKS[index])
-            if rows and other == (None, None, None) and not table.ENUMS[index]:
-                if not [1 for row in rows if row[1] != ">"]:
-                    unused.append(index)
-        gone = [row[0] for index in unused for row in self.ARRAYS[index]]
-        self.UNUSED = tuple(unused)
-        self.BLOCKS_OF = tuple([tuple([i for i in members if i not in unused]) for members in table.BLOCKS_OF])
-        slots = []
-        for rows in table.SLOTS_OF:
-            slots.append(tuple([(slot, tuple([part for part in parts if part not in gone])) for slot, parts in rows]))
-        self.SLOTS_OF = tuple(slots)
-
-
-def copy_table(table, copy):
-    """Give copy every attribute of table that reading needs."""
-    for name in _NAMES:
-        setattr(copy, name, getattr(table, name))
-    for name in ("POLLING", "TURNS", "MODELS", "SCALES", "COUNTS", "UNUSED", "SERIAL"):
-        if hasattr(table, name):
-            setattr(copy, name, getattr(table, name))
-
-
-_NAMES = (
-    "NAME KIND BLOCKS SIZES CHECKS FIELDS ARRAYS ENUMS BITS DERIVED RATED SLOTS LISTS SHAPES "
-    "GROUPS_OF BLOCKS_OF SLOTS_OF"
-).split()
-
-
 class Assembler:
     """Collects the blocks of one device into its newest record.
 
@@ -292,15 +258,16 @@ class Assembler:
         blocks = len(table.BLOCKS)
         self._at_ms = [None] * blocks
         self._count = [0] * blocks
-        self._quality = [None] * blocks
+        self._quality = [[OK] * GROUPS for _ in range(blocks)]
         self._void = [0] * blocks
         self._make, end, groups = RECORDS[table.KIND]
         self._groups = [NEVER] * groups
-        self._values = [None] * end
+        self._values = [None] * (end + 1)  # the last place for the groups
         for slot, length in table.LISTS:
             self._values[slot] = (None,) * length
         self._blank = tuple(self._values)
         self._newest = None
+        self._joined = []
 
     def take(self, now_ms, index, data):
         """Enter the data (bytes) of block index that arrived at now_ms; False when its length is wrong."""
@@ -310,23 +277,34 @@ class Assembler:
             changed = self._notice(index, data)
             if changed:
                 self._distrust(changed)
-        result = decode_block(self.table, index, data, self.slots)
-        self.enter(now_ms, index, result)
+        self._void[index] = decode_into(self.table, index, data, self.slots, self._quality[index])
+        self._entered(now_ms, index)
         return True
 
     def enter(self, now_ms, index, result):
         """Enter block index, already decoded into slots; result: (quality, void) of its decoder."""
-        table = self.table
         self._quality[index], self._void[index] = result
+        self._entered(now_ms, index)
+
+    def _entered(self, now_ms, index):
         if self.rated is not None:
             self._judge_rating(index)
         self._at_ms[index] = now_ms
         self._count[index] += 1
         self.arrivals += 1
-        for group in table.GROUPS_OF[index]:
-            self._enter_group(group)
+        fresh = NEVER
+        for group in self.table.GROUPS_OF[index]:
+            fresh = self._enter_group(group, fresh)
         self._values[0] = now_ms
         self._newest = None
+
+    def value(self, place):
+        """Value of the record at that place; the record itself is not made for it."""
+        return self._values[place]
+
+    def quality(self, group):
+        """Quality of that group of the record."""
+        return self._groups[group].quality
 
     def came_ms(self, index):
         """When block index came last, monotonic ms; None before the first."""
@@ -343,29 +321,33 @@ class Assembler:
             if found is None or abs(found - value) > tolerance:
                 self._void[index] |= 1 << group
 
-    def _enter_group(self, group):
-        """Make the group fresh when the block that has just arrived was the last one missing."""
+    def _enter_group(self, group, like):
+        """Make the group fresh when the block that has just arrived was the last one missing. like: the newest Group
+        of another group, which is taken when it says the same. Returns the newest Group."""
         members = self.table.BLOCKS_OF[group]
+        before = self._groups[group].count
         counts = self._count
-        mask = 1 << group
-        if len(members) == 1:
-            index = members[0]
-            void = self._void[index] & mask
-            fresh = Group(IMPLAUSIBLE if void else self._quality[index][group], self._at_ms[index], counts[index])
-        else:
-            before = self._groups[group].count
-            for index in members:
-                if counts[index] <= before:
-                    return
-            quality = max([self._quality[index][group] for index in members])
-            at_ms = min([self._at_ms[index] for index in members])
-            count = min([counts[index] for index in members])
-            void = 0
-            for index in members:
-                void |= self._void[index] & mask
-            fresh = Group(IMPLAUSIBLE if void else quality, at_ms, count)
-        self._groups[group] = fresh
+        count = counts[members[0]]
+        at_ms = self._at_ms[members[0]]
+        quality = OK
+        void = 0
+        for index in members:
+            if counts[index] <= before:
+                return like
+            if counts[index] < count:
+                count = counts[index]
+            if self._at_ms[index] < at_ms:
+                at_ms = self._at_ms[index]
+            if self._quality[index][group] > quality:
+                quality = self._quality[index][group]
+            void |= self._void[index] & 1 << group
+        if void:
+            quality = IMPLAUSIBLE
+        if like.count != count or like.at_ms != at_ms or like.quality != quality:
+            like = Group(quality, at_ms, count)
+        self._groups[group] = like
         self._copy(group, void)
+        return like
 
     def _distrust(self, mask):
         """The scale factors of these groups (bit mask) have changed: what was read before does not count."""
@@ -382,11 +364,14 @@ class Assembler:
         for slot, parts in self.table.SLOTS_OF[group]:
             if void:
                 values[slot] = self._blank[slot]
+            elif len(parts) > 1:
+                joined = self._joined
+                for part in parts:
+                    joined.extend(slots[part])
+                values[slot] = tuple(joined)
+                joined.clear()  # and its memory is free again at once
             elif parts:
-                joined = slots[parts[0]]
-                for part in parts[1:]:
-                    joined = joined + slots[part]
-                values[slot] = joined
+                values[slot] = slots[parts[0]]
             else:
                 values[slot] = slots[slot]
 
@@ -394,5 +379,6 @@ class Assembler:
         """The newest record (Sample, PcsSample or MeterSample by the table's kind), None before the
         first block. The same object until the next block arrives."""
         if self._newest is None and self.arrivals:
-            self._newest = self._make(*(self._values + [tuple(self._groups)]))
+            self._values[-1] = tuple(self._groups)
+            self._newest = self._make(*self._values)
         return self._newest

@@ -68,6 +68,17 @@ def tcp_frame(transaction, unit, pdu):
     return pack(">HHHB", transaction, 0, len(pdu) + 1, unit & 0xFF) + pdu
 
 
+def tcp_request(transaction, request):
+    """Frame of a bms_bridge.poll.Request for Modbus TCP: tcp_frame of its request_pdu, in fewer pieces."""
+    unit, function, address, data = request.unit & 0xFF, request.function, request.address, request.data
+    if data is None:
+        return pack(">HHHBBHH", transaction, 0, 6, unit, function, address, request.count)
+    if function == 16:
+        size = len(data)
+        return pack(">HHHBBHHB", transaction, 0, 7 + size, unit, 16, address, size // 2, size) + data
+    return tcp_frame(transaction, unit, request_pdu(request))
+
+
 def tcp_parse(buffer):
     """First frame in buffer (bytes from a stream).
 
@@ -129,23 +140,27 @@ def reply_data(request, pdu):
 
     A write gives (b"", 0). Every length and echo is checked; a wrong one is BAD_REPLY.
     """
+    reason = reply_reason(request, pdu)
+    if reason:
+        return None, reason
+    return (b"" if request.function in (5, 6, 16) else pdu[2:]), 0
+
+
+def reply_reason(request, pdu):
+    """0 when pdu (bytes) is a good reply to request, else why not."""
     if len(pdu) < 2:
-        return None, BAD_REPLY
+        return BAD_REPLY
     function = pdu[0]
     if function == request.function | 0x80:
-        return None, EXCEPTION + pdu[1]
+        return EXCEPTION + pdu[1]
     if function != request.function:
-        return None, BAD_REPLY
+        return BAD_REPLY
     if function == 16:
-        if pdu != pack(">BHH", 16, request.address, request.count):
-            return None, BAD_REPLY
-        return b"", 0
+        return 0 if pdu == pack(">BHH", 16, request.address, request.count) else BAD_REPLY
     if function in (5, 6):
-        return (b"", 0) if pdu == request_pdu(request) else (None, BAD_REPLY)
+        return 0 if pdu == request_pdu(request) else BAD_REPLY
     size = data_size(function, request.count)
-    if pdu[1] != size or len(pdu) != size + 2:
-        return None, BAD_REPLY
-    return pdu[2:], 0
+    return 0 if pdu[1] == size and len(pdu) == size + 2 else BAD_REPLY
 
 
 def reason_text(reason):

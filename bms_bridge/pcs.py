@@ -39,6 +39,7 @@ FAULT_WRITE = 3  # the last write did not succeed
 FAULT_WATCHDOG = 4  # its watchdog is not (or not yet) read back as the site's: only zero is written
 FAULT_APPLIED = 5  # it acknowledged a limit and holds a looser one: only zero is written
 
+WATCHDOG = 7  # place of watchdog_ms in a PcsSample
 MARGIN_PERCENT = 98  # of the permitted power, for the PCS's own inaccuracy
 RAISE_MS = 500  # a limit is raised at most this often; lowering never waits
 RETRY_MS = 200  # before a failed write is repeated; twice as long each time, up to a third of the watchdog
@@ -83,7 +84,7 @@ class Pcs:
         self._want_mw = (0, 0)  # charge, discharge
         self._want_ma = (0, 0)
         self._until_ms = None
-        self._made = [None] * len(table.WRITES)  # (what it was made of, bytes) of the newest write data
+        self._made = [None] * len(table.WRITES)  # (bytes, what they were made of) of the newest write data
         self._held = [None] * len(table.WRITES)  # data last acknowledged, per write
         self._sent_ms = [None] * len(table.WRITES)
         self._retry_ms = [None] * len(table.WRITES)
@@ -132,7 +133,7 @@ class Pcs:
             return FAULT_WATCHDOG
         if True in self._looser:
             return FAULT_APPLIED
-        return FAULT_WRITE if any([retry_ms is not None for retry_ms in self._retry_ms]) else OK
+        return OK if self._retry_ms.count(None) == len(self._retry_ms) else FAULT_WRITE
 
     def zero(self):
         """Nothing may flow, from now on."""
@@ -258,31 +259,31 @@ class Pcs:
 
     def _was_read(self, now_ms, block, data):
         """Block number block came (data: bytes): compare what it shows with what was acknowledged before."""
-        _, first, count = self.table.BLOCKS[block][:3]
-        for index, row in enumerate(self.table.WRITES):
-            at = 2 * (row[0] - first)
+        place = self.table.BLOCKS[block]
+        for index in range(len(self.table.WRITES)):
+            row = self.table.WRITES[index]
+            at = 2 * (row[0] - place[1])
             held = self._held[index]
-            if self.table.BLOCKS[block][0] != 3 or at < 0 or at + 2 * row[1] > 2 * count or held is None:
+            if place[0] != 3 or at < 0 or at + 2 * row[1] > 2 * place[2] or held is None:
                 continue
             if now_ms <= self._sent_ms[index]:
                 continue
-            found = data[at : at + 2 * row[1]]
-            if found == held:
+            if data.find(held, at, at + 2 * row[1]) == at:
                 self._differs[index] = 0
                 self._looser[index] = False
                 continue
             self._differs[index] += 1
             if self._differs[index] == DIFFERS_READS:
                 self.unapplied += 1
+                found = data[at : at + 2 * row[1]]
                 self._looser[index] = _looser(row[2], found, held)
                 self._held[index] = None  # say it again
 
     def _watchdog_agrees(self):
         """True when the PCS was read to hold this site's watchdog, and every fixed register what it must."""
-        record = self._state.record()
-        if record is None or record.watchdog_ms != self.watchdog_ms:
+        if self._state.value(WATCHDOG) != self.watchdog_ms:
             return False
-        return record.groups[G_READBACK].quality in (GOOD, SENTINEL)
+        return self._state.quality(G_READBACK) in (GOOD, SENTINEL)
 
     def _rating_agrees(self):
         if self.table.RATED is None:
@@ -299,10 +300,15 @@ class Pcs:
         live = self._until_ms is not None and now_ms <= self._until_ms and self._rating_agrees()
         live = live and self._watchdog_agrees() and True not in self._looser
         setpoint = self._setpoint(now_ms) if live else None
-        made_of = (live, held, self._want_mw, self._want_ma, setpoint)
-        if self._made[index] is None or self._made[index][0] != made_of:
-            self._made[index] = (made_of, self._encode(index, live, held, setpoint))
-        return self._made[index][1]
+        made = self._made[index]
+        if made is None or made[1] != live or made[2] != held or made[5] != setpoint or not self._wants(made):
+            data = self._encode(index, live, held, setpoint)
+            made = self._made[index] = (data, live, held, self._want_mw, self._want_ma, setpoint)
+        return made[0]
+
+    def _wants(self, made):
+        """True when made (see _made) holds what is wanted now."""
+        return made[3] == self._want_mw and made[4] == self._want_ma
 
     def _setpoint(self, now_ms):
         """The power that is asked for now, inside the wanted limits, in mW (+ charges); None: nobody asks."""
@@ -321,7 +327,7 @@ class Pcs:
             if not self._has_window:
                 want_mw = (_magnitude(setpoint), _magnitude(-setpoint))
         for field in self.table.WRITES[index][2]:
-            _, what, num, den, rated = field[:5]
+            what, num, den = field[1], field[2], field[3]
             if what == WATCHDOG_MS:
                 raw = self.watchdog_ms * den // num
             elif what == MODES:
@@ -340,7 +346,7 @@ class Pcs:
 
     def _raw(self, value, field):
         """value (mW or mA, signed) as the raw value of field, rounded toward zero, at most the rating."""
-        _, _, num, den, rated = field[:5]
+        num, den, rated = field[2], field[3], field[4]
         step = abs(num) * (self.power_w if rated & 1 else 1)
         raw = min(abs(value) * den // step, 0x7FFFFF if len(field) > 5 else 0x7FFF)
         if rated & 1:

@@ -66,7 +66,8 @@ class Plan:
         self._until_ms = None  # back-off
         self._silent_ms = None  # since the first failure in a row
         self._free_ms = None  # end of the pause between requests
-        self._window = (None, 0)
+        self._window_ms = None  # since when the requests of this window are counted
+        self._asked = 0
         self._part = None  # (index, offset) of a block that is being read in parts
         self._trial = None  # (index, former most): smaller parts are being tried
         self._refused = []  # blocks that the device does not have, whatever the size
@@ -82,6 +83,7 @@ class Plan:
         self.counts = list(counts)
         keys = [(self.functions[i], self.addresses[i], i) for i in range(len(self.counts)) if self.counts[i]]
         self._order = [key[2] for key in sorted(keys)]
+        self._spans = [None] * len(self._order)  # newest span by the place of its first block: mostly the next one too
 
     # ---- when --------------------------------------------------------------------------------------
 
@@ -107,9 +109,8 @@ class Plan:
             free = max(free, self._until_ms)
         if self._free_ms is not None:
             free = max(free, self._free_ms)
-        start, asked = self._window
-        if start is not None and asked >= WINDOW_MOST:
-            free = max(free, start + WINDOW_MS)
+        if self._window_ms is not None and self._asked >= WINDOW_MOST:
+            free = max(free, self._window_ms + WINDOW_MS)
         return free
 
     def next_span(self, now_ms):
@@ -123,10 +124,10 @@ class Plan:
 
     def count(self, now_ms):
         """One request goes out."""
-        start, asked = self._window
-        if start is None or now_ms - start >= WINDOW_MS:
-            start, asked = now_ms, 0
-        self._window = (start, asked + 1)
+        if self._window_ms is None or now_ms - self._window_ms >= WINDOW_MS:
+            self._window_ms = now_ms
+            self._asked = 0
+        self._asked += 1
 
     def _next_due(self, now_ms):
         best = None
@@ -166,7 +167,11 @@ class Plan:
                 last += 1
             while first > 0 and self._joins(first - 1, order[first - 1], now_ms, first - 1, last):
                 first -= 1
-        return Span(tuple(order[first : last + 1]), 0, self.addresses[order[first]], self._width(first, last))
+        span = self._spans[first]
+        if span is None or len(span.indexes) != last + 1 - first:
+            indexes = tuple(order[first : last + 1])
+            span = self._spans[first] = Span(indexes, 0, self.addresses[order[first]], self._width(first, last))
+        return span
 
     def _width(self, first, last):
         """Registers from the start of block order[first] to the end of block order[last]."""

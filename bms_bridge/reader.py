@@ -26,6 +26,7 @@ class Reader:
         self._unasked = ()
         self.last_failure = 0
         self._span = None
+        self._requests = {}  # first block -> (span, newest Request for it)
         self._part = b""
         self._part_ms = None
         self.serial = None
@@ -73,6 +74,12 @@ class Reader:
             return None
         self._span = span
         first = span.indexes[0]
+        known = self._requests.get(first)
+        if known is None or known[0] is not span:
+            known = self._requests[first] = (span, self._request(first, span))
+        return known[1]
+
+    def _request(self, first, span):
         whole = len(span.indexes) == 1 and span.count == self.table.BLOCKS[first][2]
         return Request(self.unit, self.plan.functions[first], span.address, span.count, None, first if whole else SPAN)
 

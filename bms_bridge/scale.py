@@ -10,7 +10,7 @@ implemented or absurd, nothing that hangs on it is believed.
 
 from struct import unpack_from
 
-from bms_bridge.decode import copy_table
+from bms_bridge.narrow import copy_table
 
 FACTOR_MOST = 10  # SunSpec: -10 to 10; 0x8000 is not implemented
 

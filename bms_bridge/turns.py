@@ -14,7 +14,7 @@ it is asked for one register less, as a probe. Units that ignore that are asked 
 on, and left alone for a while when even that does not do; none falls silent for good.
 """
 
-from bms_bridge.modbus import BAD_REPLY, reply_data
+from bms_bridge.modbus import BAD_REPLY, reply_reason
 from bms_bridge.poll import Request
 
 MINE = 0  # holds what the newest request asked for
@@ -83,14 +83,18 @@ class Turns:
         request = owed[-1][0]
         first = None
         mine = True
-        for place, (other, sent_ms) in enumerate(owed):
-            if other is not None and reply_data(other, pdu)[1] == BAD_REPLY:
+        for place in range(len(owed)):
+            other, sent_ms = owed[place]
+            if other is not None and reply_reason(other, pdu) == BAD_REPLY:
                 continue
             if first is None:
                 first = place
-            if other is None or now_ms - sent_ms > FRESH_MS or other[1:5] != request[1:5]:
+            if other is None or now_ms - sent_ms > FRESH_MS:
+                mine = False
+            elif other is not request and other[1:5] != request[1:5]:
                 mine = False
         if first is None:
             return ALIEN
-        del owed[: first + 1]  # what was asked before it will not be answered any more
+        for _ in range(first + 1):  # what was asked before it will not be answered any more
+            owed.pop(0)
         return MINE if mine or not owed else STALE

@@ -37,14 +37,19 @@ def loop(settings, clock, devices, actuators, store, uplink, seen=None, verify=N
         site = _started(settings, store, verify)
         if made is not None:
             made()
+        reads = [None] * len(devices)  # these two lists serve every step
+        answers = [0] * len(actuators)
         while True:
             now_ms = clock.now_ms()
-            reads = [device.read(now_ms) for device in devices]
+            for index in range(len(devices)):
+                reads[index] = devices[index].read(now_ms)
             site.ask(now_ms, devices)
             site.saved = store.saved
             outcome = site.step(now_ms, clock.utc_s(), reads, uplink.orders())
             # first the battery, then the world
-            site.answers = [actuators[index].apply(outcome.commands[index]) for index in range(len(actuators))]
+            for index in range(len(actuators)):
+                answers[index] = actuators[index].apply(outcome.commands[index])
+            site.answers = answers
             for record in outcome.records:
                 uplink.offer(record)
             if outcome.state is not None:

@@ -316,9 +316,13 @@ def build(out_dir, settings, entries=ENTRIES, base=".", root=ROOT, documents=Non
     unused = tuple(name for kind in BUSES for name in BUSES[kind] if kind not in kinds)
     unused += tuple(name for names, keys in PARTS if not any(settings.get(key) for key in keys) for name in names)
     if not settings["uplink"] or not settings["uplink"].get("ca"):
-        unused += ("edge.shell.board_tls", "edge.shell.board_calm")
+        unused += ("edge.shell.board_tls", "edge.shell.board_calm", "edge.shell.refusal")
     if not settings["uplink"] or settings["uplink"].get("format") != "json":
         unused += ("edge.shell.as_json",)
+    if not settings["uplink"] or not settings["uplink"].get("home_assistant_s"):
+        unused += ("edge.shell.home_",)
+    if not settings["uplink"] or not settings["uplink"].get("sparkplug"):
+        unused += ("edge.shell.sparkplug",)
     texts = modules_of(entries, root, unused)
     settings = add_tables(settings, texts, base, root)
     try:

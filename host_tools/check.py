@@ -12,9 +12,9 @@ import os
 
 from edge.core.bounds import BOUNDS, bound
 from edge.core.validate import stale_after_ms
-from host_tools import boards, cautions, certificate, traffic
+from host_tools import boards, cautions, certificate, journal_size, live, traffic
 from host_tools.places import SiteError
-from host_tools.site import SOURCES, read_site, tables_of
+from host_tools.site import SOURCES, read_site, remarks_of, tables_of
 from host_tools.units import human
 
 ABSOLUTE = ("cell_max_mv", "cell_min_mv", "temp_max_mc", "temp_min_mc", "temp_min_charge_mc")
@@ -68,7 +68,7 @@ def examine(path, board=None):
     host_tools.boards that it is meant for, or None."""
     settings, entries = read_site(path)
     tables = tables_of(settings, path)
-    found = cautions.remarks(settings, entries, tables)
+    found = remarks_of(settings, entries, path)
     cautions.refuse(settings, found)
     packs = [describe(pack, tables[pack["profile"]], settings["period_ms"]) for pack in settings["packs"]]
     names = {key["id"]: key["name"] for key in settings.get("trust") or ()}
@@ -78,7 +78,15 @@ def examine(path, board=None):
         {"line": spot.line, "place": spot.place, "problem": problem, "mend": mend} for spot, problem, mend, _ in found
     ]
     top = {key: settings[key] for key in ("site", "org", "device", "mode", "period_ms")}
-    answer = {"ok": True, **top, "packs": packs, "warnings": warnings, "month": traffic.month(settings)}
+    answer = {
+        "ok": True,
+        **top,
+        "packs": packs,
+        "warnings": warnings,
+        "month": traffic.month(settings) + live.rows(settings),
+        "switches": traffic.switches(settings) + live.switches(settings),
+        "journal": journal_size.table(settings),
+    }
     if board is not None:
         boards.checked(boards.board(board), settings, os.path.basename(path))
         answer["board"] = boards.carried(boards.board(board), settings)
@@ -171,7 +179,9 @@ def show(answer, file):
     yield ""
     yield "The BMS's live limits and the derating curves may lower these at any moment; nothing raises them."
     yield ""
-    yield from traffic.show(answer["month"])
+    yield from traffic.show(answer["month"], answer["switches"])
+    yield ""
+    yield from journal_size.show(answer["journal"])
     if "board" in answer:
         yield ""
         yield from boards.show(answer["board"])

@@ -24,6 +24,8 @@ VERBS = {
         None,
     ),
     "run": ("host_tools.run", "main", "run site.yaml on this Linux gateway", None),
+    "commission": ("host_tools.commission", "main", "prove a wired site step by step, sign it for control", None),
+    "service": ("host_tools.service", "main", "install, uninstall, status, logs: the gateway under systemd", None),
     "top": ("host_tools.top", "main", "attach read-only to a running controller", "sim"),
     "sniff": ("host_tools.sniff", "main", "what a CAN bus says, live or from a log; which profile fits", None),
     "fit": ("host_tools.fit", "main", "identify a cell from its test data: the cell file of the estimators", "host"),

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The reuse-edge authors
-"""FAULTS.md, SAFETY.md, uplink/registry.json and asyncapi.yaml of docs/ from the tables: python -m host_tools.docs
-[--check]"""
+"""FAULTS.md, SAFETY.md, uplink/registry.json and asyncapi.yaml of docs/, and edge/shell/home_table.py, from the tables:
+python -m host_tools.docs [--check]"""
 
 import sys
 from pathlib import Path
 
 from edge.core import faults as f
 from edge.core import limits as lim
+from host_tools import home_table
 from host_tools.contract import asyncapi_text, registry_text
 from host_tools.safety import safety_text
 from simulator.fault_command import BEGIN
@@ -83,6 +84,7 @@ def main(argv=None):
         (SAFETY_MD, safety_text()),
         (REGISTRY, registry_text()),
         (ASYNCAPI, asyncapi_text()),
+        (home_table.PATH, home_table.table_text()),
     )
     for path, text in made:
         if "--check" not in words:

@@ -234,6 +234,8 @@ def _said(b, lang):
         return word(lang, "frame") % (len(b["frame"]) // row_bytes, _fault(lang, fault))
     if event == f.E_JOURNAL:
         return word(lang, "journal_fails" if b.get("detail") else "journal_well")
+    if event == f.E_REFUSED:
+        return word(lang, "link_refused") % b.get("refusal", "?") if b.get("detail") else word(lang, "link_taken")
     if event == f.E_ORDER:
         return _judged(b, lang)
     return None

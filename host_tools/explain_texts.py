@@ -35,6 +35,8 @@ WORDS = {
     "mode_to": ("state is now %s", "상태 변경: %s"),
     "frame": ("%d samples kept before: %s", "직전 %d개 표본 보존: %s"),
     "journal_fails": ("the journal cannot be written", "저널 기록 불가"),
+    "link_refused": ("the link is refused: %s", "통신 거부: %s"),
+    "link_taken": ("the certificates are accepted again", "인증서 다시 승인됨"),
     "journal_well": ("the journal is written again", "저널 기록 재개"),
     "order": ("order '%s' of key %s: %s", "'%s' 명령 (키 %s): %s"),
     "order_refused": ("refused: %s", "거부: %s"),

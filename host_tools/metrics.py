@@ -210,6 +210,7 @@ METRICS = {
     "box_end": ("code", "X", "1: the last part of this black box"),
     "frame_cells": ("count", "X", "cells in each sample of frame; absent: none"),
     "frame_temps": ("count", "X", "temperature sensors in each sample of frame"),
+    "refusal": ("text", "E", "which certificate the link was refused for"),
     "slot": ("code", "E", "slot of the board whose software starts: 0: /a, 1: /b"),
     "slot_starts": ("count", "E", "starts of it that were not confirmed by healthy decisions; 0: it is confirmed"),
     "slot_version": ("text", "E", "version of the software in that slot"),

@@ -6,9 +6,10 @@ import argparse
 import asyncio
 import json
 import os
+import signal
 import sys
+import threading
 
-from bms_bridge.tables import load as load_table
 from edge.core.settings import check
 from edge.shell import gateway
 from host_tools.site import load_site, tables_of
@@ -20,7 +21,10 @@ def main(argv):
     parser.add_argument("site", help="site.yaml, or settings.json made from one")
     parser.add_argument("--state", default="state", metavar="DIR", help="folder of the saved state (default: state)")
     parser.add_argument("--trace", metavar="FILE", help="write one line of integers per step")
+    parser.add_argument("--attended", action="store_true", help="end when stdin ends: with the program that started it")
     args = parser.parse_args(argv)
+    if args.attended:
+        threading.Thread(target=_attend, daemon=True).start()
     settings, load = _settings(args.site)
     os.makedirs(args.state, exist_ok=True)
     trace = open(args.trace, "w", encoding="utf-8", buffering=1) if args.trace else None
@@ -31,11 +35,18 @@ def main(argv):
             trace.close()
 
 
+def _attend():
+    """Wait for the end of stdin, then end in peace."""
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def _settings(path):
     """(checked settings, function that gives a profile's table) of a site.yaml or a settings.json."""
     if path.endswith(".json"):
         with open(path, encoding="utf-8") as file:
-            return check(json.load(file)), load_table
+            settings = check(json.load(file))
+            return settings, tables_of(settings, path).__getitem__
     settings = load_site(path)
     return check(settings), tables_of(settings, path).__getitem__
 

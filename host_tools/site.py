@@ -9,17 +9,27 @@ difference. The first thing that is wrong is told with its line, its place, the 
 
 import difflib
 import os
+import re
 from decimal import Decimal, InvalidOperation
 
 from edge.core import settings as core
-from host_tools import cautions, cell_site, certificate_site, connections, documents, tls_site, wired
+from host_tools import (
+    cautions,
+    cell_site,
+    certificate_site,
+    commission_envelope,
+    connections,
+    documents,
+    tls_site,
+    wired,
+)
 from host_tools.places import SiteError, parse
 from host_tools.units import human, human_key, unit_of
 
 # Keys that only site.yaml has: `connection` becomes link, `bms` the profile of a pack, `certificate` the
-# grade, `opening_path` is for `check` alone.
+# grade, `opening_path` and `commissioned` are for `check` alone.
 RENAMED = {"link": "connection", "profile": "bms"}
-HOST_KEYS = {"pack": ("opening_path", "certificate", "cell")}
+HOST_KEYS = {"": ("commissioned",), "pack": ("opening_path", "certificate", "cell")}
 
 SOURCES = {"maker": "manufacturer", "grade": "test centre", "contract": "contract"}
 # (narrower, wider): the core's pairs, and a contract may not pass the test centre either (LIMITS 3.2).
@@ -254,13 +264,18 @@ def read_device(spot, section, links, base):
 
 def read_uplink(spot, base, device):
     """The settings dict of the uplink of `device`; its ack_key as 64 hexadecimal digits."""
-    values, entries = read_section(spot, "uplink")
+    values, entries = read_section(spot, "uplink", ("sparkplug",))
+    if "sparkplug" in entries:
+        values["sparkplug"] = read_section(entries["sparkplug"], "uplink.sparkplug")[0]
     if values["ack_key"]:
         key = certificate_site.opened(entries["ack_key"], base, lambda path: documents.device_key(documents.load(path)))
         if key is None:
             raise entries["ack_key"].wrong("is no device key", "make one: reuse-edge key new NAME --device")
         values["ack_key"] = key.raw.hex()
     tls_site.read(values, spot, entries, base, device)
+    if values["home_assistant_s"] and not re.fullmatch("[A-Za-z0-9_-]+", device):
+        mend = "give it one with `device`, of letters without accents, digits, - and _"
+        raise entries["home_assistant_s"].wrong("Home Assistant cannot use the name %s" % device, mend)
     return values
 
 
@@ -321,8 +336,15 @@ def load_site(path):
     Raises SiteError (its text is the whole message, exit code 2) or bms_bridge's ProfileError.
     """
     settings, entries = read_site(path)
-    cautions.refuse(settings, cautions.remarks(settings, entries, tables_of(settings, path)))
+    cautions.refuse(settings, remarks_of(settings, entries, path))
     return settings
+
+
+def remarks_of(settings, entries, path):
+    """Every remark (host_tools.cautions) on the site at path, as read_site() gave it."""
+    base = os.path.dirname(os.path.abspath(path))
+    found = cautions.remarks(settings, entries, tables_of(settings, path))
+    return found + commission_envelope.remarks(settings, entries, base)
 
 
 def tables_of(settings, path):

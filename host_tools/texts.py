@@ -93,6 +93,10 @@ WORDS = {
     "boot": ("no valid frame yet: nothing may flow", "유효 데이터 없음: 전류 차단"),
     "nothing_flows": ("nothing may flow: %s", "전류 차단: %s"),
     "half_flows": ("%s only: %s is 0 A (%s)", "%s만 가능: %s 0 A (%s)"),
+    "refused": (
+        "link REFUSED for a certificate: %s records wait, control goes on",
+        "인증서 때문에 통신 거부: 기록 %s건 보관 중, 제어는 계속",
+    ),
     "away": (
         "broker away: %s records wait on the device, control goes on",
         "브로커 끊김: 기록 %s건 보관 중, 제어는 계속",

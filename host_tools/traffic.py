@@ -21,6 +21,8 @@ TCP_IP = 52  # IPv4 20, TCP 20, time stamps 12
 PUBACK = 4
 ACK_PAYLOAD = 52  # epoch, number, time, credit, 16 bytes of HMAC
 PING = 4
+HOME_STATE = 400  # a state for Home Assistant in which everything is known
+HOME_S = 60  # its period in an offer
 SEGMENT = 1400
 NAMES = {
     "T": "telemetry, every 10 s",
@@ -64,14 +66,14 @@ def played(settings, seconds=600):
     step_ms = settings["period_ms"]
     for number in range(1, seconds * 1000 // step_ms + 1):
         now_ms = number * step_ms
-        reads = _reads(settings, now_ms, number)
+        reads = reads_of(settings, now_ms, number)
         outcome = site.step(now_ms, (1780000000 + now_ms // 1000, 3), reads, ())
         for record in outcome.records:
             sizes[record.cls].append(len(encode_record(head, 100, 10**7 + number, record)))
     return sizes
 
 
-def _reads(settings, now_ms, number):
+def reads_of(settings, now_ms, number):
     """A reading of every device in which all moves: charging at a third of what the packs may take."""
     reads: list = []
     group = Group(OK, now_ms, number)
@@ -129,7 +131,29 @@ def month(settings):
     keepalive_s = settings["uplink"]["keepalive_s"]
     pings = bursts * max(0, burst_s // keepalive_s - 1)
     rows.append(_row("", "keeping the line open", pings, PING, pings * line_bytes((2, 1), (2, 1), TLS_RECORD)))
-    return rows
+    home = home_assistant(settings, settings["uplink"]["home_assistant_s"])
+    return rows + ([home] if home["records"] else [])
+
+
+def home_assistant(settings, every_s):
+    """The row of the states for Home Assistant, every every_s seconds (0: none); the discovery messages are some KB at
+    each start."""
+    every_s = every_s and max(every_s, PERIODS_S["T"])
+    count = len(settings["packs"]) * MONTH_S // every_s if every_s else 0
+    size = _publish(HOME_STATE, len(topic_root(settings)) + len("ha/0"))
+    total = count * line_bytes((size, 1), (PUBACK, 1), TLS_RECORD)
+    return _row("", "Home Assistant, every %d s" % every_s, count, HOME_STATE, total)
+
+
+def switches(settings):
+    """[{switch, on, month_bytes}] of what sends more than the records do; off: what it would cost at HOME_S."""
+    settings = with_defaults(settings)
+    if not settings["uplink"]:
+        return []
+    on = settings["uplink"]["home_assistant_s"]
+    row = home_assistant(settings, on or HOME_S)
+    name = "uplink.home_assistant_s: %d" % (on or HOME_S)
+    return [{"switch": name, "on": bool(on), "month_bytes": row["month_bytes"]}]
 
 
 def _row(cls, name, count, size, total):
@@ -149,8 +173,8 @@ def _box_bytes(settings):
     return 124 * row // max(_box_parts(settings), 1) + 100
 
 
-def show(rows):
-    """The lines that a person reads."""
+def show(rows, extras=()):
+    """The lines that a person reads. extras: of switches()."""
     if not rows:
         yield "sends nothing: there is no uplink"
         return
@@ -159,3 +183,7 @@ def show(rows):
     for row in rows:
         each = "%d × %d bytes" % (row["records"], row["record_bytes"])
         yield "  %-26s %22s %8.2f MB" % (row["what"], each, row["month_bytes"] / 1e6)
+    for extra in extras:
+        state = "is on" if extra["on"] else "is off; on it would cost"
+        cost = "costs %.0f MB of it" if extra["on"] else "%.0f MB more"
+        yield "  %s %s%s %s" % (extra["switch"], state, "," if extra["on"] else "", cost % (extra["month_bytes"] / 1e6))

@@ -109,7 +109,8 @@ def _verdict(look, status, index):
     if not pack or any(item.get("quality") != "ok" for item in packs):
         return _said("◐", _quality_text(look, pack), "warn")
     if (status.get("link") or {}).get("connected") is False:
-        return _said("◐", look.word("away") % display.grouped(status["link"].get("backlog")), "warn")
+        said = "refused" if status["link"].get("refused") else "away"
+        return _said("◐", look.word(said) % display.grouped(status["link"].get("backlog")), "warn")
     if status.get("mode") == "observe":
         return _said("●", look.word("watching"), "warn")
     if pack.get("charge_ma") and pack.get("discharge_ma"):

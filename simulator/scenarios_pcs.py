@@ -34,7 +34,7 @@ WATCHDOG_TOLD = (
     "c[f.F_PCS_WATCHDOG] = site.controls and site.pcs_watchdog_wrong",
     "pass",
 )
-UNAPPLIED_TOLD = ("edge/loop.py", "site.answers = [", "_ = [")
+UNAPPLIED_TOLD = ("edge/loop.py", "site.answers = answers", "pass")
 LATE_IS_ZERO = ("edge/core/controller.py", "if site.late:\n", "if False:\n")
 LATE_IS_TOLD = ("edge/core/controller.py", "c[f.F_LATE_STEP] = site.late", "c[f.F_LATE_STEP] = False")
 

@@ -63,7 +63,8 @@ class Server:
             return ExcCodes.ILLEGAL_ADDRESS
         if bits:
             start = address // 16 - first
-            words = [low | high << 8 for low, high in zip(data[::2], (data + b"\0")[1::2])]
+            number = int.from_bytes(data, "little") << address % 16
+            words = [number >> at & 0xFFFF for at in range(0, 8 * len(data) + address % 16, 16)]
         else:
             start = address - first
             words = [high << 8 | low for high, low in zip(data[::2], data[1::2])]

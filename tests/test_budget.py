@@ -44,13 +44,16 @@ ROOMS = {
         (),
         2200,
     ),  # 1351; where a profile reads one
+    "narrow": (("bms_bridge/narrow.py",), (), 1600),  # 1399; where a profile has more places than the pack
     "cell library": (("edge/core/cell_*.py",), (), 18600),  # 16179; a board takes one of them
     "shell": (
         ("edge/shell/*.py",),
         (
             "gateway",
             "as_json",
+            "home_",
             "board_tls",
+            "refusal",
             "board_calm",
             "board_sntp",
             "board_led",
@@ -67,8 +70,9 @@ ROOMS = {
             "recent",
             "cursor",
             "boxes",
+            "sparkplug",
         ),
-        42500,  # 40800; why a board starts, keys beside the slot, the record of a start, telemetry that waits for company
+        44500,  # why a board starts, keys beside the slot, the record of a start, telemetry that waits, two more lanes
     ),  # 33559
     "journal": (  # when the settings ask
         tuple(
@@ -80,12 +84,14 @@ ROOMS = {
     ),
     "slots": (("edge/shell/slots.py", "edge/shell/trial.py", "edge/shell/board_loader.py"), (), 5650),  # 4908
     "update": (("edge/shell/update*.py", "edge/shell/ed25519.py"), (), 10800),  # 9385; where keys are trusted
+    "sparkplug": (("edge/shell/sparkplug*.py",), (), 9000),  # 7961; when the uplink has the section
+    "home assistant": (("edge/shell/home_*.py",), (), 5000),  # 4255; when the uplink has home_assistant_s
     "json": (("edge/shell/as_json.py",), (), 550),  # 469; when an uplink speaks JSON
-    "tls": (("edge/shell/board_tls.py",), (), 1620),  # 1402; when the uplink has a ca
+    "tls": (("edge/shell/board_tls.py", "edge/shell/refusal.py"), (), 2500),  # 2200; when the uplink has a ca
     "bridge": (
         ("bms_bridge/*.py", "bms_bridge/transports/*.py"),
-        ("compile", "gateway", "serial", "can", "isotp", "crc", "coils", "digital", "text"),
-        29500,  # 27291; on the board also what a PCS is told and reads back
+        ("compile", "gateway", "serial", "can", "isotp", "crc", "coils", "digital", "text", "narrow"),
+        30500,  # 29174; on the board also what a PCS is told and reads back
     ),
     "serial": (("bms_bridge/serial*.py", "bms_bridge/transports/board_serial.py"), (), 11700),  # 10167
     "can": (
@@ -96,7 +102,7 @@ ROOMS = {
 }
 # Bytes of heap on the 64-bit VM, about twice a board's (benchmarks/memory.py): the code of a site with one pack on Modbus,
 # the controller without its line and uplink while it runs, and what one step allocates. Measured + about 4, 4 and 10 %.
-HEAP = {"code": 272000, "running": 383000, "step": 36500}  # 261152, 367712, 33024
+HEAP = {"code": 272000, "running": 383000, "step": 11500}  # 259008, 367840, 10432
 TABLE_BUDGET = 7000  # the largest single table that goes onto a board: 6046
 
 

@@ -14,9 +14,8 @@ from bms_bridge.modbus import (
     TIMEOUT,
     answer_unit,
     reply_data,
-    request_pdu,
-    tcp_frame,
     tcp_parse,
+    tcp_request,
 )
 from bms_bridge.poll import pick
 
@@ -130,13 +129,14 @@ class TcpLine:
     async def exchange(self, request):
         """Send request and wait for its answer: (data, 0) or (None, reason)."""
         self._transaction = self._transaction + 1 & 0xFFFF
-        frame = tcp_frame(self._transaction, request.unit, request_pdu(request))
+        frame = tcp_request(self._transaction, request)
         try:
             # the one way to the wire
             if self._gate.send(self._clock.now_ms(), frame, self._writer.write):
                 return None, REFUSED
             deadline_ms = self._clock.now_ms() + REPLY_MS
-            await asyncio.wait_for(drain(self._writer), REPLY_MS / 1000)
+            if not has_left(self._writer):
+                await asyncio.wait_for(drain(self._writer), REPLY_MS / 1000)
             pdu = await self._answer(request, deadline_ms)
         except WIRE_ERRORS:
             pdu = b""
@@ -172,7 +172,7 @@ class TcpLine:
                 return None
             if not chunk:
                 return b""
-            self._buffer += chunk
+            self._buffer = self._buffer + chunk if self._buffer else chunk
 
 
 def open_uart(link):
@@ -183,6 +183,12 @@ def open_uart(link):
     pins = {key: link[key] for key in ("tx", "rx") if link.get(key) is not None}  # else those of the port
     uart = UART(link["uart"], link["baud"], bits=8, parity=parity, stop=1, timeout=0, rxbuf=512, **pins)
     return asyncio.StreamReader(uart)
+
+
+def has_left(writer):
+    """True when writer has nothing more to send: a stream of MicroPython sends at once what the wire takes, and a
+    wait_for costs half a kilobyte of heap. False when writer does not tell."""
+    return getattr(writer, "out_buf", None) == b""
 
 
 async def drain(writer):

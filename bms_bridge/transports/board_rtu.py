@@ -18,10 +18,11 @@ from bms_bridge.modbus import (
     rtu_frame,
     rtu_parse,
 )
-from bms_bridge.transports.board_modbus import REPLY_MS, WIRE_ERRORS, drain, open_uart, shut
+from bms_bridge.transports.board_modbus import REPLY_MS, WIRE_ERRORS, drain, has_left, open_uart, shut
 from bms_bridge.turns import ALIEN, MINE, PROBE, REST, Turns, probe_of
 
 QUIET_MS = 20  # silence that ends a late answer
+FRAMES_MOST = 32  # frames that are kept
 SETTLE_MS = 60  # after the answer to an earlier request: how long the right one may follow by itself
 
 
@@ -38,6 +39,7 @@ class RtuLine:
         self._stream = None
         self._dirty = False
         self._turns = Turns()
+        self._frames = {}  # read request -> its bytes: the same few go out again and again
         # 3.5 characters of 11 bits, at least 1.75 ms (Modbus over Serial Line V1.02, 2.5.1.1)
         self._gap_s = max(2, 38500 // link["baud"] + 1) / 1000
 
@@ -75,7 +77,7 @@ class RtuLine:
 
     async def _ask(self, request, most_ms):
         """Send request, and again after each answer of doubtful origin while half of the time is left."""
-        frame = rtu_frame(request.unit, request_pdu(request))
+        frame = self._frame(request)
         end_ms = None
         while end_ms is None or end_ms - self._clock.now_ms() > most_ms // 2:
             await asyncio.sleep(self._gap_s)
@@ -88,13 +90,24 @@ class RtuLine:
             now_ms = self._clock.now_ms()
             self._turns.asked(now_ms, request)
             end_ms = end_ms or now_ms + most_ms
-            await asyncio.wait_for(drain(self._stream), REPLY_MS / 1000)
+            if not has_left(self._stream):
+                await asyncio.wait_for(drain(self._stream), REPLY_MS / 1000)
             pdu, doubt = await self._answer(request, end_ms)
             if pdu is not None:
                 return reply_data(request, pdu)
             if not doubt:
                 return None, TIMEOUT
         return None, BAD_REPLY
+
+    def _frame(self, request):
+        frame = self._frames.get(request)
+        if frame is None:
+            frame = rtu_frame(request.unit, request_pdu(request))
+            if request.data is None:
+                if len(self._frames) >= FRAMES_MOST:
+                    self._frames.clear()
+                self._frames[request] = frame
+        return frame
 
     async def _answer(self, request, deadline_ms):
         """(PDU of the answer to request, or None; True when another request may have been answered)."""
@@ -126,7 +139,7 @@ class RtuLine:
             if not chunk:
                 await asyncio.sleep(0.002)
                 continue
-            buffer = buffer[-512:] + chunk
+            buffer = buffer[-512:] + chunk if buffer else chunk
 
     async def _empty(self):
         """Read and drop until the line has been silent for a moment, at most REPLY_MS."""

@@ -152,7 +152,7 @@ class Together:
 
 def _differs(old, new, moved_ma):
     """0 for another source, or to or from zero; 2 for a move by more than moved_ma; None for nothing to tell."""
-    if (new[1], new[3], new[0] == 0, new[2] == 0) != (old[1], old[3], old[0] == 0, old[2] == 0):
+    if new[1] != old[1] or new[3] != old[3] or (new[0] == 0) != (old[0] == 0) or (new[2] == 0) != (old[2] == 0):
         return 0
     return 2 if abs(new[0] - old[0]) > moved_ma[0] or abs(new[2] - old[2]) > moved_ma[1] else None
 

@@ -5,6 +5,7 @@
 from edge.core import faults as f
 from edge.core import limits as lim
 from edge.core.estimator import Estimator
+from edge.core.exact import millionth
 from edge.core.guard import guard, stale_limits
 from edge.core.limits import Held, Ramp, combine, readings
 from edge.core.metering import Metering
@@ -33,6 +34,7 @@ class Controller:
         self.metering = Metering(self.current_stale_ms, part(metering_state, state, "metering"))
         self.estimator = Estimator(pack, None if state is None else state.get("estimator"))
         self.soc = self.estimator.soc
+        self.soc_est = UNKNOWN  # of the newest step
         self.faults = faults_of(state, durable)
         self.contactor = None
         if pack.get("contactor"):
@@ -41,6 +43,10 @@ class Controller:
             self.contactor = Contactor(pack["contactor"], durable, None if state is None else state.get("contactor"))
         self.rise = Rise(max(pack["maker"]["charge_ma"], pack["maker"]["discharge_ma"]))
         self.heats = False
+        self._now = [False] * len(f.FAULTS)  # conditions of this step
+        # what a current may be beside a permit: 3 % of the nameplate capacity
+        self.slack_ma = millionth(pack["capacity_mah"], f.DISOBEY_PPM)
+        self._open_ma = millionth(pack["capacity_mah"], f.FLOW_OPEN_PPM)
         self.ramp = Ramp(pack["maker"])
         self.held = Held(pack)
         self.guard_ms = stale_limits(pack, period_ms)
@@ -118,12 +124,13 @@ class Controller:
             self.mode = f.MODES[before][f.RESTART]
         self._connect(now_ms, site)
         caps = self._caps(site)
-        soc = self.soc.soc()
+        soc = self.soc_est = self.soc.soc()
         papers = site.papers[self.index]
         held = self.held.step(readings(self.pack, self.believed, soc, self.soc.capacity()))
         ramp = self.ramp.allowed(now_ms)
         until_ms = now_ms + site.lease_ms
-        self.limits = combine(now_ms, self.pack, self.believed, held, soc, caps, ramp, papers, until_ms)
+        rows = () if self.limits is None else self.limits.sources
+        self.limits = combine(now_ms, self.pack, self.believed, held, soc, caps, ramp, papers, until_ms, rows)
         wanted = Command(
             self.index,
             self.limits.charge_ma,
@@ -160,8 +167,8 @@ class Controller:
         """One step of the contactor that is ours, if any."""
         if self.contactor is None:
             return
-        currents = self._currents(site)
-        current_ma = max([abs(ma) for ma in currents]) if currents else None
+        flows = self._flows(site)
+        current_ma = None if flows is None else max(flows)
         pack_mv = self.believed.pack_mv
         delta_mv = None if pack_mv is None or site.bus_mv is None else site.bus_mv - pack_mv
         at_once = True in [self.faults.active[fault] for fault in f.AT_ONCE]
@@ -181,13 +188,22 @@ class Controller:
         """True when this pack is surely off the bus: a contactor of ours is open."""
         return self.contactor is not None and self.contactor.is_away()
 
-    def _currents(self, site):
-        """The currents of this pack that are known now: by the BMS, by the PCS."""
-        return [ma for ma in (self.believed.current_ma, site.shares[self.index]) if ma is not None]
+    def _flows(self, site):
+        """(charge_ma, discharge_ma) of this pack now, the larger of what BMS and PCS say; None when neither does."""
+        own_ma, other_ma = self.believed.current_ma, site.shares[self.index]
+        if own_ma is None:
+            own_ma = other_ma
+        if own_ma is None:
+            return None
+        if other_ma is None:
+            other_ma = own_ma
+        return max(own_ma, other_ma), -min(own_ma, other_ma)
 
     def _conditions(self, now_ms, site):
         """One bool per fault: does its condition hold in this step?"""
-        c = [False] * len(f.FAULTS)
+        c = self._now
+        for fault in range(len(c)):
+            c[fault] = False
         believed = self.believed
         self._volts_and_temps(c, believed)
         age_ms = believed.age_ms
@@ -263,20 +279,18 @@ class Controller:
         The larger of BMS and PCS current counts. What was permitted is the largest permit within the time
         to obey, so that a limit that is falling is not held against a PCS that follows it.
         """
-        slack_ma = self.pack["capacity_mah"] * f.DISOBEY_PPM // lim.PPM
-        currents = self._currents(site)
-        if not currents:
+        slack_ma = self.slack_ma
+        flows = self._flows(site)
+        if flows is None:
             return
-        charge_ma = max(currents)
-        discharge_ma = -min(currents)
+        charge_ma, discharge_ma = flows
         maker = self.pack["maker"]
         c[f.F_OVER_CURRENT] = (
             charge_ma > maker["charge_ma"] * 11 // 10 + slack_ma
             or discharge_ma > maker["discharge_ma"] * 11 // 10 + slack_ma
         )
-        open_ma = self.pack["capacity_mah"] * f.FLOW_OPEN_PPM // lim.PPM
         if self._feedback(site) is False:
-            c[f.F_FLOW_WHILE_OPEN] = max(charge_ma, discharge_ma) > open_ma
+            c[f.F_FLOW_WHILE_OPEN] = max(charge_ma, discharge_ma) > self._open_ma
         c[f.F_PCS_LOST] = site.pcs_lost and max(charge_ma, discharge_ma) > slack_ma
         if not site.controls or not self._permits:
             return
@@ -305,7 +319,10 @@ class Controller:
         permits = self._permits
         while len(permits) > 1 and permits[1][0] <= now_ms - self.obey_ms:
             permits.pop(0)
-        return max([p[1] for p in permits]), max([p[2] for p in permits])
+        charge_ma = discharge_ma = 0
+        for permit in permits:
+            charge_ma, discharge_ma = max(charge_ma, permit[1]), max(discharge_ma, permit[2])
+        return charge_ma, discharge_ma
 
     def acknowledge(self, seen=None):
         """A person lifted the locks that were seen (codes of faults; None: all), and that is durable."""

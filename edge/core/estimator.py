@@ -71,6 +71,7 @@ class Estimator:
         knee_ms = saved.get("knee_ms")
         self._knee_ms = knee_ms if isinstance(knee_ms, int) else 0  # operating time of the last visit
         self._odd_temps = ()
+        self._quiet_ma = nominal_mah * QUIET_PPM // 1000000
         self._quiet_ms = 0
         self._quiet_look_ms = 0
         self._power_ms = None
@@ -132,7 +133,7 @@ class Estimator:
 
     def _rest(self, now_ms, known_ms, unknown_ms, ma, temps_mc):
         """Temperature sensors are compared when the pack has been at rest for long enough to be even."""
-        if ma is None or unknown_ms or abs(ma) * 1000000 > QUIET_PPM * self.pack["capacity_mah"]:
+        if ma is None or unknown_ms or abs(ma) > self._quiet_ma:
             self._quiet_ms = 0
             return
         self._quiet_ms += known_ms
@@ -237,15 +238,14 @@ class Estimator:
 
     def anomalies(self):
         """Tuple of edge.core.anomalies.Anomaly that hold now."""
-        more = [sn.suspect_gain(self.gain), sn.suspect_count(self.counters.ratio())]
+        found = _with(self.judge.found + tuple(self._odd_temps) + self.against.found, sn.suspect_gain(self.gain))
+        found = _with(found, sn.suspect_count(self.counters.ratio()))
         if self.certificate is not None and self.soc.informed_ms is not None:
             joint = self.soc.joint
             std = sqrt(max(joint.p[14], 0.0))
-            more.append(
-                sn.suspect_rise(joint.x[4], std, self.certificate[0], self.certificate[1], self.soc.bias().at_ms)
-            )
-        found = tuple([each for each in more if each is not None])
-        return self.judge.found + tuple(self._odd_temps) + self.against.found + found
+            factor, factor_std = self.certificate
+            found = _with(found, sn.suspect_rise(joint.x[4], std, factor, factor_std, self.soc.bias().at_ms))
+        return found
 
     def second_capacity(self):
         """Est in mAh: what the BMS's own counting says of the capacity."""
@@ -290,6 +290,11 @@ class Estimator:
             "knee_ms": self._knee_ms,
             "advice": self.advice,
         }
+
+
+def _with(found, suspect):
+    """found with one more anomaly, if there is one."""
+    return found if suspect is None else found + (suspect,)
 
 
 def restored(make, saved):

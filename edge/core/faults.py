@@ -171,6 +171,7 @@ EVENTS = (
     "power request",
     "black box",
     "started",
+    "link refused",
     "software",
 )
 (
@@ -193,6 +194,7 @@ EVENTS = (
     E_REQUEST,
     E_BOX,
     E_STARTED,
+    E_REFUSED,
     E_SOFTWARE,
 ) = range(len(EVENTS))
 
@@ -361,7 +363,11 @@ class Faults:
 
     def names(self):
         """Codes of the active faults, in table order."""
-        return [fault for fault in range(len(FAULTS)) if self.active[fault]]
+        names = []
+        for fault in range(len(FAULTS)):
+            if self.active[fault]:
+                names.append(fault)
+        return names
 
     def state(self):
         """What must survive a restart: locks, trips (their time starts again) and spent restarts."""

@@ -57,15 +57,27 @@ def _within(value, bounds):
     return type(value) is int and bounds[0] <= value <= bounds[1]
 
 
+def _first(values, count):
+    """The first count of values, which are at least so many; no copy when there are no more."""
+    return values if len(values) == count else values[:count]
+
+
+def _all_within(values, bounds):
+    # a sum is whole only when all are: nothing that only looks like a number is compared
+    if None in values or type(sum(values)) is not int:
+        return False
+    return bounds[0] <= min(values) and max(values) <= bounds[1]
+
+
 def _range_reason(pack, sample):
     if not _within(sample.pack_mv, PACK_MV) or not _within(sample.current_ma, CURRENT_MA):
         return G_RANGE
     if len(sample.cell_mv) < pack["cells"] or len(sample.temp_mc) < pack["temps"]:
         return G_RANGE
-    for values, bounds in ((sample.cell_mv[: pack["cells"]], CELL_MV), (sample.temp_mc[: pack["temps"]], TEMP_MC)):
-        # a sum is whole only when all are: nothing that only looks like a number is compared
-        if None in values or type(sum(values)) is not int or min(values) < bounds[0] or max(values) > bounds[1]:
-            return G_RANGE
+    if not _all_within(_first(sample.cell_mv, pack["cells"]), CELL_MV):
+        return G_RANGE
+    if not _all_within(_first(sample.temp_mc, pack["temps"]), TEMP_MC):
+        return G_RANGE
     if type(sample.bms_charge_ma) is not int or type(sample.bms_discharge_ma) is not int or sample.alarms is None:
         return G_RANGE
     return G_PASSED
@@ -100,8 +112,8 @@ def _least(pack, key):
 
 def _bounds(now_ms, end_ms, pack, sample, papers):
     """(charge_ma, discharge_ma) that raw cells, temperatures, documents, orders and the BMS allow."""
-    cells = sample.cell_mv[: pack["cells"]]
-    temps = sample.temp_mc[: pack["temps"]]
+    cells = _first(sample.cell_mv, pack["cells"])
+    temps = _first(sample.temp_mc, pack["temps"])
     high = max(cells)
     low = min(cells)
     hot = max(temps)

@@ -28,32 +28,35 @@ class Identity:
 
     def __init__(self, pack, saved=None):
         self.given = pack.get("bms_serial") or pack.get("serial")
+        self._is = plain(self.given)
         good = isinstance(saved, (list, tuple)) and len(saved) == 2
         self.first, self.owner = [each if isinstance(each, str) else None for each in (saved if good else (None, None))]
         self.told = None
+        self._said = None  # plain(told)
         self.count = 0
         self._same = 0
 
     def take(self, text):
         """Take one reading. True when the estimates are of another pack and have to start afresh."""
         self.count += 1
-        self._same = self._same + 1 if plain(text) == plain(self.told) else 1
-        self.told = text
-        if plain(text) is None or self._same < SURE:
+        said = plain(text)
+        self._same = self._same + 1 if said == self._said else 1
+        self.told, self._said = text, said
+        if said is None or self._same < SURE:
             return False
         if self.given is None and self.first is None:
             self.first = text
-        other = self.owner is not None and plain(self.owner) != plain(text)
+        other = self.owner is not None and plain(self.owner) != said
         self.owner = text
         return other
 
     def proof(self):
         """One of the codes of PROOFS, by the newest reading."""
-        said = plain(self.told)
+        said = self._said
         if said is None:
             return UNPROVED
         if self.given is not None:
-            return PROVED if said == plain(self.given) else OTHER
+            return PROVED if said == self._is else OTHER
         if self.first is None:
             return UNPROVED
         return COMMISSIONED if said == plain(self.first) else OTHER

@@ -11,6 +11,7 @@ from collections import namedtuple
 
 from edge.core.bounds import bound
 from edge.core.curve import inside
+from edge.core.exact import millionth, ppm_of
 from edge.core.records import Limits
 
 # Codes of the sources are the index and go upstream: append only. sources() lists them in order of authority.
@@ -140,7 +141,7 @@ def readings(pack, believed, soc, capacity):
         None if cold is None else cold - lsb_mc,
         soc.value,
         soc.value,
-        None if mah is None else mah * PPM // pack["capacity_mah"],
+        None if mah is None else ppm_of(mah, pack["capacity_mah"]),
         None if high is None or low is None else high - low + 2 * lsb_mv,
     )
 
@@ -156,10 +157,11 @@ class Held:
         play_mv = max(HELD_MV, 2 * _lsb_mv(pack))
         self._play = (play_mv, play_mv, HELD_MC, HELD_MC, HELD_PPM, HELD_PPM, HELD_PPM, play_mv)
         self._last = [None] * len(_WORSE)
+        self._held = [None] * len(_WORSE)  # room for step()
 
     def step(self, view):
         """The View that counts. What is not known now is not known; what was held stays for its return."""
-        held = []
+        held = self._held
         for i in range(len(_WORSE)):
             value = view[i]
             if value is not None:
@@ -168,7 +170,7 @@ class Held:
                     value = max(value, min(self._last[i], value + self._play[i]))
                 self._last[i] = value
                 value = _WORSE[i] * value
-            held.append(value)
+            held[i] = value
         return View(*held)
 
 
@@ -189,7 +191,7 @@ def in_force(now_ms, papers, source, ma, end_ms=0):
 
 
 def _share(full_ma, ppm):
-    return None if ppm is None else full_ma * ppm // PPM
+    return None if ppm is None else millionth(full_ma, ppm)
 
 
 def _by_temperature(curve, view, low_mc, high_mc, full_ma):
@@ -210,51 +212,74 @@ def _narrowing(curve, x, known, full_ma, cap_ma):
     return ma if known else min(ma, cap_ma)
 
 
-def _derated(pack, view, soc_known, full):
-    """Rows of the local derating: ((source, charge_ma or None, discharge_ma or None), ...)."""
+def _same(a, b):
+    # of one type too: 5.0 is equal to 5 and counts as 0
+    return a == b and type(a) is type(b)
+
+
+def _add(rows, before, source, charge_ma, discharge_ma):
+    """Append a row to rows: the same object as in the step before where it says the same, as most do."""
+    if len(rows) < len(before):
+        row = before[len(rows)]
+        if row[0] == source and _same(row[1], charge_ma) and _same(row[2], discharge_ma):
+            rows.append(row)
+            return
+    rows.append((source, charge_ma, discharge_ma))
+
+
+def _derate(rows, before, pack, view, soc_known):
+    """Add the rows of the local derating."""
     kind = pack["chemistry"]
-    unknown_ma = pack["capacity_mah"] * UNKNOWN_PPM[kind] // PPM
-    caps = (min(full[0], unknown_ma), min(full[1], unknown_ma))
+    charge_ma, discharge_ma = pack["maker"]["charge_ma"], pack["maker"]["discharge_ma"]
+    unknown_ma = millionth(pack["capacity_mah"], UNKNOWN_PPM[kind])
+    charge_cap, discharge_cap = min(charge_ma, unknown_ma), min(discharge_ma, unknown_ma)
     high, low = view.high_mv, view.low_mv
     high_ppm = None if high is None else inside(CHARGE_BY_VOLTAGE[kind], high - bound(pack, "cell_max_mv"))
     low_ppm = None if low is None else inside(DISCHARGE_BY_VOLTAGE[kind], low - bound(pack, "cell_min_mv"))
-    hottest = bound(pack, "temp_max_mc")
-    coldest = (bound(pack, "temp_min_charge_mc"), bound(pack, "temp_min_mc"))
-    rows = [
-        (S_VOLTAGE, _share(full[0], high_ppm), _share(full[1], low_ppm)),
-        (
-            S_TEMPERATURE,
-            _by_temperature(CHARGE_BY_TEMPERATURE[kind], view, coldest[0], hottest, full[0]),
-            _by_temperature(DISCHARGE_BY_TEMPERATURE[kind], view, coldest[1], hottest, full[1]),
-        ),
-        (
-            S_SOC,
-            _narrowing(CHARGE_BY_SOC, view.full_ppm, soc_known, full[0], caps[0]),
-            _narrowing(DISCHARGE_BY_SOC, view.empty_ppm, soc_known, full[1], caps[1]),
-        ),
-    ]
-    for source, curve, x in ((S_SOH, BY_SOH, view.soh_ppm), (S_IMBALANCE, BY_SPREAD[kind], view.spread_mv)):
-        both = [_narrowing(curve, x, True, full[i], caps[i]) for i in (0, 1)]
-        rows.append((source, both[0], both[1]))
-    return rows
+    _add(rows, before, S_VOLTAGE, _share(charge_ma, high_ppm), _share(discharge_ma, low_ppm))
+    hottest, coldest = bound(pack, "temp_max_mc"), bound(pack, "temp_min_charge_mc")
+    warm_ma = _by_temperature(CHARGE_BY_TEMPERATURE[kind], view, coldest, hottest, charge_ma)
+    coldest = bound(pack, "temp_min_mc")
+    warm_out_ma = _by_temperature(DISCHARGE_BY_TEMPERATURE[kind], view, coldest, hottest, discharge_ma)
+    _add(rows, before, S_TEMPERATURE, warm_ma, warm_out_ma)
+    full_ma = _narrowing(CHARGE_BY_SOC, view.full_ppm, soc_known, charge_ma, charge_cap)
+    empty_ma = _narrowing(DISCHARGE_BY_SOC, view.empty_ppm, soc_known, discharge_ma, discharge_cap)
+    _add(rows, before, S_SOC, full_ma, empty_ma)
+    aged_ma = _narrowing(BY_SOH, view.soh_ppm, True, charge_ma, charge_cap)
+    _add(rows, before, S_SOH, aged_ma, _narrowing(BY_SOH, view.soh_ppm, True, discharge_ma, discharge_cap))
+    curve = BY_SPREAD[kind]
+    spread_ma = _narrowing(curve, view.spread_mv, True, charge_ma, charge_cap)
+    _add(rows, before, S_IMBALANCE, spread_ma, _narrowing(curve, view.spread_mv, True, discharge_ma, discharge_cap))
 
 
-def sources(now_ms, pack, believed, view, soc_known, papers, end_ms=0):
-    """[(source, charge_ma or None, discharge_ma or None), ...] in order of authority; None = a required input
-    is missing. papers: (for charging, for discharging), and end_ms: see in_force()."""
-    full = [pack["maker"][key] for key in SIDES]
-    contract = pack.get("contract") or pack["maker"]
+def sources(now_ms, pack, believed, view, soc_known, papers, end_ms=0, before=()):
+    """((source, charge_ma or None, discharge_ma or None), ...) in order of authority; None = a required input
+    is missing. papers: (for charging, for discharging), and end_ms: see in_force(). before: what this gave in the
+    step before; what has not changed is kept, so that a step takes little memory."""
+    maker, grade = pack["maker"], pack["grade"]
+    contract = pack.get("contract") or maker
     rows = []
     if believed.pack_mv is None or believed.current_ma is None:
-        rows.append((S_INPUT, None, None))
-    rows.append((S_MAKER, full[0], full[1]))
-    rows.append((S_GRADE, pack["grade"]["charge_ma"], pack["grade"]["discharge_ma"]))
-    rows.append((S_BMS, believed.bms_charge_ma, believed.bms_discharge_ma))
-    rows.extend(_derated(pack, view, soc_known, full))
-    for source, least in ((S_CONTRACT, contract), (S_ENGINEER, pack["maker"]), (S_ORDER, pack["maker"])):
-        said = [in_force(now_ms, papers[i], source, least[SIDES[i]], end_ms) for i in (0, 1)]
-        rows.append((source, said[0], said[1]))
-    return rows
+        _add(rows, before, S_INPUT, None, None)
+    _add(rows, before, S_MAKER, maker["charge_ma"], maker["discharge_ma"])
+    _add(rows, before, S_GRADE, grade["charge_ma"], grade["discharge_ma"])
+    _add(rows, before, S_BMS, believed.bms_charge_ma, believed.bms_discharge_ma)
+    _derate(rows, before, pack, view, soc_known)
+    for source in (S_CONTRACT, S_ENGINEER, S_ORDER):
+        own = contract if source == S_CONTRACT else maker
+        charge_ma = in_force(now_ms, papers[0], source, own["charge_ma"], end_ms)
+        _add(rows, before, source, charge_ma, in_force(now_ms, papers[1], source, own["discharge_ma"], end_ms))
+    return before if _is_kept(rows, before) else tuple(rows)
+
+
+def _is_kept(rows, before):
+    """True when every row is the one of the step before."""
+    if len(rows) != len(before):
+        return False
+    for i in range(len(rows)):
+        if rows[i] is not before[i]:
+            return False
+    return True
 
 
 def least(rows, column):
@@ -268,23 +293,27 @@ def least(rows, column):
     return ma or 0, why
 
 
-def combine(now_ms, pack, believed, view, soc, caps, ramp, papers, end_ms=0):
+def _binding(rows, column, cap, ramp_ma):
+    """(ma, source) that binds: what forces zero comes first, because of equal zeros the reader wants the cause and
+    not the consequence; the up-ramp comes last."""
+    if cap is not None:
+        return 0, cap[0]
+    ma, why = least(rows, column)
+    return (max(ramp_ma, 0), S_RAMP) if ramp_ma < ma else (ma, why)
+
+
+def combine(now_ms, pack, believed, view, soc, caps, ramp, papers, end_ms=0, before=()):
     """Limits of one pack now.
 
     view: of Held. soc: Est in ppm. caps: (charge, discharge), each None (no cap) or (source, 0): mode, input,
     fault or lateness force that direction to zero. ramp: (charge_ma, discharge_ma) that the up-ramp allows.
-    papers: of the orders in force, and end_ms: of the command that this is for; see sources().
+    papers: of the orders in force, end_ms: of the command that this is for, and before: see sources().
     """
     soc_known = soc.std is not None and soc.std <= UNKNOWN_STD_PPM
-    rows = sources(now_ms, pack, believed, view, soc_known, papers, end_ms)
-    found = []
-    for side in (0, 1):
-        # what forces zero comes first: of equal zeros the reader wants the cause, not the consequence
-        ordered = [] if caps[side] is None else [caps[side]]
-        ordered.extend([(row[0], row[side + 1]) for row in rows])
-        ordered.append((S_RAMP, ramp[side]))
-        found.extend(least(ordered, 1))
-    return Limits(found[0], found[1], found[2], found[3], believed.bms_charge_mv, tuple(rows))
+    rows = sources(now_ms, pack, believed, view, soc_known, papers, end_ms, before)
+    charge_ma, charge_why = _binding(rows, 1, caps[0], ramp[0])
+    discharge_ma, discharge_why = _binding(rows, 2, caps[1], ramp[1])
+    return Limits(charge_ma, charge_why, discharge_ma, discharge_why, believed.bms_charge_mv, rows)
 
 
 class Ramp:
@@ -298,7 +327,8 @@ class Ramp:
     def allowed(self, now_ms):
         """(charge_ma, discharge_ma) that may be reached now."""
         span_ms = 0 if self._at_ms is None else max(0, now_ms - self._at_ms)
-        return tuple([self._last[i] + self.rates[i] * span_ms // 1000 for i in (0, 1)])
+        last, rates = self._last, self.rates
+        return last[0] + rates[0] * span_ms // 1000, last[1] + rates[1] * span_ms // 1000
 
     def took(self, now_ms, charge_ma, discharge_ma):
         """Remember what was permitted in this step."""

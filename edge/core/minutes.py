@@ -6,6 +6,7 @@ The mean stands under the metric's own key. What did not change within the minut
 said. What was never known in the minute is absent.
 """
 
+from edge.core.exact import millionth
 from edge.core.registry import KEYS
 
 # Keys of mean, lowest, highest of each channel, one byte each: a board has no room for tuples.
@@ -61,7 +62,7 @@ class Minute:
             self._fresh = b.fresh
             power_w = None
             if b.current_ma is not None and b.pack_mv is not None:
-                power_w = (b.current_ma * b.pack_mv + 500000) // 1000000
+                power_w = millionth(b.current_ma, b.pack_mv, 500000)
             self._put(0, b.pack_mv)
             self._put(1, b.current_ma)
             self._put(2, power_w)
@@ -69,7 +70,7 @@ class Minute:
             self._put(4, b.cell_min_mv)
             self._put(5, b.temp_max_mc)
             self._put(6, b.temp_min_mc)
-        self._put(7, pack.soc.soc().value)
+        self._put(7, pack.soc_est.value)
         self._put(8, pack.limits.charge_ma)
         self._put(9, pack.limits.discharge_ma)
 

@@ -40,4 +40,4 @@ class Obey:
     def is_slow(self, now_ms):
         """True when it took longer than commissioned lately, or does so now."""
         running_ms = 0 if self._since_ms is None else now_ms - self._since_ms
-        return max(self._took_ms + [running_ms]) > self.obey_ms
+        return running_ms > self.obey_ms or (bool(self._took_ms) and max(self._took_ms) > self.obey_ms)

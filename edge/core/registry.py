@@ -192,12 +192,13 @@ KEYS = {
     "box_end": 252,
     "frame_cells": 253,
     "frame_temps": 254,
-    "slot": 255,
-    "slot_starts": 256,
-    "slot_version": 257,
-    "slot_why": 258,
-    "reset_cause": 259,
-    "crash": 260,
+    "refusal": 255,
+    "slot": 256,
+    "slot_starts": 257,
+    "slot_version": 258,
+    "slot_why": 259,
+    "reset_cause": 260,
+    "crash": 261,
 }
 
 

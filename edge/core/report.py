@@ -71,7 +71,7 @@ class Reporter:
         if self._is_due("I", now_ms, I_MS, I_FIRST_MS):
             self._grades = [None] * len(site.packs)
         for i in range(len(site.packs)):
-            self._pack(records, stamp, site, i, [(event, fault) for pack, event, fault in events if pack == i])
+            self._pack(records, stamp, site, i, _news_of(i, events))
             if minute_over:
                 values = minute(site, i, self._minutes[i].close())
                 records.append(Record("M", i, stamp[0], stamp[1], stamp[2], values))
@@ -104,7 +104,7 @@ class Reporter:
         pack = site.packs[i]
         for cls, values in self.audits[i].step(stamp[0], pack, site.reads[i], news):
             records.append(Record(cls, i, stamp[0], stamp[1], stamp[2], body(values)))
-        self.usages[i].step(stamp[0], pack.believed, pack.soc.soc().value, news)
+        self.usages[i].step(stamp[0], pack.believed, pack.soc_est.value, news)
         self._watch_quality(records, stamp, site, i)
         self._watch_anomalies(records, stamp, site, i)
         self._watch_advice(records, stamp, site, i)
@@ -230,6 +230,11 @@ class Reporter:
     def state(self, now_ms):
         """Dict for the store."""
         return {"dropped": self.dropped_events, "usage": [usage.state(now_ms) for usage in self.usages]}
+
+
+def _news_of(i, events):
+    """((event, fault), ...) of pack i; most steps have none."""
+    return [(event, fault) for pack, event, fault in events if pack == i] if events else ()
 
 
 def _kind(pack, event, fault):

@@ -9,6 +9,8 @@ and 50 times above the 0.02 K/min at which self-heating is first measured in a c
 one minute and is none of both.
 """
 
+from edge.core.exact import millionth, ppm_of
+
 FAST_MC_PER_S = 1000
 FAST_READS = 3
 SLOW_MC = 1000
@@ -42,8 +44,8 @@ class Rise:
         if span_ms > 0:
             fast = FAST_MC_PER_S * span_ms <= rise_mc * 1000 <= JUMP_MC_PER_S * span_ms
             self._fast = self._fast + 1 if fast else 0
-        share_ppm = abs(current_ma) * 1000000 // self.most_ma
-        self._heat_ppm = max(self._heat_ppm, share_ppm * share_ppm // 1000000)
+        share_ppm = ppm_of(abs(current_ma), self.most_ma)
+        self._heat_ppm = max(self._heat_ppm, millionth(share_ppm, share_ppm))
         self._minutes(at_ms, hot_mc)
         return self._fast >= FAST_READS or self._slow >= SLOW_TIMES
 

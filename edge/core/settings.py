@@ -128,7 +128,13 @@ SETTINGS = (
     ("uplink", "ca", "str", 0, 1000, "", "TLS: the authority of the broker's certificate (PEM); port 8883 is usual"),
     ("uplink", "certificate", "str", 0, 1000, "", "TLS: this device's certificate (PEM); its common name is device"),
     ("uplink", "private_key", "str", 0, 1000, "", "TLS: the private key of that certificate (PEM)"),
+    ("uplink", "home_assistant_s", "int", 0, 600, 0, "Home Assistant finds the packs and is told so often; 0: off"),
     ("uplink", "status_port", "int", 0, 65535, 0, "local status port for the live view, 0 = any free one"),
+    ("uplink.sparkplug", "group", "str", 1, 40, REQUIRED, "group id: the live lane is on when this section is there"),
+    ("uplink.sparkplug", "node", "str", 1, 40, OPTIONAL, "edge node id; the device's name when absent"),
+    ("uplink.sparkplug", "interval_ms", "int", 100, 3600000, 1000, "changed values go so often: `check` says the cost"),
+    ("uplink.sparkplug", "primary_host", "str", 1, 60, OPTIONAL, "host id whose STATE is waited for; absent: nobody's"),
+    ("uplink.sparkplug", "datatype_in_data", ("no", "yes"), 0, 0, "no", "yes: for readers that forget the births"),
 )
 
 # Pairs (narrower, wider) that must not be looser: the smallest source wins, a looser one is refused.
@@ -287,12 +293,27 @@ def check(settings):
             raise SettingsError("trust[%d]" % index, "has an unknown role", "use one of: " + ", ".join(TRUST_ROLES))
     for name in ("meter", "uplink", "inputs", "outputs"):
         if settings.get(name) is not None:
-            _check_section(name + ".", name, settings[name], ("facts",))
+            _check_section(name + ".", name, settings[name], ("facts", "sparkplug"))
+    _check_sparkplug(full)
     given = [bool((settings.get("uplink") or {}).get(key)) for key in TLS_KEYS]
     if any(given) and not all(given):
         place = "uplink." + TLS_KEYS[given.index(False)]
         raise SettingsError(place, "is missing", "TLS needs %s, %s and %s; without TLS none" % TLS_KEYS)
     return full
+
+
+def _check_sparkplug(full):
+    """The live lane's own section, and names that an MQTT topic can carry. full: with defaults."""
+    place = (full["uplink"] or {}).get("sparkplug")
+    if place is None:
+        return
+    _check_section("uplink.sparkplug.", "uplink.sparkplug", place, ())
+    names = [("uplink.sparkplug." + key, place.get(key)) for key in ("group", "node", "primary_host")]
+    names += [("device", full["device"])]
+    names += [("packs[%d].id" % i, full["packs"][i]["id"]) for i in range(len(full["packs"]))]
+    for where, name in names:
+        if name and [sign for sign in "+/#" if sign in name]:
+            raise SettingsError(where, "'%s' has a sign that Sparkplug names may not have" % name, "no + / # in it")
 
 
 def with_defaults(settings):
@@ -313,6 +334,8 @@ def _filled(section, given):
         holder["contract"] = given.get("contract")
         if given.get("contactor") is not None:
             holder["contactor"] = _filled("pack.contactor", given["contactor"])
+    if section == "uplink" and isinstance(given.get("sparkplug"), dict):
+        holder["sparkplug"] = _filled("uplink.sparkplug", given["sparkplug"])
     return holder
 
 

@@ -89,26 +89,31 @@ class Sharing:
         self.binds = [None, None]
         for i in members:
             share = self._share_ppm(i, count)
-            c = min(guarded[i].charge_ma * lim.PPM // share, count * guarded[i].charge_ma)
-            d = min(guarded[i].discharge_ma * lim.PPM // share, count * guarded[i].discharge_ma)
+            c = _together(guarded[i].charge_ma, share, count)
+            d = _together(guarded[i].discharge_ma, share, count)
             if charge is None or c < charge:
                 charge, charge_why, self.binds[0] = c, self.packs[i].limits.charge_why, i
             if discharge is None or d < discharge:
                 discharge, discharge_why, self.binds[1] = d, self.packs[i].limits.discharge_why, i
         charge, discharge = self._ramped(now_ms, members, charge or 0, discharge or 0)
         self.limits = (charge, charge_why, discharge, discharge_why)
-        volts = [guarded[i].pack_mv for i in members] or [None]
-        wishes = [command.charge_mv for command in guarded if command.charge_mv is not None]
+        pack_mv = guarded[members[0]].pack_mv if members else None
+        for i in members:
+            own_mv = guarded[i].pack_mv
+            pack_mv = None if pack_mv is None or own_mv is None else min(pack_mv, own_mv)
+        charge_mv = None
         decision = guarded[0].decision
         for command in guarded:
+            if command.charge_mv is not None:
+                charge_mv = command.charge_mv if charge_mv is None else min(charge_mv, command.charge_mv)
             if command.decision != decision:
                 decision = None
         return Command(
             -1,
             charge,
             discharge,
-            min(wishes) if wishes else None,
-            None if None in volts else min(volts),
+            charge_mv,
+            pack_mv,
             None,
             None,
             now_ms + self.lease_ms,
@@ -117,7 +122,10 @@ class Sharing:
 
     def _connected(self):
         """Indexes of the packs that are on the bus; when that changes, how they share is not known any more."""
-        members = [i for i in range(len(self.packs)) if not self.packs[i].is_away()]
+        members = []
+        for i in range(len(self.packs)):
+            if not self.packs[i].is_away():
+                members.append(i)
         if members != self._members:
             self._members = members
             self.peak_share_ppm = [0] * len(self.packs)
@@ -128,8 +136,20 @@ class Sharing:
         """The site's limits, which rise no faster than the packs on the bus together may: when a pack has left,
         the rest does not take over in one step."""
         span_ms = 0 if self._allowed_ms is None else max(0, now_ms - self._allowed_ms)
-        rates = [self.packs[i].ramp.rates for i in members]
-        most = [self.allowed[side] + sum([rate[side] for rate in rates]) * span_ms // 1000 for side in (0, 1)]
-        self.allowed = (min(charge_ma, most[0]), min(discharge_ma, most[1]))
+        charge_rate = discharge_rate = 0
+        for i in members:
+            rates = self.packs[i].ramp.rates
+            charge_rate += rates[0]
+            discharge_rate += rates[1]
+        before = self.allowed
+        self.allowed = (
+            min(charge_ma, before[0] + charge_rate * span_ms // 1000),
+            min(discharge_ma, before[1] + discharge_rate * span_ms // 1000),
+        )
         self._allowed_ms = now_ms
         return self.allowed
+
+
+def _together(ma, share, count):
+    """The site's current when a pack that carries share (ppm) of it may take ma, never above count times that."""
+    return ma if count == 1 else min(ma * lim.PPM // share, count * ma)

@@ -5,7 +5,6 @@
 from collections import namedtuple
 
 from edge.core import faults as f
-from edge.core import limits as lim
 from edge.core.controller import Controller
 from edge.core.durable import Durable
 from edge.core.obey import Obey
@@ -86,10 +85,13 @@ class Site:
         self.packs = [
             Controller(i, pack, period_ms, obey_ms, found[i][0], self.durable) for i, pack in enumerate(packs)
         ]
+        self._ported = [i for i in range(len(packs)) if self.packs[i].contactor is not None]
+        self._no_papers = (NO_PAPERS,) * len(packs)
+        self._slack_ma = max([pack.slack_ma for pack in self.packs])  # beside a permit
+        self._numbers = [0] * (5 + 6 * len(packs))  # room for the trace
         self.obey = Obey(obey_ms)
         self.lease_ms = max(1000, min(LEASE_PERIODS * period_ms, settings["lease_ms"]))
-        if self.lease_ms < period_ms + 1000:
-            self.lease_ms = period_ms + 1000  # a command must reach the next step
+        self.lease_ms = max(self.lease_ms, period_ms + 1000)  # a command must reach the next step
         self.sharing = Sharing(self.packs, self.lease_ms)
         self.site_limits = self.sharing.limits
         self._late = []  # times of the last late steps
@@ -178,13 +180,14 @@ class Site:
         self.decision += 1
         view = self._view(now_ms, utc, pcs_ma, shares, inputs, inputs_missing)
         self._state_lost = False
-        self.obey.step(now_ms, pcs_ma, self.sharing.allowed, self._slack_ma())
+        self.obey.step(now_ms, pcs_ma, self.sharing.allowed, self._slack_ma)
         guarded = []
         events = [(-1, f.E_CLOCK, f.F_NONE)] if self._clock_stepped(now_ms, utc[0]) else []
         for i in range(count):
             command, news = self.packs[i].permit(now_ms, reads[i], view)
             guarded.append(command)
-            events.extend([(i, event, fault) for event, fault in news])
+            for event, fault in news:
+                events.append((i, event, fault))
         command = self.sharing.together(now_ms, guarded, self.obey.is_slow(now_ms))
         self.site_limits = self.sharing.limits
         records = verdicts + self.reporter.step(now_ms, utc, self, view, events)
@@ -211,9 +214,9 @@ class Site:
             shares,
             inputs,
             inputs_missing,
-            (NO_PAPERS,) * len(self.packs) if self.orders is None else self.orders.papers(),
+            self._no_papers if self.orders is None else self.orders.papers(),
             self.pcs.dc_mv if pcs_here else None,
-            len(self.packs) > 1 and pcs_ma is not None and abs(pcs_ma) <= self._slack_ma(),
+            len(self.packs) > 1 and pcs_ma is not None and abs(pcs_ma) <= self._slack_ma,
             self._pcs_is_lost(now_ms),
             pcs_here and self._watchdog_wrong(),
             self._state_lost,
@@ -225,10 +228,12 @@ class Site:
 
     def _commands(self, command, guarded):
         """One command per actuator: the PCS, then each contactor."""
-        return (command,) + tuple([guarded[i] for i in range(len(guarded)) if self.packs[i].contactor is not None])
+        return (command,) + tuple([guarded[i] for i in self._ported]) if self._ported else (command,)
 
     def _relays(self):
         """Per pack what its contactor's port said of the step before, 0 without one: ports in the order of commands."""
+        if not self._ported:
+            return (0,) * len(self.packs)
         said = list(self.answers[1:])
         return [said.pop(0) if pack.contactor is not None and said else 0 for pack in self.packs]
 
@@ -243,10 +248,6 @@ class Site:
     def pcs_was_seen(self, now_ms):
         """True when a silent PCS is a fault: it was seen before, or 10 s have passed since the start."""
         return self.pcs is not None or now_ms - self.started_ms > f.SILENT_MIN_MS
-
-    def _slack_ma(self):
-        """What a current may be beside a permit: 3 % of the nameplate capacity of the largest pack."""
-        return max([p.pack["capacity_mah"] for p in self.packs]) * f.DISOBEY_PPM // lim.PPM
 
     def _pcs_is_lost(self, now_ms):
         """True when a PCS that answers nothing must have stopped by its own watchdog, and 2 s more have passed."""
@@ -388,13 +389,15 @@ class Site:
 
     def _trace(self, now_ms, command):
         """Integers that tell this step: equal on every runtime for equal input."""
-        trace = [now_ms, command.charge_ma, command.discharge_ma, command.pack_mv or 0, self.late_ms]
+        trace = self._numbers
+        trace[0], trace[1], trace[2] = now_ms, command.charge_ma, command.discharge_ma
+        trace[3], trace[4] = command.pack_mv or 0, self.late_ms
+        at = 5
         for pack in self.packs:
-            soc = pack.soc.soc()
-            trace.append(pack.mode)
-            trace.append(-1 if soc.value is None else soc.value)
-            trace.append(-1 if soc.std is None else soc.std)
-            trace.append(pack.limits.charge_why)
-            trace.append(pack.limits.discharge_why)
-            trace.append(pack.believed.worst)
+            soc, limits = pack.soc_est, pack.limits
+            trace[at], trace[at + 5] = pack.mode, pack.believed.worst
+            trace[at + 1] = -1 if soc.value is None else soc.value
+            trace[at + 2] = -1 if soc.std is None else soc.std
+            trace[at + 3], trace[at + 4] = limits.charge_why, limits.discharge_why
+            at += 6
         return tuple(trace)

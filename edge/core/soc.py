@@ -86,6 +86,7 @@ class Soc:
         self.aligned_ms = None
         self.floor = self._unaligned()
         self.why = W_UNKNOWN
+        self._capacity = None  # (Ah, its deviation, Est) while there was no alignment
         self._known = False
         self._guess = None
         self._seen_ms = None
@@ -274,11 +275,16 @@ class Soc:
 
     def capacity(self):
         """Est of the present capacity in mAh; the sensor's unknown gain is part of the deviation."""
+        kept = self._capacity
+        if kept and self.aligned_ms is None and kept[0] is self.capacity_ah and kept[1] is self.capacity_std_ah:
+            return kept[2]
         mah = int(self.capacity_ah * 1000.0 + 0.5)
         gain_ah = self.capacity_ah * STD_GAIN if self.aligned_ms is not None else 0.0
         std_ah = sqrt(self.capacity_std_ah * self.capacity_std_ah + gain_ah * gain_ah)
         why = W_CERTIFICATE if self.aligned_ms is None else W_ALIGNED
-        return Est(mah, int(std_ah * 1000.0) + 1, self._at_ms(self.aligned_ms), why)
+        est = Est(mah, int(std_ah * 1000.0) + 1, self._at_ms(self.aligned_ms), why)
+        self._capacity = (self.capacity_ah, self.capacity_std_ah, est) if self.aligned_ms is None else None
+        return est
 
     def bias(self):
         """Est of the current sensor's offset in mA."""

@@ -250,7 +250,7 @@ class TxGate:
             data = start + 6
         verdict = REFUSED_ADDRESS
         for rule in self.writes:  # one register may have several rules: what one of them lets out may go
-            if (unit, function, address, count) == rule[:4]:
+            if rule[0] == unit and rule[1] == function and rule[2] == address and rule[3] == count:
                 verdict = self._judge_fields(now_ms, frame, data, count, rule[4])
                 if verdict == SENT:
                     break
@@ -259,7 +259,7 @@ class TxGate:
     def _judge_fields(self, now_ms, frame, data, count, fields):
         named = 0
         for field in fields:
-            offset, what, num, den = field[:4]
+            offset, what, num, den = field[0], field[1], field[2], field[3]
             if len(field) > 4:
                 words = unpack_from(">HH", frame, data + 2 * offset)
                 bits = words[0] << 16 | words[1] if field[4] == FLOAT else words[1] << 16 | words[0]
@@ -298,9 +298,9 @@ class TxGate:
         if what == DISCHARGE_MA:
             return discharge_ma
         if what == CHARGE_MW:
-            return charge_ma * pack_mv // 1000
+            return _milliwatts(charge_ma, pack_mv)
         if what == DISCHARGE_MW:
-            return discharge_ma * pack_mv // 1000
+            return _milliwatts(discharge_ma, pack_mv)
         return 0
 
     def _rate(self, now_ms, is_write):
@@ -314,6 +314,11 @@ class TxGate:
             self._window = [now_ms, 0, 0]
         self._window[kind] += 1
         return SENT if self._window[kind] <= most else REFUSED_RATE
+
+
+def _milliwatts(ma, mv):
+    """ma * mv // 1000, in steps without large integers."""
+    return mv // 1000 * ma + mv % 1000 * ma // 1000
 
 
 def _magnitude(ma):

@@ -43,6 +43,7 @@ class Usage:
         self.trips = {}  # fault: times raised
         self._totals_ms = [0] * 13
         self._since_ms = [None] * 13
+        self._now = [False] * 13  # what holds in this step
         self._deep = False
         self._grade = None  # the one that self._bounds are of
         self._bounds = ()
@@ -76,7 +77,9 @@ class Usage:
 
     def _holds(self, b, soc_ppm):
         """One bool per state."""
-        holds = [False] * 13
+        holds = self._now
+        for state in range(13):
+            holds[state] = False
         holds[ON] = True
         holds[BMS_STALE] = b.worst != OK
         if b.worst == OK and b.current_ma is not None:

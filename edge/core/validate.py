@@ -9,6 +9,8 @@ An outlier on the dangerous side is never dropped: it counts until it is proved 
 
 from collections import namedtuple
 
+from edge.core.exact import millionth
+from edge.core.jump import Jump
 from edge.core.records import (
     FROZEN,
     G_ALARMS,
@@ -56,7 +58,6 @@ TOGETHER_MS = 250  # what arrived further apart may belong to another load
 # A larger step of an extreme cell counts on the dangerous side for this many fresh reads first.
 JUMP_MV = 200
 JUMP_MC_PER_S = 5000
-JUMP_READS = 2
 # The BMS's SoC may not step by more than this beyond what its own current explains.
 JUMP_SOC_PPM = 30000
 # A step of the current by more than this share of C must move the pack's voltage the same way; so many that move it
@@ -83,6 +84,16 @@ def _together(sample):
     return None not in (cells_ms, extremes_ms) and abs(cells_ms - extremes_ms) <= TOGETHER_MS
 
 
+def _first(values, count):
+    """The first count of values: values itself when it has no more."""
+    return values if len(values) == count else values[:count]
+
+
+def _is_short(values, count):
+    """True when fewer than count are there, or one of the first count is None."""
+    return len(values) < count or None in _first(values, count)
+
+
 def stale_after_ms(period_ms):
     """Age at which a group of that declared period (ms) is stale: three periods, at least 1 s."""
     return max(STALE_PERIODS * period_ms, STALE_MIN_MS)
@@ -96,7 +107,9 @@ class Validator:
         self.temps = pack["temps"]
         self.lsb_mv = pack["facts"].get("cell_lsb_mv") or 1
         self.capacity_mah = pack["capacity_mah"]
-        self.flow_ma = pack["capacity_mah"] * FLOW_PPM // 1000000
+        self.flow_ma = millionth(pack["capacity_mah"], FLOW_PPM)
+        self._apart_ma = millionth(pack["capacity_mah"], DISAGREE_PPM)
+        self._step_ma = millionth(pack["capacity_mah"], STEP_PPM)
         self.stale_ms = tuple(
             None if p is None else stale_after_ms(max(p, period_ms)) for p in pack["facts"]["periods_ms"]
         )
@@ -112,7 +125,6 @@ class Validator:
         self._window = None
         self._window_reads = 0
         self._dead = []
-        self._previous = None
         self._cell_jump = Jump()
         self._temp_jump = Jump()
         self._temp_ms = None
@@ -123,7 +135,9 @@ class Validator:
         self._drifts = 0
         self.lost = True  # a required value is absent, old or impossible by itself, whatever its neighbours say
         self.watched = False  # a second source of current tells whether any flows: a page frozen at rest is noticed
-        self._marks = (OK,) * _ALL
+        self._marks = [OK] * _ALL
+        self._codes = [OK] * _ALL  # quality of this step
+        self._quality = ()  # and as it was told last
 
     def step(self, now_ms, sample, other_ma):
         """Return Believed for sample (or None) at now_ms.
@@ -138,22 +152,21 @@ class Validator:
         if count != self._count:
             self._count = count
             self._fresh += 1
-            self._marks = self._judge_content(now_ms, sample, other_ma)
+            self._judge_content(now_ms, sample, other_ma)
             self._cell_jump.fresh()
             self._temp_jump.fresh()
-        lacking = self._lacking(sample)
-        quality = []
         oldest_ms = now_ms
         worst = OK
         for g in range(_ALL):
             group = sample.groups[g]
             code = self._judge_age(g, now_ms, group)
-            lost = code != OK or lacking[g]
+            lacks = self._lacks(g, sample)
+            lost = code != OK or lacks
             if code == OK:
                 code = self._marks[g]
-                if code == OK and lacking[g]:
+                if code == OK and lacks:
                     code = MISSING
-            quality.append(code)
+            self._codes[g] = code
             if g != G_STATE:
                 if code > worst:
                     worst = code
@@ -166,22 +179,31 @@ class Validator:
                     oldest_ms = group.at_ms
         self._oldest_ms = oldest_ms
         age_ms = None if oldest_ms is None else now_ms - oldest_ms
-        return self._believe(sample, tuple(quality), worst, age_ms)
+        self._tell()
+        return self._believe(sample, worst, age_ms)
 
-    def _lacking(self, sample):
-        """Per group: True when a value that must be there is None, whatever the group's quality says."""
-        cells = sample.cell_mv[: self.cells]
-        temps = sample.temp_mc[: self.temps]
-        return (
-            sample.pack_mv is None,
-            sample.current_ma is None,
-            False,
-            len(cells) < self.cells or None in cells,
-            len(temps) < self.temps or None in temps,
-            False,
-            sample.bms_charge_ma is None or sample.bms_discharge_ma is None,
-            sample.alarms is None,
-        )
+    def _tell(self):
+        """Make self._quality say what self._codes say; the tuple of before while nothing changed."""
+        codes, told = self._codes, self._quality
+        for g in range(len(told)):
+            if told[g] != codes[g]:
+                told = ()
+                break
+        self._quality = told or tuple(codes)
+
+    def _lacks(self, g, sample):
+        """True when a value of group g that must be there is None, whatever the group's quality says."""
+        if g == G_PACK:
+            return sample.pack_mv is None
+        if g == G_CURRENT:
+            return sample.current_ma is None
+        if g == G_CELLS:
+            return _is_short(sample.cell_mv, self.cells)
+        if g == G_TEMPS:
+            return _is_short(sample.temp_mc, self.temps)
+        if g == G_LIMITS:
+            return sample.bms_charge_ma is None or sample.bms_discharge_ma is None
+        return g == G_ALARMS and sample.alarms is None
 
     def _nothing(self, now_ms):
         """Nothing came at all: everything unknown; the age goes on from what was known last."""
@@ -203,24 +225,25 @@ class Validator:
         return STALE if age_ms > limit_ms else OK
 
     def _judge_content(self, now_ms, sample, other_ma):
-        """One mark per group for a fresh sample, from its content alone."""
-        marks = [OK] * _ALL
+        """Set one mark per group for a fresh sample, from its content alone."""
+        marks = self._marks
+        for g in range(_ALL):
+            marks[g] = OK
         current_ma = sample.current_ma
         flow_ma = max(abs(current_ma or 0), abs(other_ma or 0))
         if self._is_frozen(now_ms, sample, flow_ma):
             for g in range(_ALL):
                 marks[g] = FROZEN
-        cells = sample.cell_mv[: self.cells]
+        cells = _first(sample.cell_mv, self.cells)
         if len(cells) == self.cells and None not in cells:
             self._judge_cells(sample, cells, marks)
         if current_ma is not None and other_ma is not None:
-            apart = abs(current_ma - other_ma) > self.capacity_mah * DISAGREE_PPM // 1000000
+            apart = abs(current_ma - other_ma) > self._apart_ma
             if self._trust.is_lost(apart, (cells, sample.pack_mv, current_ma)):
                 marks[G_CURRENT] = IMPLAUSIBLE
         before, self._before = self._before, sample
         if before is not None:
             self._judge_steps(before, sample, marks)
-        return tuple(marks)
 
     def _judge_steps(self, before, sample, marks):
         """What two fresh samples say together: SoC without charge, a voltage that goes against the current."""
@@ -240,7 +263,7 @@ class Validator:
             return  # not measured together: the voltage may follow a reading later
         step_ma = sample.current_ma - before.current_ma
         step_mv = sample.pack_mv - before.pack_mv
-        if abs(step_ma) > self.capacity_mah * STEP_PPM // 1000000 and abs(step_mv) > 2 * self.lsb_mv * self.cells:
+        if abs(step_ma) > self._step_ma and abs(step_mv) > 2 * self.lsb_mv * self.cells:
             self._against = self._against + 1 if (step_ma > 0) != (step_mv > 0) else 0
         if self._against >= STEP_READS:
             marks[G_CURRENT] = IMPLAUSIBLE
@@ -276,7 +299,7 @@ class Validator:
 
     def _judge_cells(self, sample, cells, marks):
         if sample.pack_mv is not None:
-            apart = abs(sum(cells) - sample.pack_mv) > max(sample.pack_mv * SUM_PPM // 1000000, SUM_MV)
+            apart = abs(sum(cells) - sample.pack_mv) > max(millionth(sample.pack_mv, SUM_PPM), SUM_MV)
             self._sum_bad = self._sum_bad + 1 if apart else 0
             if self._sum_bad >= SUM_READS:
                 marks[G_CELLS] = IMPLAUSIBLE
@@ -294,46 +317,56 @@ class Validator:
     def _watch_cells(self, cells, pack_mv):
         """Dead readings among living ones: after a window in which the middle cell or the pack voltage
         moved, a cell that did not move at all is frozen until it moves again."""
-        values = cells if pack_mv is None else cells + (pack_mv,)
-        if self._window is None or len(self._window[0]) != len(values):
-            self._window = (list(values), list(values))
+        count = len(cells) if pack_mv is None else len(cells) + 1
+        if self._window is None or len(self._window[0]) != count:
+            values = list(cells) if pack_mv is None else list(cells) + [pack_mv]
+            self._window = (values, list(values))
             self._window_reads = 0
             return
         low, high = self._window
         self._window_reads += 1
-        if values != self._previous:
-            self._previous = values
-            for i in range(len(values)):
-                value = values[i]
-                if value < low[i]:
-                    low[i] = value
-                elif value > high[i]:
-                    high[i] = value
+        for i in range(count):
+            value = cells[i] if i < len(cells) else pack_mv
+            if value < low[i]:
+                low[i] = value
+            elif value > high[i]:
+                high[i] = value
         if self._window_reads < CELL_WINDOW_READS:
             return
         self._window = None
-        moved = [high[i] - low[i] for i in range(len(values))]
+        moved = [high[i] - low[i] for i in range(count)]
         per_cell = moved.pop() // self.cells if pack_mv is not None else 0
         quiet = max(sorted(moved)[len(moved) // 2], per_cell) < CELL_MOVE_LSB * self.lsb_mv
         self._dead = [i for i in range(self.cells) if moved[i] == 0 and (not quiet or i in self._dead)]
 
-    def _believe(self, sample, quality, worst, age_ms):
-        cells_ok = quality[G_CELLS] == OK
-        cells = sample.cell_mv[: self.cells] if cells_ok else None
-        highs = [sample.cell_max_mv] if quality[G_EXTREMES] == OK and sample.cell_max_mv is not None else []
-        lows = [sample.cell_min_mv] if quality[G_EXTREMES] == OK and sample.cell_min_mv is not None else []
-        if cells_ok:
-            highs.append(max(cells))
-            lows.append(min(cells))
-        hot = cold = None
+    def _cell_ends(self, sample, cells):
+        """(highest, lowest) cell that count. cells: all of them."""
+        high, low = max(cells), min(cells)
+        if self._quality[G_EXTREMES] == OK:
+            if sample.cell_max_mv is not None:
+                high = max(high, sample.cell_max_mv)
+            if sample.cell_min_mv is not None:
+                low = min(low, sample.cell_min_mv)
+        return self._cell_jump.step(high, low, JUMP_MV)
+
+    def _temp_ends(self, sample):
+        """(hottest, coldest) that count."""
+        temps = _first(sample.temp_mc, self.temps)
+        hot, cold = max(temps), min(temps)
+        if self._quality[G_EXTREMES] == OK:
+            for told_mc in (sample.temp_max_mc, sample.temp_min_mc):
+                if told_mc is not None:
+                    hot, cold = max(hot, told_mc), min(cold, told_mc)
+        return self._temp_jump.step(hot, cold, self._temp_step(sample.groups[G_TEMPS].at_ms))
+
+    def _believe(self, sample, worst, age_ms):
+        quality = self._quality
+        high = low = hot = cold = cells = None
+        if quality[G_CELLS] == OK:
+            cells = _first(sample.cell_mv, self.cells)
+            high, low = self._cell_ends(sample, cells)
         if quality[G_TEMPS] == OK:
-            temps = list(sample.temp_mc[: self.temps])
-            if sample.temp_max_mc is not None and quality[G_EXTREMES] == OK:
-                temps.append(sample.temp_max_mc)
-            if sample.temp_min_mc is not None and quality[G_EXTREMES] == OK:
-                temps.append(sample.temp_min_mc)
-            hot, cold = self._temp_jump.step(max(temps), min(temps), self._temp_step(sample.groups[G_TEMPS].at_ms))
-        high, low = self._cell_jump.step(max(highs), min(lows), JUMP_MV) if cells_ok else (None, None)
+            hot, cold = self._temp_ends(sample)
         limits_ok = quality[G_LIMITS] == OK
         state_ok = quality[G_STATE] == OK
         wrong = len(sample.cell_mv) > self.cells and any([v for v in sample.cell_mv[self.cells :]])
@@ -363,28 +396,3 @@ class Validator:
         span_ms = 1000 if self._temp_ms is None else max(1000, at_ms - self._temp_ms)
         self._temp_ms = at_ms
         return JUMP_MC_PER_S * span_ms // 1000
-
-
-class Jump:
-    """The highest and lowest of a group as limits have to see them: after a jump of either the worse of old and new
-    counts for JUMP_READS fresh reads, then the new one is accepted."""
-
-    def __init__(self):
-        self._last = None
-        self._held = None
-        self._reads = 0
-
-    def fresh(self):
-        """A fresh read came."""
-        self._reads = max(0, self._reads - 1)
-
-    def step(self, high, low, most):
-        """(high, low) that count. most: a larger step of one of them is a jump."""
-        before = self._last
-        self._last = (high, low)
-        if before is not None and (abs(high - before[0]) > most or abs(low - before[1]) > most):
-            self._reads = JUMP_READS
-            self._held = before
-        if self._reads:
-            return max(high, self._held[0]), min(low, self._held[1])
-        return high, low

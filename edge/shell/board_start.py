@@ -18,6 +18,7 @@ from edge.shell.store import AfterWires, FileStore
 from edge.shell.wiring import Silent, Wiring
 
 JOURNAL_HOLD_BYTES = 4096  # RAM of records that wait for the flash; more than this is never written at once
+SPARKPLUG_REST_MS = 120000  # between two TLS handshakes of the live lane, beside those of the uplink
 RAM_BYTES = 8192  # of records that wait for the backend; older ones are read back from the flash
 
 # The ports of edge.loop.loop, whom each step is told, the ports that write (the PCS and relay modules), the Journal or
@@ -47,6 +48,9 @@ def start(settings, folder, clock, sync, before):
         wiring.devices.append(inputs_of(settings))
     for link, devices, gate in wiring.lines:
         tasks.append(asyncio.create_task(serve_line(link)(link, devices, clock, gate)))
+    if settings["uplink"] and settings["uplink"].get("sparkplug"):
+        uplink.live = sparkplug_of(settings, folder, clock, sync, epoch)
+        wiring.told.append(uplink.live.node.told)
     writers = [wiring.pcs] + wiring.relays
     verify = verify_of(settings)
     return Ports(wiring.devices, actuators, AfterWires(files), uplink, verify, wiring.told, writers, journal, tasks)
@@ -100,7 +104,25 @@ def connected(settings, folder, epoch, boot, clock, hooks, outbox=None):
             asyncio.create_task(keep(folder, clock))
     uplink = BoardUplink(settings, epoch, boot, tls=tls, outbox=outbox, calm=calm)
     hooks[1].append(asyncio.create_task(uplink.run(clock)))
-    return uplink
+    if tls is None:
+        return uplink
+    from edge.shell.refusal import Telling
+
+    return Telling(uplink)
+
+
+def sparkplug_of(settings, folder, clock, sync, seed):
+    """The SparkplugLink of the live lane, at work; imported only when the settings ask for it."""
+    from edge.shell.sparkplug_link import live
+
+    context, rest_ms = None, 0
+    if secured(settings):
+        from edge.shell.board_tls import BoardTls
+
+        context, rest_ms = BoardTls(folder, settings["uplink"]).context, SPARKPLUG_REST_MS
+    lane = live(settings, folder, clock, sync, seed, context, rest_ms)
+    asyncio.create_task(lane.run(clock))
+    return lane
 
 
 def began(settings, clock, epoch, journal, before):

@@ -58,7 +58,9 @@ class BoardTls:
     def why(self, error):
         """What it means that a connection ended before the broker's yes, as text."""
         text = str(error).strip()
-        return text if "ertificate" in text else "broker ended the TLS handshake (%s): our certificate?" % text
+        if "ertificate" in text or text.startswith(("broker refuses", "no answer")):
+            return text
+        return "broker ended the TLS handshake (%s): our certificate?" % text
 
 
 def floored(folder, rtc):

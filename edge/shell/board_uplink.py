@@ -31,6 +31,7 @@ class BoardUplink:
         self.outbox = outbox or Outbox(settings["device"], epoch, boot, limit_bytes, key=link.ack_key(settings))
         self.connected = False
         self.log = "never connected"
+        self.refused = None  # why, while a certificate is not accepted
         self.reconnects = 0
         self._root = link.topic_root(settings)
         self._client_id = settings["device"]
@@ -45,6 +46,7 @@ class BoardUplink:
         self._gather = link.Gather(1000 * place.get("gather_s", 0))
         self._replies = link.Replies()
         self._form = link.form_of(settings)
+        self._home = link.home_of(settings)
         self._clock = None
         self._broken = None
         self.updates = None  # edge.shell.updater.Updater, once somebody takes updates
@@ -73,6 +75,8 @@ class BoardUplink:
         """Take `record` (edge.core.records.Record) and return its sequence number at once. Never raises."""
         self._replies.look(record)
         self._gather.offered(record)
+        if self._home is not None:
+            self._home.look(record)
         return self.outbox.append(record)
 
     def orders(self):
@@ -91,7 +95,10 @@ class BoardUplink:
                 except (OSError, MemoryError) as error:
                     shaken = self._tls is not None and self._dialer.opened != opened
                     self._shaken_ms = start_ms if shaken else self._shaken_ms
-                    self.log = "link lost: %s" % (self._tls.why(error) if shaken and not self._met else error)
+                    if shaken and not self._met:
+                        error = self._tls.why(error)
+                        self.refused = error if "ertificate" in error else self.refused
+                    self.log = "link lost: %s" % error
                 self.reconnects += 1
                 await asyncio.sleep(self._rest_ms(start_ms) / 1000)
         finally:
@@ -119,16 +126,25 @@ class BoardUplink:
                 if calm is not None:
                     calm.end()
             self._met = True
-            topics = ("ack", "ord") if self.updates is None else ("ack", "ord", "upd")
-            await client.subscribe([self._root + topic for topic in topics], now_ms())
+            topics = [self._root + "ack", self._root + "ord"]
+            if self.updates is not None:
+                topics.append(self._root + "upd")
+            if self._home:
+                topics.append(link.HOME_STATUS)
+            await client.subscribe(topics, now_ms(), 2)
             await client.publish(self._root + "status", b"online", now_ms(), True)
             self.connected = True
             self.log = "connected"
+            self.refused = None
             self.outbox.rewind(now_ms())
+            if self._home is not None:
+                self._home.connected()
             self._broken = None
             reader = asyncio.create_task(self._read(client))
             while self._broken is None:
                 await client.service(now_ms())
+                if self._home is not None:
+                    await self._show(client)
                 await self._pump(client)
                 await asyncio.sleep(TICK_S)
             raise mqtt.MqttError(str(self._broken))
@@ -158,6 +174,16 @@ class BoardUplink:
             if number % BURST == BURST - 1:
                 await asyncio.sleep(0)
 
+    async def _show(self, client):
+        """Publish one message for Home Assistant, if there is one; for want of memory it is left out."""
+        now_ms = self._clock.now_ms()
+        try:
+            item = self._home.take(now_ms)
+            if item is not None:
+                await client.publish(item[0], item[1], now_ms, item[2])
+        except MemoryError:
+            pass
+
     async def _read(self, client):
         """Handle incoming packets until the link breaks; the failure is left in self._broken."""
         try:
@@ -174,3 +200,5 @@ class BoardUplink:
             self._orders.put(payload, retained)
         elif topic == self._root + "upd" and self.updates is not None:
             self.updates.put(payload)
+        elif topic == link.HOME_STATUS and self._home is not None:
+            self._home.heard(payload)

@@ -29,6 +29,7 @@ class Guarded:
         self.feed = feed
         self.trace = trace
         self.told = told
+        self.details = None  # details(site, now_ms): what the status holds beyond a board's, or None
         self._decision = 0
 
     def seen(self, site, outcome):

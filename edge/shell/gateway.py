@@ -12,12 +12,14 @@ import threading
 import time
 
 from edge.loop import loop, zero_all
-from edge.shell import gateway_journal, gateway_tls
+from edge.shell import gateway_journal, gateway_notify, gateway_tls
 from edge.shell.control import Guarded, Watch, control
+from edge.shell.gateway_details import details
 from edge.shell.gateway_signed import verify_of
 from edge.shell.gateway_uplink import GatewayUplink
 from edge.shell.journal_ports import Journaled
 from edge.shell.link import ack_key
+from edge.shell.refusal import Telling
 from edge.shell.shelf import Shelf
 from edge.shell.started import digest_of, started
 from edge.shell.status import serve
@@ -116,6 +118,21 @@ async def serve_sunspec(settings, guarded, clock, said=None):
     return server
 
 
+def sparkplug_of(settings, folder, clock, told, uplink):
+    """The Sparkplug live lane that settings ask for, at work, or None.
+
+    told: list of what a step tells; uplink: where the status finds it.
+    """
+    if not settings["uplink"] or not settings["uplink"].get("sparkplug"):
+        return None
+    from edge.shell.gateway_sparkplug import GatewaySparkplug
+
+    lane = GatewaySparkplug(settings, folder, clock, sync)
+    told.append(lane.told)
+    uplink.live = lane.link
+    return lane.start()
+
+
 def needs_pins(settings):
     """True when a contactor or a safety input of the site is wired to pins of a board."""
     if settings["inputs"] and not settings["inputs"]["profile"]:
@@ -144,6 +161,7 @@ def reporting(settings, folder, boot, clock):
         backlog = gateway_journal.backlog(settings, journal, ack_key(settings))
         tls = gateway_tls.of(settings["uplink"])
         uplink = GatewayUplink(settings, epoch, boot, clock, tls=tls, outbox=backlog).start()
+        uplink = Telling(uplink) if tls is not None else uplink
     uplink = Journaled(uplink, journal, keeps=not settings["uplink"])
     uplink.offer(started(clock, epoch, Shelf(journal.journal.disk)))
     return uplink, journal
@@ -165,7 +183,10 @@ async def run(settings, folder, load, trace=None, said=None):
     store = LateStore(FileStore(folder, sync))
     boot = (store.load() or {}).get("boot") or 0
     uplink, journal = reporting(settings, folder, boot + 1, clock)
-    guarded = Guarded("cpython", None, trace, wiring.told)
+    lane = sparkplug_of(settings, folder, clock, wiring.told, uplink)
+    notify = gateway_notify.from_environment()
+    guarded = Guarded("cpython", notify.fed, trace, wiring.told)
+    guarded.details = lambda site, now_ms: details(site, wiring.devices, now_ms)
     server = await serve(guarded, clock, uplink, settings["uplink"]["status_port"] if settings["uplink"] else 0)
     port = server.sockets[0].getsockname()[1]
     with open(os.path.join(folder, "status.port"), "w", encoding="utf-8") as file:
@@ -174,6 +195,8 @@ async def run(settings, folder, load, trace=None, said=None):
     if said:
         said("control loop runs; live view: reuse-edge top %d" % port)
     lines = [asyncio.create_task(serve_line(link)(link, devices, clock, gate)) for link, devices, gate in wiring.lines]
+    notify.parts += [lambda task=task: not task.done() for task in lines]
+    notify.parts += [uplink.is_alive] if settings["uplink"] else []
     steps = loop(settings, clock, wiring.devices, wiring.actuators, store, uplink, guarded.seen, verify_of(settings))
     gc.collect()
     gc.freeze()  # code, tables and settings stay for ever: the collection after each step leaves them alone
@@ -190,6 +213,7 @@ async def run(settings, folder, load, trace=None, said=None):
         code = 1
         if said:
             said("control loop failed: %s: %s" % (type(error).__name__, error))
+    notify.stopping()
     steps.close()
     zero_all(wiring.actuators)
     await asyncio.sleep(LAST_ZERO_S)
@@ -197,6 +221,8 @@ async def run(settings, folder, load, trace=None, said=None):
     server.close()
     if sunspec is not None:
         sunspec.close()
+    if lane is not None:
+        lane.stop()
     uplink.stop()
     journal.close()
     store.close()

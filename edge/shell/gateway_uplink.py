@@ -37,12 +37,14 @@ class GatewayUplink:
     Clock port (now_ms); limit_bytes: RAM of the outbox; outbox: Backlog in its place. tls: function
     that gives an ssl.SSLContext (OSError when it cannot), or None.
     start() and stop() run the thread. connected: the broker took our subscription. log: last change of the link.
+    refused: text while a certificate is not accepted, None otherwise.
     """
 
     def __init__(self, settings, epoch, boot, clock, limit_bytes=LIMIT_BYTES, tls=None, outbox=None):
         self.outbox = outbox or Outbox(settings["device"], epoch, boot, limit_bytes, key=link.ack_key(settings))
         self.connected = False
         self.log = "never connected"
+        self.refused = None
         self.reconnects = 0
         self._place = settings["uplink"]
         self._device = settings["device"]
@@ -54,6 +56,7 @@ class GatewayUplink:
         self._gather = link.Gather(1000 * self._place.get("gather_s", 0))
         self._replies = link.Replies()
         self._form = link.form_of(settings)
+        self._home = link.home_of(settings)
         self._lock = threading.Lock()
         # a Backlog has a lock of its own: this one would hold up offer() while it reads the disk
         self._outbox_lock = self._lock if outbox is None else contextlib.nullcontext()
@@ -93,6 +96,8 @@ class GatewayUplink:
             seq = self.outbox.append(record)
         self._gather.offered(record)
         self._replies.look(record)
+        if self._home is not None:
+            self._home.look(record)
         if self.connected and not self._awake:
             self._awake = True
             try:
@@ -111,6 +116,10 @@ class GatewayUplink:
         self._thread = threading.Thread(target=self._run, name="uplink", daemon=True)
         self._thread.start()
         return self
+
+    def is_alive(self):
+        """True while the thread runs, whatever the broker does."""
+        return self._thread is not None and self._thread.is_alive()
 
     def stop(self):
         """End the thread; waits at most about CONNECT_S. What was not acknowledged is lost with the RAM."""
@@ -178,7 +187,7 @@ class GatewayUplink:
         try:
             client.connect(self._place["host"], self._place["port"], self._place["keepalive_s"])
         except ssl.SSLError as error:
-            raise LinkError(gateway_tls.why(error)) from error
+            raise self._refused(gateway_tls.why(error)) from error
 
     def _serve(self, client):
         """Wait for the socket, a new record or the tick, and let paho read and write."""
@@ -202,12 +211,20 @@ class GatewayUplink:
 
     def _gone(self, text):
         """The LinkError for a connection that ended. With TLS 1.3 a broker refuses our certificate like that."""
-        return LinkError(gateway_tls.REFUSED if self._tls is not None and not self._met else text)
+        return LinkError(text) if self._tls is None or self._met else self._refused(gateway_tls.REFUSED)
+
+    def _refused(self, text):
+        """The LinkError of a handshake that failed; while it is about a certificate, `refused` says so."""
+        if "certificate" in text:
+            self.refused = text
+        return LinkError(text)
 
     def _pump(self, client, now_ms):
         """Give paho the replies to orders, and the records that the window allows."""
         while (data := self._replies.take()) is not None:
             self._publish(client, "rsp", data, now_ms)
+        while self._home is not None and (item := self._home.take(now_ms)) is not None:
+            self._waiting[client.publish(item[0], item[1], qos=1, retain=item[2]).mid] = now_ms
         if self._gather.holds(now_ms, self.outbox):
             return
         self._cork(client, 1)  # what goes together goes in few segments
@@ -249,16 +266,20 @@ class GatewayUplink:
         if reason.is_failure:
             self._failure = f"broker refuses: {reason}"
         else:
-            client.subscribe([(self._root + "ack", 1), (self._root + "ord", 1)])
+            home = [(link.HOME_STATUS, 1)] if self._home is not None else []
+            client.subscribe([(self._root + "ack", 1), (self._root + "ord", 1), *home])
 
     def _on_subscribe(self, client, _userdata, _mid, reasons, _properties):
-        if any(reason.is_failure for reason in reasons):
+        if any(reason.is_failure for reason in reasons[:2]):  # the third only serves Home Assistant
             self._failure = "broker refuses a subscription"
             return
         client.publish(self._root + "status", b"online", qos=1, retain=True)
         with self._outbox_lock:
             self.outbox.rewind(self._clock.now_ms())
+        if self._home is not None:
+            self._home.connected()
         self.log = "connected"
+        self.refused = None
         self.connected = True
 
     def _on_publish(self, _client, _userdata, mid, _reason, _properties):
@@ -271,6 +292,8 @@ class GatewayUplink:
         elif message.topic == self._root + "ord":
             with self._lock:
                 self._orders.put(message.payload, message.retain)
+        elif message.topic == link.HOME_STATUS and self._home is not None:
+            self._home.heard(message.payload)
 
 
 class MonotonicClock:

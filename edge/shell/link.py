@@ -11,6 +11,7 @@ STEADY_MS = 3000  # a session that lived so long starts the back-off anew
 MAX_ORDERS = 16  # orders that wait for the core; more are refused and counted
 MAX_ORDER_BYTES = 4096
 MAX_REPLIES = 16  # that wait for a connection; the records tell the rest
+HOME_STATUS = "homeassistant/status"
 ORDER_VERDICT = KEYS["order_verdict"]
 
 
@@ -31,6 +32,15 @@ def form_of(settings):
 
         return to_json
     return _as_it_is
+
+
+def home_of(settings):
+    """edge.shell.home_assistant.HomeAssistant, or None: the settings do not ask for it."""
+    if not settings["uplink"].get("home_assistant_s"):
+        return None
+    from edge.shell.home_assistant import HomeAssistant
+
+    return HomeAssistant(settings)
 
 
 def _as_it_is(payload):

@@ -48,11 +48,14 @@ def packet(first, *parts):
 
 
 def connect_packet(client_id, keepalive_s, will, user, password):
-    """Return the CONNECT packet, clean session. will: (topic, payload) sent at QoS 1, retained, or None."""
+    """Return the CONNECT packet, clean session. will: (topic, payload) sent at QoS 1, retained, or None.
+
+    A third item of will that is False: not retained.
+    """
     flags = 0x02
     parts = [text_field(client_id)]
     if will:
-        flags |= 0x2C
+        flags |= 0x2C if len(will) < 3 or will[2] else 0x0C
         parts.append(text_field(will[0]))
         parts.append(text_field(will[1]))
     if user is not None:
@@ -137,6 +140,7 @@ class Client:
         self._waiting = {}  # packet number -> time of sending: PUBACK is due
         self._received = []  # packet numbers of messages to acknowledge
         self._subscribed = None  # packet number of the SUBSCRIBE that waits
+        self._needed = 0  # topics of it that must not be refused
         self._ping_ms = None  # time of the PINGREQ that waits
         self._written_ms = 0
 
@@ -152,9 +156,11 @@ class Client:
         if body[1]:
             raise MqttError("broker refuses: code %d" % body[1])
 
-    async def subscribe(self, topics, now_ms):
-        """Subscribe to `topics` at QoS 1 and await the SUBACK; messages that arrive meanwhile are handled."""
+    async def subscribe(self, topics, now_ms, needed=None):
+        """Subscribe to `topics` at QoS 1 and await the SUBACK; messages that arrive meanwhile are handled. needed: how
+        many of them, from the first on, the broker must not refuse; None: all."""
         pid = self._next_pid()
+        self._needed = len(topics) if needed is None else needed
         filters = b"".join([text_field(topic) + b"\x01" for topic in topics])
         self._subscribed = pid
         await self._send(packet(0x82, pid.to_bytes(2, "big"), filters), now_ms, CONNECT_MS)
@@ -167,9 +173,13 @@ class Client:
     async def publish(self, topic, payload, now_ms, retain=False):
         """Publish at QoS 1 and return once written; service() waits for the PUBACK."""
         pid = self._next_pid()
-        self._waiting[pid] = now_ms
         data = packet(0x33 if retain else 0x32, text_field(topic), pid.to_bytes(2, "big"), payload)
+        self._waiting[pid] = now_ms
         await self._send(data, now_ms, ANSWER_MS)
+
+    async def send(self, topic, payload, now_ms):
+        """Publish at QoS 0: once, and nobody says whether it arrived."""
+        await self._send(packet(0x30, text_field(topic), payload), now_ms, ANSWER_MS)
 
     async def service(self, now_ms):
         """Acknowledge what came, ping when idle, and raise MqttError when an answer is overdue."""
@@ -194,7 +204,7 @@ class Client:
             self._waiting.pop(body[0] << 8 | body[1], None)
         elif kind == _SUBACK and len(body) >= 3:
             if body[0] << 8 | body[1] == self._subscribed:
-                if 0x80 in body[2:]:
+                if 0x80 in body[2 : 2 + self._needed]:
                     raise MqttError("broker refuses a subscription")
                 self._subscribed = None
         elif kind == _PINGRESP:

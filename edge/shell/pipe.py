@@ -176,7 +176,7 @@ class Rig:
     def _write(self, now_ms, index, device, request, status):
         """A write takes the whole way: framed, judged by the gate, and taken from the bytes that left."""
         self.tid = self.tid + 1 & 0xFFFF
-        frame = modbus.tcp_frame(self.tid, request.unit, modbus.request_pdu(request))
+        frame = modbus.tcp_request(self.tid, request)
         left = []
         if (device.gate or self.gate).send(now_ms, frame, left.append) != SENT:
             device.failed(now_ms, request, modbus.REFUSED)

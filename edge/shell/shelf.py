@@ -39,19 +39,22 @@ class Shelf:
         return [header for _, header in sorted(rows)]
 
     def last(self, epoch):
-        """Highest number of one start, 0 when nothing of it can be read."""
-        highest = 0
+        """Highest number of one start, 0 when nothing of it can be read. Bytes at its end that are no record were one:
+        cut off, or damaged. Its number counts too, so that it is declared."""
+        highest, torn = 0, False
         for letter in STREAMS:
             for generation in reversed(self.generations(letter, epoch)):
                 found = 0
                 with self._open(letter, generation) as file:
-                    for kind, _, _, body, _ in walk(file, generation, self.disk.size(name_of(letter, generation))):
+                    size = self.disk.size(name_of(letter, generation))
+                    for kind, number, _, body, _ in walk(file, generation, size):
                         if kind in (KEPT, PLAIN):
                             found = max(found, numbers_of(body)[1])
+                        torn = torn or (kind == 0 and number is None)
                 if found:
                     highest = max(highest, found)
                     break
-        return highest
+        return highest + 1 if torn and highest else highest
 
     def seek(self, epoch, seq):
         """Go to the first record of one start whose number is not below seq."""
@@ -95,12 +98,21 @@ class Shelf:
             try:
                 with self._open(letter, generation) as file:
                     fields = first(file, generation)
+                    if fields is None:  # damaged: every record tells it too
+                        fields = self._record(file, letter, generation)
             except OSError as error:
                 if not is_gone(error):
                     raise
                 fields = None
             self._headers[key] = None if fields is None else (fields[1], fields[3])
         return self._headers[key]
+
+    def _record(self, file, letter, generation):
+        """The envelope of the first whole record of a segment, or None; epoch and boot have the keys of the header."""
+        for kind, _, _, body, _ in walk(file, generation, self.disk.size(name_of(letter, generation))):
+            if kind in (KEPT, PLAIN):
+                return cbor.decode(body)
+        return None
 
 
 def is_gone(error):

@@ -29,7 +29,7 @@ def status(guarded, clock, uplink):
     now_ms = clock.now_ms()
     utc_s, quality = clock.utc_s()
     settings = site.settings
-    return {
+    line = {
         "v": 1,
         "device": settings["device"],
         "site": settings["site"],
@@ -51,7 +51,11 @@ def status(guarded, clock, uplink):
         "faults": _faults(site, now_ms),
         "last": [_event(entry, now_ms) for entry in site.reporter.recent[-5:]],
         "link": _link(uplink, now_ms),
+        "live": _live(getattr(uplink, "live", None)),
     }
+    if guarded.details is not None:
+        line["details"] = guarded.details(site, now_ms)
+    return line
 
 
 def _pack(pack, site, now_ms):
@@ -218,11 +222,19 @@ def _link(uplink, now_ms):
     return {
         "connected": uplink.connected,
         "log": getattr(uplink, "log", None),
+        "refused": getattr(uplink, "refused", None),
         "backlog": uplink.backlog,
         "last_ack_ms_ago": None if ack_ms is None else now_ms - ack_ms,
         "seq": uplink.seq,
         "lost": uplink.lost,
     }
+
+
+def _live(lane):
+    """The Sparkplug live lane (edge.shell.sparkplug_link.SparkplugLink), None when the site has none."""
+    if lane is None:
+        return None
+    return {"log": lane.log, "sessions": lane.sessions, "born": lane.node.born, "ignored": lane.node.ignored}
 
 
 def status_line(guarded, clock, uplink):

@@ -24,6 +24,7 @@ class _File:
             raise OSError(disk.fails, "disk")
         room = len(data) if disk.cut_after is None else max(0, disk.cut_after - disk.written)
         disk.files[self.name] += data[:room]
+        disk.last = self.name
         disk.written += len(data[:room])
         if room < len(data):
             raise PowerCut()
@@ -34,7 +35,8 @@ class _File:
 
 class Disk:
     """files: {name: bytes as written}. safe: {name: bytes that were synced}. cut_after: bytes until the power goes.
-    fails: errno that every write and sync raises, or None. synced: called after each sync."""
+    fails: errno that every write and sync raises, or None. synced: called after each sync. last: name of the file that
+    was written last."""
 
     def __init__(self, cut_after=None):
         self.files = {}
@@ -43,6 +45,7 @@ class Disk:
         self.fails = None
         self.written = 0
         self.synced = None
+        self.last = None
 
     def names(self):
         return list(self.files)
@@ -70,11 +73,14 @@ class Disk:
         if self.synced:
             self.synced()
 
-    def after_cut(self, unsynced):
-        """The disk that the next start finds. unsynced: True when written bytes survived without a sync."""
+    def after_cut(self, unsynced, tail=b""):
+        """The disk that the next start finds. unsynced: True when written bytes survived without a sync; tail: what
+        stands behind the end of the file that was being written."""
         found = Disk()
         for name in self.files:
             found.files[name] = self.files[name] if unsynced else self.safe.get(name, b"")
+            if name == self.last:
+                found.files[name] += tail
         return found
 
 

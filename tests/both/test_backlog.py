@@ -30,6 +30,7 @@ def test_only_synced_records_leave_and_in_order():
 
 
 def test_a_window_and_then_silence_until_it_is_sent_again():
+    """R5: without acknowledgements the window stops, and RAM with it; 10 s later it is sent again."""
     unit, backend = Unit(Disk(), 1, window=8), Backend()
     unit.put("T" * 20)
     assert unit.send(backend, acked=False) == 8 and unit.send(backend, acked=False) == 0
@@ -136,6 +137,7 @@ def _until_cut(disk):
 
 
 def test_a_backend_from_an_older_copy_gets_what_is_held():
+    """R14: a backend that has less than it said gets it again."""
     disk = Disk()
     unit, backend = Unit(disk, 1), Backend()
     unit.put(PLAN * 3)
@@ -177,6 +179,7 @@ def test_a_copy_that_ends_in_an_earlier_start_gets_what_came_after_it():
 
 
 def test_a_disk_that_fails_does_not_stop_the_reports():
+    """R10: they leave unsynced, and every record arrives."""
     disk, backend = Disk(), Backend()
     unit = Unit(disk, 1)
     unit.put("TE")
@@ -242,6 +245,7 @@ def test_numbers_of_an_envelope():
 
 
 def test_a_sample_of_power_cuts_and_flipped_bits():
+    """R7, R8: `make chaos` plays all of them."""
     for play in (backlog_cuts.cuts, backlog_cuts.flips):
         cases, bad = play(499, 7)
         assert cases > 20 and not bad, bad

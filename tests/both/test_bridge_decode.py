@@ -3,8 +3,9 @@
 """Profiles against their examples, signs, alarm bits, borders, broken bytes: on both runtimes."""
 
 from bms_bridge.bms import Bms
-from bms_bridge.decode import Assembler, Narrow, decode_block
+from bms_bridge.decode import Assembler, decode_block
 from bms_bridge.encode import encode_all, encode_block, inverse, served
+from bms_bridge.narrow import Narrow
 from bms_bridge.poll import Request
 from bms_bridge.tables import load
 from edge.core.records import (
@@ -319,6 +320,22 @@ def test_the_record_stays_the_same_object_until_a_block_comes():
     state.take(1100, 1, blocks[1])
     second = state.record()
     assert second is not first and second.groups[G_PACK] is first.groups[G_PACK] and second.at_ms == 1100
+
+
+def test_what_did_not_change_is_not_made_again():
+    table = load("seplos_v3")
+    state = Assembler(table)
+    before = None
+    for now_ms, first_mv in ((1000, 3270), (2000, 3280)):
+        cells = tuple([first_mv + k for k in range(16)])
+        for index, data in enumerate(encode_all(table, seplos(cells=cells))):
+            state.take(now_ms, index, data)
+        record = state.record()
+        assert (record.cell_mv, record.temp_mc[2]) == (cells, -10000)
+        assert record.groups[G_PACK] is record.groups[G_CURRENT]  # one block, one Group
+        assert record.groups[G_PACK].at_ms == now_ms
+        assert before is None or record.temp_mc is before.temp_mc
+        before = record
 
 
 def test_wrong_length_changes_nothing():

@@ -3,9 +3,10 @@
 """What the Modbus profiles have beyond fixed registers: masks, bytes, floats, factors, searched models."""
 
 from bms_bridge.bms import Bms
-from bms_bridge.decode import Assembler, Narrow, decode_block, float_value
+from bms_bridge.decode import Assembler, decode_block, float_value
 from bms_bridge.encode import encode_all, encode_block, inverse, served
 from bms_bridge.modbus import EXCEPTION, request_pdu, rtu_frame, rtu_parse, tcp_frame
+from bms_bridge.narrow import Narrow
 from bms_bridge.poll import WALK
 from bms_bridge.tables import load
 from edge.core.records import (

@@ -94,6 +94,12 @@ def test_tcp_frames():
     assert modbus.tcp_parse(reply + b"\x00\x08") == (7, 1, b"\x04\x02\x12\x34", len(reply))
 
 
+def test_a_request_on_tcp_is_its_pdu_in_a_frame():
+    writes = (Request(1, 5, 3, 1, b"\xff\x00", -1), Request(0x201, 6, 40, 1, b"\x12\x34", -1))
+    for request in [row[0] for row in RTU_DIALOGUES] + list(writes):
+        assert modbus.tcp_request(7, request) == modbus.tcp_frame(7, request.unit, modbus.request_pdu(request))
+
+
 def test_tcp_garbage_ends_the_connection():
     for text in ("0001000100060104", "0001000000000104", "000100000002010400", "0001FFFF00060104", "00010000FFFF0104"):
         assert modbus.tcp_parse(bytes.fromhex(text))[3] == 0, text

@@ -343,3 +343,24 @@ def test_each_reading_is_held_by_its_own_play():
                 seen = held.step(lim.View(*values))
                 values[place] += dangerous[place] * max(0, min(back, plays[place]))
                 assert list(seen) == values, (lsb_mv, place, back)
+
+
+def test_rows_that_say_the_same_are_kept_and_others_are_not():
+    pack, values = h.pack(), believed(bms_charge_ma=130000, bms_discharge_ma=110000)
+
+    def rows(hot_mc, told=values, before=()):
+        view = lim.View(3300, 3300, hot_mc, 25000, 500000, 500000, 1000000, 0)
+        return lim.sources(0, pack, told, view, True, h.NO_PAPERS, 0, before)
+
+    first = rows(25000)
+    assert rows(25000, before=first) is first
+    warm = rows(42000, before=first)
+    assert warm == rows(42000) != first
+    assert [first[i][0] for i in range(len(first)) if warm[i] is not first[i]] == [lim.S_TEMPERATURE]
+    lost = believed(pack_mv=None)
+    assert rows(25000, lost, first) == rows(25000, lost) and rows(25000, before=rows(25000, lost)) == first
+    for odd in ((130000.0, 110000), (130000, 110000.0)):
+        told = believed(bms_charge_ma=odd[0], bms_discharge_ma=odd[1])
+        row = [row for row in rows(25000, told, first) if row[0] == lim.S_BMS][0]
+        assert isinstance(row[1], float) == isinstance(odd[0], float)
+        assert isinstance(row[2], float) == isinstance(odd[1], float)

@@ -276,6 +276,7 @@ def test_the_monotonic_clock_may_start_anywhere():
 
 
 def test_the_wall_clock_may_jump():
+    """R11: by years, by a second, beyond 2038: the same commands and traces."""
     reference = trace_of(1000)[0]
     for jump in (315360000, -315360000, 1, -1, 2**33):
 
@@ -286,6 +287,37 @@ def test_the_wall_clock_may_jump():
         assert rows == reference
         for wall_ms, quality in walls:
             assert wall_ms is not None and quality == 3
+
+
+def metered(utc_of):
+    """(registers, commands, [(clock quality of a record, that of its step)]) of five minutes of charging."""
+    bench = h.Bench()
+    bench.current_ma = 7001
+    commands, qualities = [], []
+    for number in range(300):
+        bench.utc = utc_of(number)
+        command = bench.step()
+        commands.append((command.charge_ma, command.discharge_ma))
+        qualities.extend([(record.clock_quality, bench.utc[1]) for record in bench.outcome.records])
+    return bench.site.packs[0].metering.registers(), commands, qualities
+
+
+def test_energy_does_not_know_the_wall_clock():
+    """R11: an hour forth and back, to 1970, to 2000, beyond 2038, and away for a while: energy and charge are equal to
+    the bit, and each record says what its clock was worth."""
+    start_s = 1780000000
+    reference, commands, _ = metered(lambda number: (start_s + number, 3))
+    assert max(reference) > 0
+    for jump_s in (3600, -3600, -start_s, 946684800 - start_s, 2**31 + 5 - start_s, None):
+
+        def utc_of(number, jump_s=jump_s):
+            if number < 100:
+                return start_s + number, 3
+            return (None, 0) if jump_s is None else (start_s + jump_s + number, 2)
+
+        registers, told, qualities = metered(utc_of)
+        assert registers == reference and told == commands, jump_s
+        assert len(qualities) > 20 and not [pair for pair in qualities if pair[0] != pair[1]], jump_s
 
 
 def test_equal_input_gives_equal_traces():

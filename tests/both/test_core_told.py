@@ -89,6 +89,7 @@ def test_another_fault_of_the_pcs_is_not_told_twice():
 
 
 def test_a_jump_of_the_wall_clock_is_told_with_its_step():
+    """R11: an event tells the step of the clock."""
     bench = running()
     for utc_s, steps_ms in (
         (None, []),

@@ -152,6 +152,7 @@ def test_a_damaged_place_in_the_middle_is_found_and_declared():
 
 
 def test_a_full_or_read_only_disk_is_survived_and_declared():
+    """R9: nothing raises; what did not fit is declared."""
     for code in (28, 30, 5):
         disk = Disk()
         book = journal(disk, 1, hold=1000)
@@ -172,6 +173,7 @@ def test_a_full_or_read_only_disk_is_survived_and_declared():
 
 
 def test_a_full_disk_makes_room_by_dropping_the_oldest():
+    """R9: telemetry goes, what is kept stays."""
     disk = Disk()
     book, _ = play(disk, 1, "TTTET" * 40, 16 * 2048)
     before = len(disk.files)

@@ -105,6 +105,23 @@ def test_will_is_in_the_connect():
     assert play(((WILL, CONNACK),), use, will=("a/s", b"dead!!"))[0] == "well"
 
 
+def test_a_will_that_is_not_retained_and_a_message_of_qos_0():
+    """tck-id-principles-persistence-clean-session-311, tck-id-message-flow-edge-node-birth-publish-will-message-qos,
+    tck-id-message-flow-edge-node-birth-publish-will-message-will-retained, tck-id-message-flow-edge-node-ncmd-subscribe"""
+
+    async def use(client, _):
+        await client.connect(0)
+        await client.subscribe(("a", "bc"), 0)
+        await client.send("a/b", b"xyz", 0)
+        await asyncio.sleep(0.05)
+        return "well"
+
+    connect = WILL.replace(b"MQTT\x04\x2e", b"MQTT\x04\x0e")
+    dialogue = ((connect, CONNACK), (SUBSCRIBE, SUBACK), (b"\x30\x08\x00\x03a/bxyz", b""))
+    result, script = play(dialogue, use, will=("a/s", b"dead!!", False))
+    assert result == "well" and script.done and script.wrong is None
+
+
 def test_broker_that_refuses_or_talks_nonsense_or_hangs_up():
     async def use(client, _):
         await client.connect(0)

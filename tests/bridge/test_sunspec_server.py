@@ -32,7 +32,7 @@ class Running:
         self.world = World(self.site, 5, **{**DEMO_TRUTH, "plants": packs * DEMO_TRUTH["plants"]})
         self.rig = Local(self.world, self.site)
         self.lag_ms = 0
-        self.guarded = SimpleNamespace(site=None, runtime="cpython")
+        self.guarded = SimpleNamespace(site=None, runtime="cpython", details=None)
         self.server = SunSpecServer(self.guarded, self, with_defaults(self.site))
         self.port = None
         self._loop = asyncio.new_event_loop()

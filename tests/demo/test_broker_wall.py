@@ -2,7 +2,7 @@
 # Copyright 2026 The reuse-edge authors
 """A broker that is killed, frozen or behind a black hole changes nothing in the control of the battery.
 
-Wall clocks, real sockets, both runtimes. The plant stands still, so that every run must give the same
+Wall clocks, real sockets, both runtimes, journal and backlog at work. The plant stands still, so that every run must give the same
 commands step by step; lateness must stay inside the class of the runtime.
 """
 
@@ -34,7 +34,12 @@ STRIKE_STEP = 5
 # now_ms, charge, discharge, pack_mv, late, then per pack mode, soc, std, why, why, worst
 CONTROL_COLUMNS = (1, 2, 3, 5, 8, 9, 10)
 LATE_COLUMN = 4
+JOURNAL_KB = 256
 SETTLED = 5  # the up-ramp starts from zero; after these steps every run must be equal
+
+
+# the live lane is on where the broker fails, and off where it is healthy: it changes nothing either
+LIVE = {"sparkplug": {"group": "gumi"}}
 
 
 def still_world():
@@ -84,6 +89,9 @@ async def run_one(way, runtime, folder):
         proxy = stack.enter_context(Proxy(broker.port))
         site = with_ports(served.world.settings, ports)
         site["uplink"] = {"host": "127.0.0.1", "port": proxy.port, "keepalive_s": 5, "status_port": 0, "gather_s": 0}
+        if way != "healthy":
+            site["uplink"].update(LIVE)
+        site["journal_kb"] = JOURNAL_KB
         (folder / "settings.json").write_text(json.dumps(site), encoding="utf-8")
         process = launch(runtime, folder)
         try:
@@ -131,7 +139,8 @@ def test_broker_has_no_influence_on_control(runtime, tmp_path):
         folder.mkdir()
 
     if runtime == "micropython":
-        bundle.build(tmp_path / "board", demo_settings())
+        uplink = {"host": "127.0.0.1", **LIVE}
+        bundle.build(tmp_path / "board", dict(demo_settings(), uplink=uplink, journal_kb=JOURNAL_KB))
 
     async def all_ways():
         return await asyncio.gather(*[run_one(way, runtime, folders[way]) for way in WAYS])
@@ -143,7 +152,9 @@ def test_broker_has_no_influence_on_control(runtime, tmp_path):
             (folders[way] / "log").read_text(encoding="utf-8", errors="replace"),
         )
         late_ms = max(row[LATE_COLUMN] for row in rows)
+        print("%s, %s: latest step %d ms, trace %08x" % (runtime, way, late_ms, digest(rows)))
         assert late_ms <= demo_settings()["late_ms"], (way, late_ms)
+        assert any((folders[way] / "journal").iterdir()), way
         assert rows[-1][1] > 0
         assert digest(rows) == digest(traces["healthy"]), (way, rows, traces["healthy"])
     shutil.rmtree(tmp_path, ignore_errors=True)

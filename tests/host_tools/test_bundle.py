@@ -45,7 +45,9 @@ def test_only_the_tables_of_the_site(tmp_path):
 def test_parts_that_the_site_does_not_have_stay_away(tmp_path):
     site = settings()
     some = {"bms_bridge/coils.mpy", "edge/core/coil_gate.mpy", "edge/shell/journal.mpy", "edge/shell/frames.mpy"}
+    some |= {"edge/shell/sparkplug%s.mpy" % part for part in ("", "_node", "_link")}
     assert not some & set(bundles.build(tmp_path, dict(site, inputs=None, outputs=None, journal_kb=0)).files)
+    site["uplink"] = dict(site["uplink"], sparkplug={"group": "gumi"})
     site.update(journal_kb=64, outputs={"id": "relays", "profile": None, "link": 0, "unit": 9})
     assert some < set(bundles.build(tmp_path, site).files)
 

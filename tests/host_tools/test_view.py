@@ -251,3 +251,14 @@ def test_screen_prints_nothing_without_a_terminal(monkeypatch):
         screen.update(VIEWS.healthy(), ["footer"])
         assert screen.keys() == ""
     assert out.getvalue() == ""
+
+
+def test_a_link_refused_for_a_certificate_is_said_first():
+    """R18: an operator sees at once that it is a certificate and not the line."""
+    state = VIEWS.STATES["two_packs"][0]()
+    shown = []
+    for why in (None, "broker's certificate is not accepted: certificate has expired"):
+        state["link"].update(refused=why, log="link lost: %s" % why)
+        shown.append(text_of(render(state, 100, 30)))
+    assert "REFUSED for a certificate" in shown[1].splitlines()[1] and "has expired" in shown[1]
+    assert "REFUSED" not in shown[0]

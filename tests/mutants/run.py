@@ -36,6 +36,7 @@ LIMITS = (
     PINNED,
     "tests.both.test_core_limits",
     "tests.both.test_core_curve",
+    "tests.both.test_core_exact",
     "tests.both.test_core_bounds",
     ASSESSED,
     PROPERTIES,
@@ -67,6 +68,7 @@ TARGETS = {
     "edge/core/limits.py": (0.995, LIMITS),
     "edge/core/curve.py": (0.995, LIMITS),
     "edge/core/bounds.py": (0.995, LIMITS),
+    "edge/core/exact.py": (0.995, LIMITS),
     "edge/core/faults.py": (
         0.995,
         (PINNED, "tests.both.test_core_faults_edges", "tests.both.test_core_faults", ASSESSED, PROPERTIES),

@@ -14,7 +14,7 @@ import paho.mqtt.client as paho
 
 from edge.core.records import Record
 from edge.core.registry import KEYS
-from edge.shell import gateway_journal
+from edge.shell import gateway_journal, link
 from edge.shell.gateway import sync
 from edge.shell.gateway_uplink import GatewayUplink, MonotonicClock
 from edge.shell.outbox import encode_record, envelope_head
@@ -73,7 +73,9 @@ def naive_arm(port, epoch, boot):
 
 
 def main(folder, port, period_ms, key):
-    """Offer records until FOLDER/stop is there, then only send."""
+    """Offer records until FOLDER/stop is there, then only send. Attempts come at least every half second: more mishaps
+    meet a working line."""
+    link.BACKOFF_MAX_MS = 500
     boot = boot_of(folder)
     epoch = int.from_bytes(os.urandom(7), "big")
     if key == "naive":

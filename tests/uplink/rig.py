@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 DRIVER = ROOT / "tests" / "uplink" / "board_driver.py"
 EPOCH = 0x1122334455667788
 ANSWER_MS = 1500
+KEEPALIVE_S = 5  # as board_driver says too
 PATIENCE_S = 60
 BOARD_BYTES = 131072  # room for all records of a test in a heap of 512 KB
 
@@ -59,7 +60,7 @@ class GatewayRun:
     """The paho uplink in this process; a thread plays the control loop."""
 
     def __init__(self, port, count, period_ms=10, limit_bytes=gateway_uplink.LIMIT_BYTES):
-        place = {"host": "127.0.0.1", "port": port, "keepalive_s": 5}
+        place = {"host": "127.0.0.1", "port": port, "keepalive_s": KEEPALIVE_S}
         settings = {"org": "demo", "site": "here", "device": "board-1", "uplink": place}
         self.uplink = gateway_uplink.GatewayUplink(settings, EPOCH, 1, gateway_uplink.MonotonicClock(), limit_bytes)
         self.uplink.outbox.resend_ms = ANSWER_MS

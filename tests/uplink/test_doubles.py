@@ -90,6 +90,7 @@ def publish(port, messages):
 
 
 def test_redelivery_and_a_replayed_hour_change_nothing(broker, tmp_path):
+    """R13: the table stays the same to the byte."""
     path, messages = tmp_path / "r.db", captured()
     with Receiver("127.0.0.1", broker.port, path, client_id="r13") as running:
         assert rig.until(lambda: running.connected)
@@ -113,6 +114,7 @@ def test_redelivery_and_a_replayed_hour_change_nothing(broker, tmp_path):
 
 @pytest.mark.long
 def test_a_backend_restored_from_an_older_copy_gets_what_is_held(mosquitto, tmp_path):
+    """R14: the copy of last night, and a start that it does not know."""
     chaos = Chaos(tmp_path, seed=14)
     try:
         assert rig.until(lambda: chaos.db.exists() and count(chaos.db) > 100)
@@ -178,7 +180,7 @@ class Clone:
 
 
 def test_two_edges_with_one_name_are_told_and_never_mixed(broker, tmp_path):
-    """One client id: the broker throws one out when the other comes, in turns."""
+    """R15: One client id: the broker throws one out when the other comes, in turns."""
     path = tmp_path / "r.db"
     clones = [Clone(broker.port, mark) for mark in (1111, 2222)]
     with Receiver("127.0.0.1", broker.port, path) as running:

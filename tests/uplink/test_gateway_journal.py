@@ -23,6 +23,7 @@ def until(check, limit_s=20.0):
 
 
 def test_a_hanging_fsync_delays_nobody_and_loses_nothing_silently():
+    """R9: the loop never waits for the disk."""
     disk = Disk()
     free = threading.Event()
     hangs = threading.Event()
@@ -49,6 +50,7 @@ def test_a_hanging_fsync_delays_nobody_and_loses_nothing_silently():
 
 
 def test_a_disk_that_fails_and_returns():
+    """R10: it is said, and what waited is written later."""
     disk = Disk()
     disk.fails = 30
     late = LateJournal(Journal(disk, "dev", 1, 1, 1 << 20))

@@ -16,6 +16,7 @@ import paho.mqtt.client as paho
 import pytest
 
 from edge.shell import gateway_tls, gateway_uplink
+from edge.shell.refusal import Telling
 from host_tools import bundle, cli, receiver, tls_site
 from host_tools.ledger import completeness
 from host_tools.site import load_site
@@ -120,17 +121,21 @@ def on_gateway(port, ca, own, count, tries):
     clock = gateway_uplink.MonotonicClock()
     tls = lambda: gateway_tls.context(ca, *files)  # noqa: E731
     uplink = gateway_uplink.GatewayUplink(settings, rig.EPOCH, 1, clock, tls=tls).start()
+    port = Telling(uplink)
     late_us = 0
     for number in range(count):
         due_us = board_driver.now_us() + 10000
         time.sleep(0.01)
-        uplink.offer(board_driver.record(number))
+        port.offer(board_driver.record(number))
         late_us = max(late_us, board_driver.now_us() - due_us)
     assert rig.until(lambda: not uplink.backlog or uplink.reconnects >= tries)
+    if uplink.refused:
+        port.offer(board_driver.record(count))
+        count += 1
     log = uplink.log
     uplink.stop()
     result = {"offered": count, "seq": uplink.seq, "backlog": uplink.backlog, "lost": uplink.lost, "log": log}
-    return {**result, "reconnects": uplink.reconnects, "late_max_us": late_us}
+    return {**result, "reconnects": uplink.reconnects, "late_max_us": late_us, "refused": uplink.refused}
 
 
 @pytest.fixture(params=("vm", "paho"))
@@ -155,11 +160,12 @@ def test_good_certificates_connect_and_every_record_arrives(world, attempt, tmp_
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused(world, attempt, case):
+    """R18: every refusal has a clear text and becomes a record, every record is kept, no step of the loop is late."""
     server, ca, own, words = REFUSED[case]
     kind, run = attempt
     result = run(world.broker(server).port, world.ca[ca], world.own.get(own), 20, 1)
-    assert words[kind] in result["log"], result
-    assert result["seq"] == result["backlog"] == result["offered"] > 0, result  # every record is kept
+    assert words[kind] in result["log"] and words[kind] in result["refused"], result
+    assert result["seq"] == result["backlog"] == result["offered"] + 1 > 1, result  # all are kept, and the event
     assert result["lost"] == 0 and result["reconnects"] >= 1
     assert result["late_max_us"] < LATE_US, result
 

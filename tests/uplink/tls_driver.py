@@ -12,6 +12,7 @@ import json
 import sys
 
 from edge.shell import board_tls, board_uplink, mqtt
+from edge.shell.refusal import Telling
 from tests.uplink.board_driver import Clock, Histogram, now_us, record
 
 
@@ -39,19 +40,25 @@ async def main(folder, host, port, count, tries, limit_s):
     tls = (CaOnly if bare else board_tls.BoardTls)(folder, place)
     uplink = board_uplink.BoardUplink(settings, 0x1122334455667788, 1, 131072, tls=tls)
     task = asyncio.create_task(uplink.run(Clock()))
+    port = Telling(uplink)
     late, start_us, offered = Histogram(), now_us(), 0
     while now_us() - start_us < limit_s * 1000000 and uplink.reconnects < tries:
         due_us = now_us() + 10000
         await asyncio.sleep(0.01)
         late.add(now_us() - due_us)
         if offered < count:
-            uplink.offer(record(offered))
+            port.offer(record(offered))
             offered += 1
         elif not uplink.backlog:
             break
+    if uplink.refused:
+        port.offer(record(offered))
+        offered += 1
     task.cancel()
     result = {"offered": offered, "backlog": uplink.backlog, "lost": uplink.lost, "log": uplink.log}
-    result.update({"reconnects": uplink.reconnects, "late_max_us": late.maximum, "seq": uplink.seq})
+    result.update(
+        {"reconnects": uplink.reconnects, "late_max_us": late.maximum, "seq": uplink.seq, "refused": uplink.refused}
+    )
     print(json.dumps(result))
 
 
