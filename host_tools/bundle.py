@@ -28,6 +28,7 @@ from edge.core.soc import alignable
 from host_tools import tls_site
 from host_tools.shrink import drop_docstrings, shrink
 from host_tools.shrink_names import bound_by, nodes
+from host_tools.shrink_rename import names_of
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("edge", "bms_bridge")
@@ -230,14 +231,20 @@ def compile_text(program, banner, path, text, cache):
     return data
 
 
-def shortened(texts, cache):
-    """The texts in less memory (host_tools/shrink.py); kept by the hash of all of them and of what shortens."""
+def words(text):
+    """The names that the program text says: one outside the bundle, which needs them there."""
+    return {name for node in nodes(ast.parse(text)) for name in names_of(node)}
+
+
+def shortened(texts, cache, names):
+    """The texts in less memory (host_tools/shrink.py); kept by the hash of all of them and of what shortens.
+    names: that stay."""
     own = [path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("shrink*.py"))]
-    parts = [sys.version, *own, *[part for module in sorted(texts) for part in (module, texts[module])]]
+    parts = [sys.version, *own, *sorted(names), *[part for module in sorted(texts) for part in (module, texts[module])]]
     kept = cache / (hashlib.sha256("\0".join(parts).encode()).hexdigest() + ".json") if cache else None
     if kept and kept.is_file():
         return json.loads(kept.read_text(encoding="utf-8"))
-    short = shrink(texts)
+    short = shrink(texts, names)
     if kept:
         with tempfile.TemporaryDirectory(dir=cache) as folder:
             made = Path(folder) / "made.json"
@@ -283,11 +290,11 @@ def without_secrets(settings):
     return settings, secrets
 
 
-def compile_all(texts, root):
+def compile_all(texts, root, names=()):
     """({path on the board: bytes}, (version, sub-version)) of the modules."""
     program, cache = compiler(), cache_folder()
     if not plain():
-        texts = shortened(texts, cache)
+        texts = shortened(texts, cache, names)
     mpy, banner = mpy_version(program)
     paths = {}
     for module in sorted(texts):
@@ -296,19 +303,25 @@ def compile_all(texts, root):
         paths[module.replace(".", "/") + ("/__init__" if package else "")] = texts[module]
     with ThreadPoolExecutor(2) as pool:
         jobs = {
-            path + ".mpy": pool.submit(compile_text, program, banner, path + ".py", text, cache)
+            path + ".mpy": pool.submit(compile_text, program, banner, told(path), text, cache)
             for path, text in paths.items()
         }
         return {path: job.result() for path, job in jobs.items()}, mpy
 
 
-def build(out_dir, settings, entries=ENTRIES, base=".", root=ROOT, documents=None):
+def told(path):
+    """What a traceback says of the file of a module: its own name, which the board knows anyway."""
+    return path + ".py" if plain() else path.replace("/__init__", "").replace("/", ".")
+
+
+def build(out_dir, settings, entries=ENTRIES, base=".", root=ROOT, documents=None, names=()):
     """Write the board's tree into out_dir and return its Bundle.
 
     settings: the plain settings dict of the site (host_tools.site.load_site). base: folder that profiles
     named by a file are relative to. documents: {SHA-256 in hex: bytes} of the signed documents that the
     settings name (host_tools.certificate_site.files_of); they travel as they are, so that the board can
-    verify them. Other files in out_dir stay, older .mpy files and documents of ours go.
+    verify them. names: that stay in the code, because others say them. Other files in out_dir stay, older .mpy files
+    and documents of ours go.
     Raises BundleError, bms_bridge's ProfileError, OSError.
     """
     root = Path(root)
@@ -329,7 +342,7 @@ def build(out_dir, settings, entries=ENTRIES, base=".", root=ROOT, documents=Non
         settings, secrets = tls_site.for_board(settings)
     except ValueError as error:
         raise BundleError(str(error)) from None
-    files, mpy = compile_all(texts, root)
+    files, mpy = compile_all(texts, root, names)
     files["boot.py"] = BOOT.encode()
     files["main.py"] = loader_text(root).encode()
     settings, kept = without_secrets(settings)

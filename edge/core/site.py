@@ -105,9 +105,7 @@ class Site:
         self.late_ms = self.late_max_ms = 0
         pcs_periods = [p for p in settings["pcs"]["facts"]["periods_ms"] if p is not None]
         self.pcs_stale_ms = stale_after_ms(max(max(pcs_periods), period_ms))
-        self.requests = None
-        self.pcs = None
-        self.meter = None
+        self.requests = self.pcs = self.meter = None
         self.energy = self._energy(state.get("energy"))
         self.reads = ()  # newest records of all devices, of this step
         self._now_ms = 0
@@ -264,7 +262,6 @@ class Site:
         self._now_ms, self.reads = now_ms, reads
         if self.started_ms is None:
             self.started_ms = now_ms
-            self.late_ms = 0
             return
         self.late_ms = max(0, now_ms - self.wake_ms)
         self.late_max_ms = max(self.late_max_ms, self.late_ms)
