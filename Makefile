@@ -9,7 +9,7 @@
 # make coverage                 every branch of the safety code is taken by a test
 # make faults                   every fault scenario on both runtimes, then each with its rule deleted
 # make chaos [CHAOS_SECONDS=300] power cuts, kills, cut lines, hostile payloads: nothing durable is lost (docs/CHAOS.md)
-# make long                     30 simulated days at 1 s steps, 96 cells
+# make long [HOURS=24]          30 simulated days at 1 s steps, 96 cells; 24 hours of a virtual board; power cuts
 # make lock                     write requirements/*.txt anew (needs uv)
 # make wheel                    dist/*.whl
 #
@@ -18,6 +18,8 @@
 PYTHON ?= python3
 JOBS ?= 5
 DAYS ?= 30
+HOURS ?= 24
+HEAP ?= 600k
 SEED ?= 1
 CASES ?= 100000
 SHARE ?= 100
@@ -77,6 +79,9 @@ chaos:
 
 long:
 	@$(DEMO) -m simulator.year --seed $(SEED) --days $(DAYS) --cells 96
+	@$(DEV) -m benchmarks.soak --hours $(HOURS) --heap $(HEAP)
+	@MICROPYPATH=.:.frozen .venv/bin/micropython -X heapsize=8M tests/board/slots_cuts.py
+	@BOARD_CUTS=200 $(DEV) -m pytest -q -s -o faulthandler_timeout=0 tests/board/test_fallback.py -k cuts
 
 lock:
 	$(LOCK) pyproject.toml --extra sim --group vm -o requirements/demo.txt

@@ -82,7 +82,9 @@ def measure_wasm(kind, folder, package):
 def make(kind, folder, steps):
     """The bundle of a site in folder/code, its recorded answers in folder/frames."""
     site = record(folder / "frames", kind, steps)
-    bundle.build(folder / "code", dict(with_defaults(site), uplink=LIVE), (*bundle.ENTRIES, "edge.shell.pipe"))
+    names = bundle.words((HERE / "memory_inner.py").read_text(encoding="utf-8"))
+    entries = (*bundle.ENTRIES, "edge.shell.pipe")
+    bundle.build(folder / "code", dict(with_defaults(site), uplink=LIVE), entries, names=names)
 
 
 def both(words, groups, **options):

@@ -77,7 +77,8 @@ def memory(folder, pairs):
         return None
     site = dict(with_defaults(site_of("nmc96")), journal_kb=1024)
     site["uplink"] = {"host": "127.0.0.1", "port": 1, "keepalive_s": 20, "gather_s": 60, "home_assistant_s": 60}
-    bundle.build(folder / "code", with_defaults(site))
+    names = bundle.words(INNER.read_text(encoding="utf-8"))
+    bundle.build(folder / "code", with_defaults(site), names=names)
     (folder / "pairs").write_text(json.dumps(pairs), encoding="ascii")
     os.mkdir(folder / "flash")
     environ = dict(os.environ, MICROPYPATH="%s:.frozen" % (folder / "code"))

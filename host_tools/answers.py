@@ -11,7 +11,7 @@ import queue
 import time
 from collections import namedtuple
 
-from edge.core.orders import V_WAITS, VERDICTS
+from edge.core.orders import V_FETCHING, V_WAITS, VERDICTS
 from edge.core.registry import KEYS
 from host_tools.envelopes import envelope_of
 from host_tools.receiver import new_client
@@ -38,13 +38,14 @@ def reply_of(payload, digest):
 
 def is_last(reply):
     """True when nothing follows this Reply of the same order."""
-    return reply.verdict != V_WAITS
+    return reply.verdict not in (V_WAITS, V_FETCHING)
 
 
-def exchange(host, port, root, data, wait_s, tls=None):
+def exchange(host, port, root, data, wait_s, tls=None, chunks=None):
     """Give the order `data` to the device with the topic root `root`, then yield each Reply that comes within wait_s.
 
-    tls: ssl.SSLContext or None. Raises OSError; TimeoutError when the broker does not take it.
+    tls: ssl.SSLContext or None. chunks: host_tools.chunks.Chunks of an update: what the device asks for is sent, and
+    wait_s begins anew with each piece. Raises OSError; TimeoutError when the broker does not take it.
     """
     events: queue.Queue = queue.Queue()
     client = new_client(tls=tls)
@@ -60,7 +61,8 @@ def exchange(host, port, root, data, wait_s, tls=None):
         _until(events, "listening")
         client.publish(root + "ord", data, qos=1, retain=False)
         early = _until(events, "taken")
-        yield from _replies(events, early, hashlib.sha256(data).hexdigest(), time.monotonic() + wait_s)
+        give = None if chunks is None else _giver(client, root, chunks)
+        yield from _replies(events, early, hashlib.sha256(data).hexdigest(), wait_s, give)
     finally:
         client.disconnect()
         client.loop_stop()
@@ -82,10 +84,26 @@ def _until(events, wanted):
         messages.append(detail)
 
 
-def _replies(events, messages, digest, deadline_s):
-    """Yield each Reply about the order `digest` in messages and events."""
+def _giver(client, root, chunks):
+    """give(payload): answers a request for a piece; True when it was one."""
+
+    def give(payload):
+        part = chunks.answer(payload)
+        if part is not None:
+            client.publish(root + "upd", part, qos=1, retain=False)
+        return part is not None
+
+    return give
+
+
+def _replies(events, messages, digest, wait_s, give):
+    """Yield each Reply about the order `digest` in messages and events. give: _giver(), or None."""
+    deadline_s = time.monotonic() + wait_s
     while True:
         for payload in messages:
+            if give is not None and give(payload):
+                deadline_s = time.monotonic() + wait_s
+                continue
             reply = reply_of(payload, digest)
             if reply is not None:
                 yield reply

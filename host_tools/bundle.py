@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The reuse-edge authors
-"""What goes onto a board: a tree of .mpy files, main.py, boot.py and settings.json.
+"""What goes onto a board: a tree of .mpy files and settings.json for a slot; main.py, boot.py and secrets beside it.
 
 Which modules: those that the start-up module imports, found in the source text, and the tables of the
 site's profiles. Boards get .mpy only: compiling .py there needs five times the RAM.
@@ -26,8 +26,9 @@ from pathlib import Path
 from edge.core.cell import BUILT_IN, Cell, load
 from edge.core.soc import alignable
 from host_tools import tls_site
-from host_tools.shrink import shrink
-from host_tools.shrink_names import nodes
+from host_tools.shrink import drop_docstrings, shrink
+from host_tools.shrink_names import bound_by, nodes
+from host_tools.shrink_rename import names_of
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("edge", "bms_bridge")
@@ -54,14 +55,29 @@ BUSES = {
 PARTS = (
     (("bms_bridge.coils", "bms_bridge.digital", "bms_bridge.modules", "edge.core.coil_gate"), ("inputs", "outputs")),
     (("edge.shell.journal", "edge.shell.frames"), ("journal_kb",)),
+    (("edge.shell.board_sntp",), ("ntp",)),
+    (("edge.shell.board_led",), ("led_pin",)),
+    (("edge.shell.updater", "edge.shell.update", "edge.shell.ed25519"), ("trust",)),
 )
+SECRETS = "secrets.json"
+OUTSIDE = (tls_site.FOLDER, SECRETS, "main.py", "boot.py")  # of the slots: where it lies on the board, for good
+LOADER = ("edge.shell.slots", "edge.shell.board_loader")
 HEAD = "# SPDX-License-Identifier: Apache-2.0\n# Copyright 2026 The reuse-edge authors\n"
-BOOT = HEAD + "# Nothing here: main.py starts the controller. Written by `reuse-edge flash`.\n"
-MAIN = (
-    HEAD
-    + "# Written by `reuse-edge flash`. Reads /settings.json.\nimport edge.shell.board\n\nedge.shell.board.main()\n"
-)
+LOADER_END = """
+_found = ready()
+del ready, %s
+if _found:
+    try:
+        _found[0](_found[1])
+    except Exception as error:
+        sys.print_exception(error)
+        if _found[2]:
+            import machine
 
+            machine.reset()
+"""
+SECRET = "secret"  # in settings, where a key is that only /secrets.json holds
+BOOT = HEAD + "# Nothing here: main.py starts the controller. Written by `reuse-edge flash`.\n"
 # files: {path on the board: sha256 in hex}. sizes: {path: bytes}. mpy: (version, sub-version) of the .mpy files.
 Bundle = namedtuple("Bundle", ("folder", "files", "sizes", "mpy"))
 
@@ -215,14 +231,20 @@ def compile_text(program, banner, path, text, cache):
     return data
 
 
-def shortened(texts, cache):
-    """The texts in less memory (host_tools/shrink.py); kept by the hash of all of them and of what shortens."""
+def words(text):
+    """The names that the program text says: one outside the bundle, which needs them there."""
+    return {name for node in nodes(ast.parse(text)) for name in names_of(node)}
+
+
+def shortened(texts, cache, names):
+    """The texts in less memory (host_tools/shrink.py); kept by the hash of all of them and of what shortens.
+    names: that stay."""
     own = [path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("shrink*.py"))]
-    parts = [sys.version, *own, *[part for module in sorted(texts) for part in (module, texts[module])]]
+    parts = [sys.version, *own, *sorted(names), *[part for module in sorted(texts) for part in (module, texts[module])]]
     kept = cache / (hashlib.sha256("\0".join(parts).encode()).hexdigest() + ".json") if cache else None
     if kept and kept.is_file():
         return json.loads(kept.read_text(encoding="utf-8"))
-    short = shrink(texts)
+    short = shrink(texts, names)
     if kept:
         with tempfile.TemporaryDirectory(dir=cache) as folder:
             made = Path(folder) / "made.json"
@@ -231,11 +253,48 @@ def shortened(texts, cache):
     return short
 
 
-def compile_all(texts, root):
+def body_of(modules, root):
+    """The statements of modules, without docstrings and imports of each other."""
+    body = []
+    for module in modules:
+        tree = ast.parse(file_of(module, root).read_text(encoding="utf-8"))
+        drop_docstrings(tree)
+        body += [node for node in tree.body if not (isinstance(node, ast.ImportFrom) and node.module in modules)]
+    return body
+
+
+def text_of(modules, root=ROOT):
+    """The text of modules that stand for themselves, one behind the other, without docstrings."""
+    return "\n".join(ast.unparse(node) for node in body_of(modules, root)) + "\n"
+
+
+def loader_text(root=ROOT):
+    """The text of /main.py: chooses a slot, lets go of itself and runs the slot's controller."""
+    names = {name for node in body_of(LOADER, root) for name in bound_by(node)} - {"sys", "ready"}
+    return (
+        HEAD + "# The loader of `reuse-edge flash`.\n" + text_of(LOADER, root) + LOADER_END % ", ".join(sorted(names))
+    )
+
+
+def without_secrets(settings):
+    """(settings, secrets): the settings of a board without the keys that are secrets, and those, as plain dicts."""
+    secrets, settings = {}, copy.deepcopy(settings)
+    shared = [row for row in settings.get("trust") or () if row.get("kind") == "hmac"]
+    if shared:
+        secrets["trust"] = {row["id"]: row["key"] for row in shared}
+        for row in shared:
+            row["key"] = ""
+    place = settings.get("uplink") or {}
+    if place.get("ack_key"):
+        secrets["ack_key"], place["ack_key"] = place["ack_key"], SECRET
+    return settings, secrets
+
+
+def compile_all(texts, root, names=()):
     """({path on the board: bytes}, (version, sub-version)) of the modules."""
     program, cache = compiler(), cache_folder()
     if not plain():
-        texts = shortened(texts, cache)
+        texts = shortened(texts, cache, names)
     mpy, banner = mpy_version(program)
     paths = {}
     for module in sorted(texts):
@@ -244,19 +303,25 @@ def compile_all(texts, root):
         paths[module.replace(".", "/") + ("/__init__" if package else "")] = texts[module]
     with ThreadPoolExecutor(2) as pool:
         jobs = {
-            path + ".mpy": pool.submit(compile_text, program, banner, path + ".py", text, cache)
+            path + ".mpy": pool.submit(compile_text, program, banner, told(path), text, cache)
             for path, text in paths.items()
         }
         return {path: job.result() for path, job in jobs.items()}, mpy
 
 
-def build(out_dir, settings, entries=ENTRIES, base=".", root=ROOT, documents=None):
+def told(path):
+    """What a traceback says of the file of a module: its own name, which the board knows anyway."""
+    return path + ".py" if plain() else path.replace("/__init__", "").replace("/", ".")
+
+
+def build(out_dir, settings, entries=ENTRIES, base=".", root=ROOT, documents=None, names=()):
     """Write the board's tree into out_dir and return its Bundle.
 
     settings: the plain settings dict of the site (host_tools.site.load_site). base: folder that profiles
     named by a file are relative to. documents: {SHA-256 in hex: bytes} of the signed documents that the
     settings name (host_tools.certificate_site.files_of); they travel as they are, so that the board can
-    verify them. Other files in out_dir stay, older .mpy files and documents of ours go.
+    verify them. names: that stay in the code, because others say them. Other files in out_dir stay, older .mpy files
+    and documents of ours go.
     Raises BundleError, bms_bridge's ProfileError, OSError.
     """
     root = Path(root)
@@ -264,7 +329,7 @@ def build(out_dir, settings, entries=ENTRIES, base=".", root=ROOT, documents=Non
     unused = tuple(name for kind in BUSES for name in BUSES[kind] if kind not in kinds)
     unused += tuple(name for names, keys in PARTS if not any(settings.get(key) for key in keys) for name in names)
     if not settings["uplink"] or not settings["uplink"].get("ca"):
-        unused += ("edge.shell.board_tls", "edge.shell.refusal")
+        unused += ("edge.shell.board_tls", "edge.shell.board_calm", "edge.shell.refusal")
     if not settings["uplink"] or settings["uplink"].get("format") != "json":
         unused += ("edge.shell.as_json",)
     if not settings["uplink"] or not settings["uplink"].get("home_assistant_s"):
@@ -277,15 +342,28 @@ def build(out_dir, settings, entries=ENTRIES, base=".", root=ROOT, documents=Non
         settings, secrets = tls_site.for_board(settings)
     except ValueError as error:
         raise BundleError(str(error)) from None
-    files, mpy = compile_all(texts, root)
+    files, mpy = compile_all(texts, root, names)
     files["boot.py"] = BOOT.encode()
-    files["main.py"] = MAIN.encode()
-    files["settings.json"] = json.dumps(settings, sort_keys=True, separators=(",", ":")).encode()
+    files["main.py"] = loader_text(root).encode()
+    settings, kept = without_secrets(settings)
+    files["settings.json"] = as_json(settings)
+    if kept:
+        files[SECRETS] = as_json(kept)
     files.update({document_path(digest): data for digest, data in (documents or {}).items()})
     files.update(secrets)
     write_tree(Path(out_dir), files)
     digests = {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
     return Bundle(Path(out_dir), digests, {path: len(data) for path, data in files.items()}, mpy)
+
+
+def as_json(value):
+    """The bytes of value as JSON, the same for the same value."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def is_outside(path):
+    """True for a path of a bundle that lies outside the slots of a board."""
+    return path.split("/")[0] in OUTSIDE
 
 
 def document_path(digest):
@@ -298,9 +376,11 @@ def write_tree(folder, files):
     Nobody else may read the TLS files."""
     for path, data in files.items():
         target = folder / path
-        secret = path.startswith(tls_site.FOLDER + "/")
+        secret = path.startswith(tls_site.FOLDER + "/") or path == SECRETS
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if secret else 0o777)
         if not target.is_file() or target.read_bytes() != data:
+            if secret:
+                target.touch(0o600)
             target.write_bytes(data)
     for room in ROOMS:
         for old in (folder / room).rglob("*.mpy"):

@@ -8,10 +8,11 @@ nothing may raise them.
 
 import argparse
 import json
+import os
 
 from edge.core.bounds import BOUNDS, bound
 from edge.core.validate import stale_after_ms
-from host_tools import cautions, certificate, journal_size, live, traffic
+from host_tools import boards, cautions, certificate, journal_size, live, traffic
 from host_tools.places import SiteError
 from host_tools.site import SOURCES, read_site, remarks_of, tables_of
 from host_tools.units import human
@@ -62,8 +63,9 @@ def limit_row(key, value, source, why, sources):
     }
 
 
-def examine(path):
-    """The whole answer as a dict. Raises SiteError when the site may not run like this."""
+def examine(path, board=None):
+    """The whole answer as a dict. Raises SiteError when the site may not run like this. board: name of one of
+    host_tools.boards that it is meant for, or None."""
     settings, entries = read_site(path)
     tables = tables_of(settings, path)
     found = remarks_of(settings, entries, path)
@@ -76,7 +78,7 @@ def examine(path):
         {"line": spot.line, "place": spot.place, "problem": problem, "mend": mend} for spot, problem, mend, _ in found
     ]
     top = {key: settings[key] for key in ("site", "org", "device", "mode", "period_ms")}
-    return {
+    answer = {
         "ok": True,
         **top,
         "packs": packs,
@@ -85,6 +87,10 @@ def examine(path):
         "switches": traffic.switches(settings) + live.switches(settings),
         "journal": journal_size.table(settings),
     }
+    if board is not None:
+        boards.checked(boards.board(board), settings, os.path.basename(path))
+        answer["board"] = boards.carried(boards.board(board), settings)
+    return answer
 
 
 def describe(pack, table, period_ms):
@@ -176,21 +182,25 @@ def show(answer, file):
     yield from traffic.show(answer["month"], answer["switches"])
     yield ""
     yield from journal_size.show(answer["journal"])
+    if "board" in answer:
+        yield ""
+        yield from boards.show(answer["board"])
     for row in answer["warnings"]:
         yield "warning: %s:%d: %s: %s" % (file, row["line"], row["place"], row["problem"])
         yield "  → " + row["mend"]
 
 
 def main(argv):
-    """`reuse-edge check site.yaml [--json]`. Returns 0, or 2 when the site is wrong."""
+    """`reuse-edge check site.yaml [--board NAME] [--json]`. Returns 0, or 2 when the site is wrong."""
     parser = argparse.ArgumentParser(
         "reuse-edge check", description="what is wrong with a site.yaml; its limits and why"
     )
     parser.add_argument("site", help="path of the site.yaml")
     parser.add_argument("--json", action="store_true", help="the result as JSON on stdout")
+    parser.add_argument("--board", choices=boards.names(), help="does it fit on this board, and what is left")
     options = parser.parse_args(argv)
     try:
-        answer = examine(options.site)
+        answer = examine(options.site, options.board)
     except SiteError as error:
         if options.json:
             wrong = {"line": error.line, "place": error.place, "problem": error.problem, "mend": error.mend}

@@ -51,6 +51,8 @@ VERBS = {
     "sim year": ("simulator.year", "main", "months of operation with faults, from one seed", "sim"),
     "sim serve": ("simulator.serve", "main", "serve a simulated site, or one device of any profile", "sim"),
     "sim faults": ("simulator.fault_command", "main", "play every fault that must be survived, with times", "sim"),
+    "sim board": ("simulator.board", "main", "a MicroPython board to flash without owning one", "sim"),
+    "build": ("host_tools.build", "main", "a signed file with all that goes onto a board", "host"),
     "flash": ("host_tools.flash", "main", "put the controller onto a board", "host"),
     "board": ("host_tools.console", "board_main", "ls, status, logs: what a board says", "host"),
 }

@@ -19,8 +19,8 @@ from host_tools import certificate_texts as texts
 
 PREFIX = b"reuse-edge signed document\n"
 # Numbers of the types are never used again for something else.
-TYPES = {1: "certificate", 2: "lease", 3: "order", 4: "acknowledgement", 5: "commissioning"}
-CERTIFICATE, LEASE, ORDER, ACKNOWLEDGEMENT, COMMISSIONING = TYPES
+TYPES = {1: "certificate", 2: "lease", 3: "order", 4: "acknowledgement", 5: "commissioning", 6: "exception"}
+CERTIFICATE, LEASE, ORDER, ACKNOWLEDGEMENT, COMMISSIONING, EXCEPTION = TYPES
 VERSION = 1
 MAX_BYTES = 4096
 K_TYPE, K_VERSION, K_BODY, K_KEY, K_SIGNATURE = range(1, 6)

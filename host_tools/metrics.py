@@ -211,4 +211,10 @@ METRICS = {
     "frame_cells": ("count", "X", "cells in each sample of frame; absent: none"),
     "frame_temps": ("count", "X", "temperature sensors in each sample of frame"),
     "refusal": ("text", "E", "which certificate the link was refused for"),
+    "slot": ("code", "E", "slot of the board whose software starts: 0: /a, 1: /b"),
+    "slot_starts": ("count", "E", "starts of it that were not confirmed by healthy decisions; 0: it is confirmed"),
+    "slot_version": ("text", "E", "version of the software in that slot"),
+    "slot_why": ("text", "E", "why it is this slot: flashed, updated, or fallen back from the other and the reason"),
+    "reset_cause": ("code", "E", "why a board starts: 0: unknown, 1: power, 2: reset, 3: watchdog, 4: sleep, 5: soft"),
+    "crash": ("text", "E", "what the program before died of: the last lines of its traceback"),
 }

@@ -16,7 +16,7 @@ import time
 
 from edge.core import orders, terms
 from edge.core.settings import REQUIRED
-from edge.shell import gateway_tls, signed
+from edge.shell import cbor, gateway_tls, signed
 from edge.shell.gateway_signed import by_key
 from edge.shell.link import topic_root
 from host_tools import answers, documents, tls_site
@@ -30,6 +30,7 @@ from host_tools.units import human, human_key
 
 SKEW_S = 300  # an order holds from a little before it was signed: clocks differ
 WINDOW_S = 86400
+UPDATE_S = 600.0  # a board that asks for no piece for so long copies no more
 COMMON = (
     ("device", "str", 1, 40, "device that must obey, as in its site.yaml"),
     (
@@ -67,6 +68,7 @@ FIELDS = {
         ("valid_s", "int", 1, orders.MAX_POWER_S, "for how long"),
     ),
     "stop": (("stop", "int", 0, 1, "1: nothing may flow until 0 is sent"),),
+    "update": (("bundle", "str", 1, 200, "file of the signed bundle (reuse-edge build --key)"),),
 }
 OPTIONAL = ("counter", "window_s", "pack", "reason", "charge_ma", "charge_lease_s", "charge_after_ma") + (
     "discharge_ma",
@@ -128,11 +130,38 @@ def params_of(spot, action, values, base, private):
         return {**made, 3: values["for_s"]}
     if action == "grade":
         return {1: certificate_for(os.path.join(base, values["certificate"]), private)}
+    if action == "update":
+        return update_of(os.path.join(base, values["bundle"]))
     if action == "power":
         return {1: values["power_w"], 2: values["valid_s"]}
     if action == "mode":
         return {1: int(values["mode"] == "control")}
     return {1: values["stop"]} if action == "stop" else {}
+
+
+def update_of(path):
+    """The parameters of an update with the bundle at path. Raises BundleError, OSError."""
+    from host_tools import build
+
+    with open(path, "rb") as file:
+        data = file.read()
+    manifest = build.parse(path, data)
+    if manifest.signer is None:
+        raise build.BundleError("%s: is not signed, no board takes it\n  → reuse-edge build --key FILE" % path)
+    return {1: hashlib.sha256(manifest.raw).digest(), 2: len(data), 3: int(manifest.head["rollback"])}
+
+
+def chunks_of(path, data):
+    """The host_tools.chunks.Chunks of the bundle at path for the order in data. Raises BundleError, DocumentError."""
+    from host_tools.chunks import Chunks
+
+    params, asked = update_of(path), cbor.decode(signed.envelope(data)[signed.K_BODY]).get(terms.K_PARAMS)
+    if params != asked:
+        from host_tools.build import BundleError
+
+        raise BundleError("%s: is not the bundle that the order names\n  → sign an order for it" % path)
+    with open(path, "rb") as file:
+        return Chunks(file.read(), params[1])
 
 
 def certificate_for(path, private):
@@ -209,6 +238,8 @@ def lines(body, lang):
         shown.append(("mode", ("observe", "control")[params[1]]))
     elif action == "power":
         shown += [("power_w", human("power_w", params[1])), ("valid_s", human("valid_s", params[2]))]
+    elif action == "update":
+        shown += [("bundle", params[1].hex()), ("bytes", "%d" % params[2]), ("rollback", "%d" % params[3])]
     elif action == "stop":
         shown.append(("stop", str(params[1])))
     return ["  %s %s" % (pad(texts.field(lang, name), 26), value) for name, value in shown]
@@ -250,9 +281,11 @@ def send(options):
     host, port = options.host or place["host"], options.port or place["port"]
     lang, device = language(options.lang), settings["device"]
     replies = []
+    chunks = chunks_of(options.bundle, data) if options.bundle else None
+    wait_s = options.wait if chunks is None else max(options.wait, UPDATE_S)
     try:
         tls = tls_site.context_of(options)
-        for reply in answers.exchange(host, port, topic_root(settings), data, options.wait, tls):
+        for reply in answers.exchange(host, port, topic_root(settings), data, wait_s, tls, chunks):
             replies.append(reply)
             say(texts.reply(lang, device, reply))
     except ssl.SSLError as error:
@@ -264,7 +297,7 @@ def send(options):
     if not replies:
         say(texts.word(lang, "no_reply" if options.wait else "sent", device))
         return 3 if options.wait else 0
-    return 0 if replies[-1].verdict in (orders.V_DONE, orders.V_WAITS) else 1
+    return 0 if replies[-1].verdict in (orders.V_DONE, orders.V_WAITS, orders.V_FETCHING, orders.V_READY) else 1
 
 
 def parser():
@@ -294,6 +327,7 @@ def parser():
     verb = verbs.add_parser("send", help="give it to the broker of a site")
     verb.add_argument("file", help="the order")
     verb.add_argument("--site", required=True, help="site.yaml of the device: broker and names")
+    verb.add_argument("--bundle", metavar="FILE", help="of an update: send what the device asks for, until it is taken")
     verb.add_argument("--host", help="another broker than site.yaml names")
     verb.add_argument("--port", type=int, help="its port")
     tls_site.add_options(verb)

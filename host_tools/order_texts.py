@@ -50,6 +50,9 @@ FIELDS = {
     "power_w": ("power (+ charges)", "전력 (+ 충전)"),
     "valid_s": ("for", "기간"),
     "stop": ("stop (1) or release (0)", "정지(1) / 해제(0)"),
+    "bundle": ("bundle (SHA-256 of its manifest)", "번들 (매니페스트 SHA-256)"),
+    "bytes": ("bytes", "바이트"),
+    "rollback": ("roll-back number", "롤백 번호"),
     "certificate": ("certificate (SHA-256)", "성적서 (SHA-256)"),
 }
 

@@ -6,8 +6,8 @@ All modules of a bundle are known together, so what a board would only carry can
   - a whole number that is named once at the top of a module is written where it is used, in every module, and the
     entry of a constant table that is looked up by a constant key as well;
   - functions, methods, tables and imports whose names no text of the bundle mentions any more are left out;
-  - names that nobody outside can know become short ones (host_tools/shrink_rename.py).
-Public names stay, so tracebacks and what is read by name (getattr, __import__) stay. A constant that is bound twice,
+  - all names that the firmware does not say become short ones (host_tools/shrink_rename.py).
+What is read by name (getattr, __import__) stays. A constant that is bound twice,
 and a name that a string mentions, is left alone.
 """
 
@@ -17,6 +17,7 @@ from host_tools.shrink_names import attributes_written, binds, local_names, ment
 from host_tools.shrink_rename import rename
 
 KEPT = ("main",)  # what main.py calls
+BIG = 1 << 30  # an object of its own on a board: one that has a name stays one
 OPERATORS = {
     ast.Add: lambda a, b: a + b,
     ast.Sub: lambda a, b: a - b,
@@ -34,8 +35,9 @@ PURE = (ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.Name, ast.UnaryOp, ast.
 FOR_PEOPLE = (("edge.core.faults", "FAULTS"),)
 
 
-def shrink(texts):
-    """{module: shorter source text} of all modules of one bundle, from {module: source text}."""
+def shrink(texts, kept=()):
+    """{module: shorter source text} of all modules of one bundle, from {module: source text}. kept: names that stay,
+    because a text that is not in the bundle says them."""
     trees = {module: ast.parse(text) for module, text in texts.items()}
     for tree in trees.values():
         drop_docstrings(tree)
@@ -55,7 +57,7 @@ def shrink(texts):
         Writer(module, trees, tables).visit(tree)
         Folder().visit(tree)
     drop_unused(trees)
-    rename(trees)
+    rename(trees, (*KEPT, *kept))
     return {module: ast.unparse(ast.fix_missing_locations(tree)) + "\n" for module, tree in trees.items()}
 
 
@@ -121,7 +123,7 @@ def own_constants(module, tree, tables, trees):
                     names[alias.asname or alias.name] = value
         elif isinstance(node, ast.Assign) and len(node.targets) == 1:
             for name, value in assigned(node, names, sizes):
-                if value is not None and once[name] == 1:
+                if value is not None and once[name] == 1 and not (type(value) is int and abs(value) >= BIG):
                     names[name] = value
 
 

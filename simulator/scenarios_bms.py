@@ -27,14 +27,11 @@ LIST_RANGE = (DECODE, "good = min(raws) >= low and max(raws) <= high", "good = T
 LIST_CODES = (DECODE, "if code in raws:\n            good = False", "pass")
 APART = ("edge/core/trust.py", "if self._apart >= DISAGREE_READS:", "if False:")
 UP_RAMP = (
-    (LIMITS, "self._last[i] + self.rates[i] * span_ms // 1000 for i in (0, 1)", "10**9 for i in (0, 1)"),
-    (
-        "edge/core/sharing.py",
-        "self.allowed = (min(charge_ma, most[0]), min(discharge_ma, most[1]))",
-        "self.allowed = (charge_ma, discharge_ma)",
-    ),
+    (LIMITS, "last[0] + rates[0] * span_ms // 1000, last[1] + rates[1] * span_ms // 1000", "10**9, 10**9"),
+    ("edge/core/sharing.py", "min(charge_ma, before[0] + charge_rate * span_ms // 1000),", "charge_ma,"),
+    ("edge/core/sharing.py", "min(discharge_ma, before[1] + discharge_rate * span_ms // 1000),", "discharge_ma,"),
 )
-TEMPS = "self._temp_jump.step(max(temps), min(temps), "
+TEMPS = "self._temp_jump.step(hot, cold, "
 
 
 def changed(**fields):
@@ -344,7 +341,7 @@ _ROWS = (
         "4.7",
         "a cell 400 mV below the mean, left out of the BMS's extremes",
         weak_cell,
-        ((VALIDATE, "lows.append(min(cells))", "lows.append(sorted(cells)[1])"),),
+        ((VALIDATE, "high, low = max(cells), min(cells)", "high, low = max(cells), sorted(cells)[1]"),),
         BOTH,
     ),
     (
@@ -352,7 +349,7 @@ _ROWS = (
         "4.8",
         "a temperature sensor open or short",
         temp_open_short,
-        ((VALIDATE, TEMPS, TEMPS.replace("min(temps)", "sorted(temps)[1]")),),
+        ((VALIDATE, TEMPS, TEMPS.replace("cold", "sorted(temps)[1]")),),
         SEPLOS,
     ),
     (
@@ -376,7 +373,7 @@ SCENARIOS = (
         PLANT,
         overheated,
         (
-            (VALIDATE, TEMPS, TEMPS.replace("max(temps), min(temps)", "25000, 25000")),
+            (VALIDATE, TEMPS, TEMPS.replace("hot, cold", "25000, 25000")),
             (GUARD, "hot = max(temps)", "hot = 25000"),
         ),
         BOTH,

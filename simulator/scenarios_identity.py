@@ -53,7 +53,7 @@ def odd_once(stage):
 
 SEPLOS = ("seplos",)
 WAYS = ("seplos", "seplos_tcp", "sunspec_tcp")
-COMPARED = ("edge/core/identity.py", "return PROVED if said == plain(self.given) else OTHER", "return PROVED")
+COMPARED = ("edge/core/identity.py", "return PROVED if said == self._is else OTHER", "return PROVED")
 NONE_IS_NONE = (
     "edge/core/identity.py",
     "        if said is None:\n            return UNPROVED\n",

@@ -204,7 +204,7 @@ _ROWS: tuple = (
         "the auxiliary contact says open while current flows",
         WIRE,
         contact_says_open,
-        seen("c[f.F_FLOW_WHILE_OPEN]", "max(charge_ma, discharge_ma) > open_ma"),
+        seen("c[f.F_FLOW_WHILE_OPEN]", "max(charge_ma, discharge_ma) > self._open_ma"),
     ),
     (
         "contactor_dead",

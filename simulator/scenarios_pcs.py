@@ -35,7 +35,7 @@ WATCHDOG_TOLD = (
     "pass",
 )
 UNAPPLIED_TOLD = ("edge/loop.py", "site.answers = answers", "pass")
-LATE_IS_ZERO = ("edge/core/controller.py", "if site.late:\n", "if False:\n")
+LATE_IS_ZERO = ("edge/core/controller.py", "if site.late or site.busy:\n", "if site.busy:\n")
 LATE_IS_TOLD = ("edge/core/controller.py", "c[f.F_LATE_STEP] = site.late", "c[f.F_LATE_STEP] = False")
 
 

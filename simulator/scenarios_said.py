@@ -249,7 +249,7 @@ _ROWS = (
         "B21",
         "a cell jumps for one frame",
         cell_jumps,
-        ((VALIDATE, "self._reads = max(0, self._reads - 1)", "pass"),),
+        (("edge/core/jump.py", "self._reads = max(0, self._reads - 1)", "pass"),),
         BOTH,
     ),
 )

@@ -70,7 +70,7 @@ class Vm:
         self.pid, self.console = pty.fork()
         if self.pid == 0:
             prepare_console()
-            for fd in [pipe] + [line[0] for line in uarts.values()]:
+            for fd in [pipe, *getattr(options, "inherit", ()), *[line[0] for line in uarts.values()]]:
                 os.set_inheritable(fd, True)
             start = os.path.join(SHIM, "start.py")
             command = [options.micropython, "-X", "heapsize=" + options.heap, "-i", start]
@@ -79,7 +79,7 @@ class Vm:
         self.phase = "boot"  # boot -> run (boot.py, main.py) -> done -> repl
         self.raw = raw
         self.hidden = b"" if raw else None
-        self.watchdog_s = self.watchdog_at = None
+        self.busy_until = self.watchdog_s = self.watchdog_at = self.timer_at = None
 
     def reads(self):
         """True while the REPL waits for input; False while a program runs."""
@@ -109,6 +109,7 @@ class Vm:
 def vm_environment(options, uarts, pipe, cause, raw):
     """What vboard_shim/start.py reads."""
     return {
+        "VBOARD_TIME": getattr(options, "time", ""),
         "MICROPYPATH": SHIM + ":.frozen",
         "VBOARD_IMAGE": os.path.abspath(options.image),
         "VBOARD_BLOCKS": str(options.blocks),
@@ -212,6 +213,8 @@ class Board:
                 self.vm.watchdog_at = time.monotonic() + self.vm.watchdog_s
             elif word == "feed" and self.vm.watchdog_s:
                 self.vm.watchdog_at = time.monotonic() + self.vm.watchdog_s
+            elif word == "timer":
+                self.vm.timer_at = time.monotonic() + int(value) / 1000 if int(value) else None
             elif word in ("reset", "soft"):
                 self.to_host(b"MPY: soft reboot\r\n" if word == "soft" else b"")
                 self.reset(SOFT if word == "soft" else HARD)
@@ -229,10 +232,14 @@ class Board:
             self.vm = Vm(self.options, self.uarts, SOFT, raw)
 
     def command(self):
-        """A line on our stdin: `power` cuts and returns the power; the end of input ends us."""
+        """A line on our stdin: `power` cuts and returns the power, `busy MS` blocks the VM for so long; the end of
+        input ends us."""
         words = os.read(0, 256).split()
         if b"power" in words:
             self.reset(POWER_ON)
+        if b"busy" in words[:-1]:
+            os.kill(self.vm.pid, signal.SIGSTOP)
+            self.vm.busy_until = time.monotonic() + int(words[words.index(b"busy") + 1]) / 1000
         return bool(words)
 
     def sources(self):
@@ -243,12 +250,20 @@ class Board:
     def turn(self):
         """Wait for one event and handle it; False ends the supervisor."""
         now = time.monotonic()
-        wait_s = 0.005 if self.queue else 0.5
+        wait_s = 0.005 if self.queue or self.vm.busy_until else 0.5
+        if self.vm.busy_until and now >= self.vm.busy_until:
+            self.vm.busy_until = None
+            os.kill(self.vm.pid, signal.SIGCONT)
         if self.vm.watchdog_at is not None:
             if now >= self.vm.watchdog_at:
                 self.reset(WATCHDOG)
             else:
                 wait_s = min(wait_s, self.vm.watchdog_at - now)
+        if self.vm.timer_at is not None:
+            if now >= self.vm.timer_at:
+                self.reset(HARD)
+            else:
+                wait_s = min(wait_s, self.vm.timer_at - now)
         vm = self.vm
         ready = select.select(self.sources(), [], [], wait_s)[0]
         if vm.pipe in ready:
@@ -321,6 +336,11 @@ class VirtualBoard:
     def power_cut(self):
         """Cut the power at this very moment and give it back."""
         self.process.stdin.write(b"power\n")
+        self.process.stdin.flush()
+
+    def busy(self, span_ms):
+        """Let the VM stand still for so long, as a TLS handshake does; the watchdog goes on."""
+        self.process.stdin.write(b"busy %d\n" % span_ms)
         self.process.stdin.flush()
 
     def close(self):

@@ -25,7 +25,7 @@ ROOMS = {
     "core": (
         ("edge/core/*.py", "edge/loop.py"),
         ("cell_", "orders", "terms", "grades", "contactor", "requests", "coil_gate", "identity"),
-        136000,  # 129100; whole minutes, lifetime registers and the black box are 9 KB of it; without what only
+        138000,  # 136500; whole minutes, lifetime registers and the black box are 9 KB of it; without what only
         # some sites load
     ),
     "orders": (
@@ -54,6 +54,14 @@ ROOMS = {
             "home_",
             "board_tls",
             "refusal",
+            "board_calm",
+            "board_sntp",
+            "board_led",
+            "board_loader",
+            "slots",
+            "update",
+            "ed25519",
+            "trial",
             "journal",
             "frames",
             "signed",
@@ -64,7 +72,7 @@ ROOMS = {
             "boxes",
             "sparkplug",
         ),
-        39500,  # 38394; the record of a start, telemetry that waits for company, two more lanes asked for
+        44500,  # why a board starts, keys beside the slot, the record of a start, telemetry that waits, two more lanes
     ),  # 33559
     "journal": (  # when the settings ask
         tuple(
@@ -74,6 +82,8 @@ ROOMS = {
         (),
         18500,  # 16900; black boxes are 1.9 KB of it
     ),
+    "slots": (("edge/shell/slots.py", "edge/shell/trial.py", "edge/shell/board_loader.py"), (), 5650),  # 4908
+    "update": (("edge/shell/update*.py", "edge/shell/ed25519.py"), (), 10800),  # 9385; where keys are trusted
     "sparkplug": (("edge/shell/sparkplug*.py",), (), 9000),  # 7961; when the uplink has the section
     "home assistant": (("edge/shell/home_*.py",), (), 5000),  # 4255; when the uplink has home_assistant_s
     "json": (("edge/shell/as_json.py",), (), 550),  # 469; when an uplink speaks JSON

@@ -180,7 +180,8 @@ def open_uart(link):
     from machine import UART
 
     parity = {"N": None, "E": 0, "O": 1}[link["parity"]]
-    uart = UART(link["uart"], link["baud"], bits=8, parity=parity, stop=1, timeout=0, rxbuf=512)
+    pins = {key: link[key] for key in ("tx", "rx") if link.get(key) is not None}  # else those of the port
+    uart = UART(link["uart"], link["baud"], bits=8, parity=parity, stop=1, timeout=0, rxbuf=512, **pins)
     return asyncio.StreamReader(uart)
 
 

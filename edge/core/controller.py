@@ -152,7 +152,7 @@ class Controller:
 
     def _caps(self, site):
         """Per direction: None or (source, 0) when something forces it to zero."""
-        if site.late:
+        if site.late or site.busy:
             return (lim.S_LATE, 0), (lim.S_LATE, 0)
         if self.believed.worst != OK or site.inputs_missing:
             return (lim.S_INPUT, 0), (lim.S_INPUT, 0)

@@ -172,6 +172,7 @@ EVENTS = (
     "black box",
     "started",
     "link refused",
+    "software",
 )
 (
     E_NONE,
@@ -194,6 +195,7 @@ EVENTS = (
     E_BOX,
     E_STARTED,
     E_REFUSED,
+    E_SOFTWARE,
 ) = range(len(EVENTS))
 
 RESTARTS = 3

@@ -16,36 +16,7 @@ new holds. A lease runs on the monotonic clock, each field for itself; when it e
 from edge.core import terms as t
 from edge.core.limits import S_CONTRACT, S_ENGINEER, S_ORDER, SIDES
 
-# What the key of a role may ask for.
-ROLES = {
-    "grade": (t.GRADE,),
-    "operator": (t.LEASE, t.POWER, t.STOP),
-    "engineer": (t.NARROW, t.ACKNOWLEDGE, t.STOP),
-    "commission": (t.LEASE, t.NARROW, t.ACKNOWLEDGE, t.MODE, t.POWER, t.STOP),
-}
-# What became of an order; codes go upstream: append only.
-VERDICTS = (
-    "none",
-    "in force",
-    "waits until it is durable",
-    "larger than an order may be",
-    "signature not believed",
-    "no order",
-    "a field is missing, unknown or out of range",
-    "for another device",
-    "counter was used before",
-    "the key's role may not",
-    "only tightening is taken without a trusted clock",
-    "not valid yet",
-    "expired",
-    "no such pack",
-    "looser than a source above it",
-    "needs a reason",
-    "certificate refused",
-    "too many orders wait",
-    "a lock of this pack needs a signed grade of a later day",
-    "holds from before the used counters were lost: sign it anew, five minutes later",
-)
+ROLES, VERDICTS = t.ROLES, t.VERDICTS
 (
     V_NONE,
     V_DONE,
@@ -67,6 +38,15 @@ VERDICTS = (
     V_BUSY,
     V_REGRADE,
     V_LOST,
+    V_ELSEWHERE,
+    V_FETCHING,
+    V_READY,
+    V_OLDER,
+    V_DAMAGED,
+    V_UNSIGNED,
+    V_BOARD,
+    V_ROOM,
+    V_GIVEN_UP,
 ) = range(len(VERDICTS))
 
 TRUSTED_CLOCK = 2  # quality from which a window of time is judged: RTC, NTP, signed
@@ -93,6 +73,8 @@ class Orders:
         self._now_ms = None
         self._power = None
         self.asked = None  # (W, until ms) of a power order that the site has not taken yet
+        self.updates = False  # somebody takes updates here
+        self.update = None  # (parameters, what _judge() told of the order) of an update that he has not taken yet
         try:
             self._load(saved or {})
         except (AttributeError, IndexError, KeyError, TypeError, ValueError):
@@ -261,8 +243,10 @@ class Orders:
                 return V_PACK
             packs = (body[t.K_PACK],)
         ways = (None, self._lease, self._narrow, self._grade, self._acknowledge, self._mode, self._ask, self._stop)
-        if action == t.POWER and not self._is_new(body):
+        if action in (t.POWER, t.UPDATE) and not self._is_new(body):
             return V_LOST
+        if action == t.UPDATE:
+            return self._update(utc_s, body, told)
         verdict, operation = ways[action](now_ms, utc_s, body, packs)
         if operation is None:
             if verdict == V_DONE:
@@ -382,13 +366,23 @@ class Orders:
         self._forget("release")
         return V_DONE, None
 
+    def _update(self, utc_s, body, told):
+        if not t.is_update(body[t.K_PARAMS]):
+            return V_FIELD
+        if not self.updates:
+            return V_ELSEWHERE
+        if utc_s is None:
+            return V_CLOCK
+        self.update = (body[t.K_PARAMS], told)
+        return V_FETCHING
+
     def _forget(self, kind):
         """What waits of this kind was overtaken."""
         self.waiting = [row for row in self.waiting if row[1] != (kind,)]
 
     def _is_told(self, now_ms, verdict):
         """False for a refusal above REFUSALS_PER_MINUTE: it is only counted."""
-        if verdict in (V_DONE, V_WAITS):
+        if verdict in (V_DONE, V_WAITS, V_FETCHING):
             return True
         if now_ms - self._minute_ms >= 60000:
             self._minute_ms = now_ms

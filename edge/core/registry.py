@@ -193,6 +193,12 @@ KEYS = {
     "frame_cells": 253,
     "frame_temps": 254,
     "refusal": 255,
+    "slot": 256,
+    "slot_starts": 257,
+    "slot_version": 258,
+    "slot_why": 259,
+    "reset_cause": 260,
+    "crash": 261,
 }
 
 

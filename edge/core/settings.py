@@ -27,6 +27,17 @@ SETTINGS = (
     ("", "journal_kb", "int", 16, 1048576, OPTIONAL, "room for the journal on disk; absent: gateway 65536, board none"),
     ("", "black_box", ("none", "extremes", "cells"), 0, 0, OPTIONAL, "around trips; gateway cells, board extremes"),
     ("", "lease_ms", "int", 1000, 3000, 2000, "life of a command, three periods at most: 2 s gateway, 3 s board"),
+    (
+        "",
+        "update_when",
+        ("zero", "open", "any"),
+        0,
+        0,
+        "zero",
+        "board: an update starts at zero permit, at open contactors, or at once",
+    ),
+    ("", "ntp", "str", 7, 100, OPTIONAL, "board: numeric address of an NTP server; never moves the clock by a day"),
+    ("", "led_pin", "int", 1, 99, OPTIONAL, "board: pin of a status LED; what it says: edge/shell/board_led.py"),
     ("", "sunspec_port", "int", 0, 65535, 0, "SunSpec server on the gateway for an energy manager on site; 0: none"),
     ("", "sunspec_host", "str", 1, 100, "127.0.0.1", "its address: anybody there may read, and ask for power"),
     ("pack", "id", "str", 1, 40, REQUIRED, "name of the pack in every record"),
@@ -130,7 +141,7 @@ SETTINGS = (
 NARROWER = (("grade", "maker"), ("contract", "maker"))
 
 # Whose a trusted key is; what each may ask for stands in edge.core.orders.ROLES.
-TRUST_ROLES = ("grade", "operator", "engineer", "commission")
+TRUST_ROLES = ("grade", "operator", "engineer", "commission", "release")
 
 _LINK_KINDS = ("tcp", "rtu", "serial", "can")
 

@@ -54,6 +54,7 @@ SiteView = namedtuple(
         "day",
         "pcs_unapplied",
         "relays",
+        "busy",
     ),
 )
 NO_PAPERS = ((), ())
@@ -95,6 +96,7 @@ class Site:
         self.site_limits = self.sharing.limits
         self._late = []  # times of the last late steps
         self.must_restart = False  # the loop leaves with Late after this step
+        self.busy = False  # work of unknown length is announced: nothing may flow until it is done
         boot = state.get("boot")
         self.boot = boot + 1 if isinstance(boot, int) else 1
         self.decision = 0
@@ -103,9 +105,7 @@ class Site:
         self.late_ms = self.late_max_ms = 0
         pcs_periods = [p for p in settings["pcs"]["facts"]["periods_ms"] if p is not None]
         self.pcs_stale_ms = stale_after_ms(max(max(pcs_periods), period_ms))
-        self.requests = None
-        self.pcs = None
-        self.meter = None
+        self.requests = self.pcs = self.meter = None
         self.energy = self._energy(state.get("energy"))
         self.reads = ()  # newest records of all devices, of this step
         self._now_ms = 0
@@ -221,6 +221,7 @@ class Site:
             utc[0] // DAY_S if utc[0] is not None and utc[1] >= TRUSTED_CLOCK else None,
             pcs_here and bool(self.answers) and self.answers[0] != 0,
             self._relays(),
+            self.busy,
         )
 
     def _commands(self, command, guarded):
@@ -261,11 +262,10 @@ class Site:
         self._now_ms, self.reads = now_ms, reads
         if self.started_ms is None:
             self.started_ms = now_ms
-            self.late_ms = 0
             return
         self.late_ms = max(0, now_ms - self.wake_ms)
         self.late_max_ms = max(self.late_max_ms, self.late_ms)
-        if self.late_ms > self.settings["late_ms"]:
+        if self.late_ms > self.settings["late_ms"] and not self.busy:
             self._late = [at_ms for at_ms in self._late if now_ms - at_ms < LATE_WINDOW_MS] + [now_ms]
             self.must_restart = len(self._late) >= LATE_STEPS
 

@@ -5,7 +5,8 @@
 The body of an order is {1: device, 2: counter, 3: not before (UTC s), 4: expires (UTC s), 5: action, 6: index of
 the pack (absent: all), 7: parameters, 8: reason}. Parameters: lease {1 charge, 2 discharge: [mA, seconds, mA
 afterwards]}; narrow {1, 2: mA, 3: seconds}; grade {1: the whole certificate}; acknowledge {}; mode {1: 0 observe,
-1 control}; power {1: W, + charges, 2: seconds}; stop {1: 1 stop, 0 release}.
+1 control}; power {1: W, + charges, 2: seconds}; stop {1: 1 stop, 0 release};
+update {1: SHA-256 of the manifest, 2: bytes of the bundle, 3: its roll-back number}.
 """
 
 from edge.core.faults import E_ORDER
@@ -20,14 +21,57 @@ MAX_BYTES = 4096
 K_DEVICE, K_COUNTER, K_NOT_BEFORE, K_EXPIRES, K_ACTION, K_PACK, K_PARAMS, K_REASON = range(1, 9)
 NEEDED = (K_DEVICE, K_COUNTER, K_NOT_BEFORE, K_EXPIRES, K_ACTION, K_PARAMS)
 # Actions; numbers are never used again for something else.
-ACTIONS = ("none", "lease", "narrow", "grade", "acknowledge", "mode", "power", "stop")
-LEASE, NARROW, GRADE, ACKNOWLEDGE, MODE, POWER, STOP = range(1, 8)
+ACTIONS = ("none", "lease", "narrow", "grade", "acknowledge", "mode", "power", "stop", "update")
+LEASE, NARROW, GRADE, ACKNOWLEDGE, MODE, POWER, STOP, UPDATE = range(1, 9)
+MAX_UPDATE_BYTES = 1 << 24
 MAX_COUNTER = 1 << 53
 MAX_UTC_S = 1 << 33
 MAX_MA = 2000000  # as edge.core.settings
 MAX_LEASE_S = 400 * 86400
 MAX_NARROW_S = 8 * 3600
 MAX_REASON = 200
+
+
+# What the key of a role may ask for.
+ROLES = {
+    "grade": (GRADE,),
+    "operator": (LEASE, POWER, STOP),
+    "engineer": (NARROW, ACKNOWLEDGE, STOP, UPDATE),
+    "commission": (LEASE, NARROW, ACKNOWLEDGE, MODE, POWER, STOP, UPDATE),
+    "release": (),
+}
+# What became of an order; codes go upstream: append only.
+VERDICTS = (
+    "none",
+    "in force",
+    "waits until it is durable",
+    "larger than an order may be",
+    "signature not believed",
+    "no order",
+    "a field is missing, unknown or out of range",
+    "for another device",
+    "counter was used before",
+    "the key's role may not",
+    "only tightening is taken without a trusted clock",
+    "not valid yet",
+    "expired",
+    "no such pack",
+    "looser than a source above it",
+    "needs a reason",
+    "certificate refused",
+    "too many orders wait",
+    "a lock of this pack needs a signed grade of a later day",
+    "holds from before the used counters were lost: sign it anew, five minutes later",
+    "this controller is not updated by orders: install the new version on it",
+    "an update is announced: it is being fetched",
+    "an update is whole: it starts when the site permits",
+    "an update below the roll-back number of this device",
+    "an update that is not what its manifest says",
+    "an update that is not signed by a release key of this device",
+    "an update for another device or another kind of board",
+    "no room for an update",
+    "an update that nobody sends any more",
+)
 
 
 def whole(value, low, high):
@@ -48,7 +92,7 @@ def is_order(body):
         and whole(body[K_COUNTER], 1, MAX_COUNTER)
         and whole(body[K_NOT_BEFORE], 0, MAX_UTC_S)
         and whole(body[K_EXPIRES], body[K_NOT_BEFORE], MAX_UTC_S)
-        and whole(body[K_ACTION], LEASE, STOP)
+        and whole(body[K_ACTION], LEASE, UPDATE)
         and whole(body.get(K_PACK, 0), 0, 63)
         and isinstance(body[K_PARAMS], dict)
         and isinstance(reason, str)
@@ -90,6 +134,18 @@ def switch(params):
 def envelope(pack, key):
     """The most that an order may name: the least of the maker, the test centre and the contract of the settings."""
     return min(pack["maker"][key], pack["grade"][key], (pack.get("contract") or pack["maker"])[key])
+
+
+def is_update(params):
+    """True for the parameters of an update."""
+    digest = params.get(1)
+    return (
+        len(params) == 3
+        and isinstance(digest, bytes)
+        and len(digest) == 32
+        and whole(params.get(2), 1, MAX_UPDATE_BYTES)
+        and whole(params.get(3), 0, MAX_UTC_S)
+    )
 
 
 class Term:

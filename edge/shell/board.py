@@ -8,14 +8,16 @@ start-up shares; it knows no pins.
 """
 
 import asyncio
+import binascii
 import gc
 import json
+import os
 import sys
 import time
 
 from edge.core.cell import BUILT_IN
 from edge.loop import Late, loop
-from edge.shell.control import Guarded, Watch, control
+from edge.shell.control import Guarded, Restart, Watch, control
 from edge.shell.status import serve, status_line
 
 CONSOLE_S = 2
@@ -24,16 +26,18 @@ WATCHDOG_MS = 8000
 # Clocks of boards count from 2000 or from 1970; before this (2026-01-01) the RTC was never set.
 OLDEST_UTC_S = 1767225600
 EPOCH_2000_S = 946684800
-FLOOR, RTC = 1, 2  # qualities of a wall clock
+FLOOR, RTC, NTP = 1, 2, 3  # qualities of a wall clock
 
 
 class TickClock:
     """Clock port over ticks_ms, which wraps every 12.4 days: unwrapped here, once.
 
-    quality: of the wall clock, FLOOR or RTC. A clock that was never set is not known.
+    quality: of the wall clock, FLOOR or RTC. A clock that was never set is not known. floor_s: earliest time that it
+    can be, or None.
     """
 
-    def __init__(self, quality=RTC):
+    def __init__(self, quality=RTC, floor_s=None):
+        self.floor_s = floor_s
         self._last = time.ticks_ms()
         self._ms = 0
         self._quality = quality
@@ -50,6 +54,11 @@ class TickClock:
         """(seconds since 1970, quality), or (None, 0)."""
         now_s = int(time.time()) + self._offset_s
         return (now_s, self._quality) if now_s >= OLDEST_UTC_S else (None, 0)
+
+    def set_utc(self, at_s):
+        """It is at_s seconds since 1970, an NTP server says."""
+        self._offset_s = at_s - int(time.time())
+        self._quality = NTP
 
 
 def sync(file):
@@ -78,6 +87,17 @@ def quiet(ports, clock, watchdog_ms):
     return wires
 
 
+def while_running(feed, tasks):
+    """feed() as long as every task of the lines, the uplink and the contactors runs; one that has ended starves the
+    watchdog."""
+
+    def fed():
+        if True not in [task.done() for task in tasks]:
+            feed()
+
+    return fed
+
+
 async def console(guarded, clock, uplink):
     """Print the status line for ever."""
     while True:
@@ -87,16 +107,17 @@ async def console(guarded, clock, uplink):
             print(text, end="")
 
 
-async def run(settings, folder, clock, feed, talk, trace):
+async def run(settings, folder, clock, feed, talk, trace, slot=None, before=()):
     """Run the site of settings for ever.
 
     folder: where the state lives. feed(): watchdog, called after each guarded step, or None. talk: True
-    for the console's status lines. trace: file for one line per step, or None.
+    for the console's status lines. trace: file for one line per step, or None. slot: folder of the software when
+    it runs in a slot of a board. before: pairs of the first record (edge.shell.board_crash).
     """
     gc.threshold(GC_BYTES)
     from edge.shell.board_start import start
 
-    ports = start(settings, folder, clock, sync)
+    ports = start(settings, folder, clock, sync, before)
     del start
     forget("edge.shell.board_start")
     forget("edge.shell.wiring")
@@ -104,9 +125,23 @@ async def run(settings, folder, clock, feed, talk, trace):
     uplink, flush = ports.uplink, ports.store.flush
     if ports.journal is not None:
         flush = with_journal(flush, ports.journal, clock)
-    guarded = Guarded("micropython", feed, trace, ports.told)
+    if slot:
+        from edge.shell.trial import attend
+
+        flush = attend(settings, clock, sync, uplink, ports.told, flush)
+    guarded = Guarded("micropython", feed and while_running(feed, ports.tasks), trace, ports.told)
     if settings["uplink"] and settings["uplink"]["status_port"]:
         await serve(guarded, clock, uplink, settings["uplink"]["status_port"])
+    if settings["led_pin"]:
+        from machine import Pin
+
+        from edge.shell.board_led import show
+
+        asyncio.create_task(show(Pin(settings["led_pin"], Pin.OUT, value=0), guarded, settings["uplink"] and uplink))
+    if settings["ntp"]:
+        from edge.shell.board_sntp import Sntp
+
+        asyncio.create_task(Sntp(clock, settings["ntp"], clock.floor_s).run())
     if talk:
         asyncio.create_task(console(guarded, clock, uplink))
     asyncio.create_task(tidy())
@@ -124,12 +159,33 @@ async def run(settings, folder, clock, feed, talk, trace):
         ports.store.flush()
 
 
-def read_settings(path):
-    """The checked settings of the JSON file at path. What checked them is not needed again and let go."""
+def with_secrets(settings, path):
+    """Put the keys of the JSON file at path into settings, where a bundle has none. A key that is not there is trusted
+    by nobody."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            kept = json.load(file)
+    except (OSError, ValueError):
+        kept = {}
+    known = kept.get("trust") or {}
+    for row in settings.get("trust") or ():
+        if row.get("kind") == "hmac" and not row["key"]:
+            row["key"] = known.get(row["id"])
+    settings["trust"] = [row for row in settings.get("trust") or () if row["key"]]
+    place = settings.get("uplink")
+    if place and place.get("ack_key") == "secret":
+        place["ack_key"] = kept.get("ack_key") or binascii.hexlify(os.urandom(32)).decode()
+    return settings
+
+
+def read_settings(path, secrets=None):
+    """The checked settings of the JSON file at path, with the keys of the file secrets. What checked them is not needed
+    again and let go."""
     from edge.core.settings import check
 
     with open(path, encoding="utf-8") as file:
-        settings = check(json.load(file))
+        settings = json.load(file)
+    settings = check(settings if secrets is None else with_secrets(settings, secrets))
     del check
     forget("edge.core.settings")
     return settings
@@ -162,19 +218,26 @@ def forget(module):
     gc.collect()
 
 
-def main():
-    """Run /settings.json on this board, under its watchdog."""
+def main(folder=""):
+    """Run settings.json of folder (the slot's) on this board, under its watchdog."""
     import machine
 
-    settings = read_settings("/settings.json")
-    quality = RTC
-    if secured(settings):
-        from edge.shell.board_tls import floored
+    from edge.shell import board_crash
 
+    told = board_crash.before(machine)
+    settings = read_settings(folder + "/settings.json", "/secrets.json")
+    quality, floor_s = RTC, None
+    if secured(settings):
+        from edge.shell.board_tls import floor_of, floored
+
+        floor_s = floor_of("")
         quality = floored("", machine.RTC())
     watchdog = machine.WDT(timeout=WATCHDOG_MS)
     try:
-        asyncio.run(run(settings, "", TickClock(quality), watchdog.feed, True, None))
-    except Late as error:
+        asyncio.run(run(settings, "", TickClock(quality, floor_s), watchdog.feed, True, None, folder, told))
+    except (Late, Restart) as error:
         print(error)
         machine.reset()
+    except Exception as error:
+        board_crash.note(error)
+        raise  # shown on the console; the watchdog resets the board, an engineer has its seconds to look

@@ -22,35 +22,38 @@ SPARKPLUG_REST_MS = 120000  # between two TLS handshakes of the live lane, besid
 RAM_BYTES = 8192  # of records that wait for the backend; older ones are read back from the flash
 
 # The ports of edge.loop.loop, whom each step is told, the ports that write (the PCS and relay modules), the Journal or
-# None.
-Ports = namedtuple("Ports", ("devices", "actuators", "store", "uplink", "verify", "told", "writers", "journal"))
+# None, the tasks that must run.
+Ports = namedtuple(
+    "Ports", ("devices", "actuators", "store", "uplink", "verify", "told", "writers", "journal", "tasks")
+)
 
 
-def start(settings, folder, clock, sync):
+def start(settings, folder, clock, sync, before):
     """Ports of the site of settings; the tasks of its lines, its uplink and its contactors run from now on.
 
-    folder: where the state lives. sync(file): makes what was written durable.
+    folder: where the state lives. sync(file): makes what was written durable. before: pairs of the first record.
     """
     wiring = Wiring(settings, load, clock)
     files = FileStore(folder, sync)
     boot = ((files.look() or {}).get("boot") or 0) + 1
     epoch = int.from_bytes(os.urandom(7), "big")
     journal = journal_of(settings, folder, epoch, boot, sync) if settings.get("journal_kb") else None
-    uplink = uplink_of(settings, folder, epoch, boot, clock, journal)
-    uplink.offer(began(settings, clock, epoch, journal))
+    tasks: list = []
+    uplink = uplink_of(settings, folder, epoch, boot, clock, journal, (wiring.told, tasks))
+    uplink.offer(began(settings, clock, epoch, journal, before))
     actuators = list(wiring.actuators)
     if any([pack.get("contactor") for pack in settings["packs"]]) and not settings.get("outputs"):
-        actuators += contactors_of(settings, clock)
+        actuators += contactors_of(settings, clock, tasks)
     if settings.get("inputs") and not settings["inputs"]["profile"]:
         wiring.devices.append(inputs_of(settings))
     for link, devices, gate in wiring.lines:
-        asyncio.create_task(serve_line(link)(link, devices, clock, gate))
+        tasks.append(asyncio.create_task(serve_line(link)(link, devices, clock, gate)))
     if settings["uplink"] and settings["uplink"].get("sparkplug"):
         uplink.live = sparkplug_of(settings, folder, clock, sync, epoch)
         wiring.told.append(uplink.live.node.told)
     writers = [wiring.pcs] + wiring.relays
     verify = verify_of(settings)
-    return Ports(wiring.devices, actuators, AfterWires(files), uplink, verify, wiring.told, writers, journal)
+    return Ports(wiring.devices, actuators, AfterWires(files), uplink, verify, wiring.told, writers, journal, tasks)
 
 
 def journal_of(settings, folder, epoch, boot, sync):
@@ -67,10 +70,11 @@ def journal_of(settings, folder, epoch, boot, sync):
     return journal
 
 
-def uplink_of(settings, folder, epoch, boot, clock, journal):
-    """The uplink of settings, at work, with the journal behind it."""
+def uplink_of(settings, folder, epoch, boot, clock, journal, hooks):
+    """The uplink of settings, at work, with the journal behind it. hooks: (told, tasks) of the board, lists to which
+    its own are added."""
     if journal is None:
-        return connected(settings, folder, epoch, boot, clock) if settings["uplink"] else Silent()
+        return connected(settings, folder, epoch, boot, clock, hooks) if settings["uplink"] else Silent()
     from edge.shell.journal_ports import Journaled
 
     if not settings["uplink"]:
@@ -82,20 +86,24 @@ def uplink_of(settings, folder, epoch, boot, clock, journal):
 
     disk, key = journal.disk, ack_key(settings)
     outbox = Backlog(settings["device"], epoch, boot, journal, Shelf(disk), RAM_BYTES, Alone(), key, Cursor(disk))
-    return Journaled(connected(settings, folder, epoch, boot, clock, outbox), journal, False)
+    return Journaled(connected(settings, folder, epoch, boot, clock, hooks, outbox), journal, False)
 
 
-def connected(settings, folder, epoch, boot, clock, outbox=None):
+def connected(settings, folder, epoch, boot, clock, hooks, outbox=None):
     """The MQTT uplink, at work; with TLS when the settings name an authority."""
-    tls = None
+    tls = calm = None
     if secured(settings):
+        from edge.shell.board_calm import Calm
+
+        calm = Calm(settings, clock)
+        hooks[0].append(calm.told)
         from edge.shell.board_tls import BoardTls, keep
 
         tls = BoardTls(folder, settings["uplink"])
         if clock.utc_s()[1] == FLOOR:
             asyncio.create_task(keep(folder, clock))
-    uplink = BoardUplink(settings, epoch, boot, tls=tls, outbox=outbox)
-    asyncio.create_task(uplink.run(clock))
+    uplink = BoardUplink(settings, epoch, boot, tls=tls, outbox=outbox, calm=calm)
+    hooks[1].append(asyncio.create_task(uplink.run(clock)))
     if tls is None:
         return uplink
     from edge.shell.refusal import Telling
@@ -117,16 +125,16 @@ def sparkplug_of(settings, folder, clock, sync, seed):
     return lane
 
 
-def began(settings, clock, epoch, journal):
+def began(settings, clock, epoch, journal, before):
     """The first record of this start, with what the journal knows of the one before; and the hash of settings."""
     from edge.shell.started import digest_of, started
 
     settings["hash"] = digest_of(settings)
     if journal is None:
-        return started(clock, epoch)
+        return started(clock, epoch, None, before)
     from edge.shell.shelf import Shelf
 
-    return started(clock, epoch, Shelf(journal.disk))
+    return started(clock, epoch, Shelf(journal.disk), before)
 
 
 def serve_line(link):
@@ -140,15 +148,14 @@ def serve_line(link):
     return run_link
 
 
-def contactors_of(settings, clock):
+def contactors_of(settings, clock, tasks):
     """The contactors on pins of this board, each with its own hold; imported only when a pack has one."""
     from machine import Pin
 
     from edge.shell.pins import contactors
 
     made = contactors(settings, lambda number: Pin(number, Pin.OUT, value=0), clock)
-    for each in made:
-        asyncio.create_task(each.hold())
+    tasks.extend([asyncio.create_task(each.hold()) for each in made])
     return made
 
 

@@ -70,7 +70,7 @@ def floored(folder, rtc):
     floor the clock counts as one, until `reuse-edge flash` sets it.
     """
     known_s = number(folder + MARK)
-    floor_s = max(number(folder + BUILT) or 0, known_s or 0)
+    floor_s = floor_of(folder)
     offset_s = EPOCH_2000_S if time.gmtime(0)[0] == 2000 else 0
     if int(time.time()) + offset_s >= floor_s:
         return RTC if known_s is None else FLOOR
@@ -78,6 +78,11 @@ def floored(folder, rtc):
     rtc.datetime((now[0], now[1], now[2], now[6], now[3], now[4], now[5], 0))
     note(folder, floor_s)
     return FLOOR
+
+
+def floor_of(folder):
+    """The earliest time that it can be: what was put together, or the last time known; seconds since 1970."""
+    return max(number(folder + BUILT) or 0, number(folder + MARK) or 0)
 
 
 def number(path):

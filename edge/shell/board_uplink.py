@@ -14,19 +14,19 @@ from edge.shell.outbox import Outbox
 TICK_S = 0.05  # how often the sender looks for records: far below the control period
 BURST = 8  # packets between two looks of the event loop at the other tasks
 LIMIT_BYTES = 32 * 1024
-HANDSHAKE_MS = 40000  # between two TLS handshakes: each may make a step late, and three in a minute restart a board
+HANDSHAKE_MS = 60000  # between two TLS handshakes: each may make a step late, and three in a minute restart a board
 
 
 class BoardUplink:
     """Uplink port over MQTT for a board.
 
     settings: the checked settings dict (org, site, device, uplink); epoch: random integer, new at each start;
-    boot: start count; limit_bytes: RAM of the outbox; tls: BoardTls or None; outbox: Backlog in its place. The host
-    should be numeric.
+    boot: start count; limit_bytes: RAM of the outbox; tls: BoardTls or None; outbox: Backlog in its place; calm: Calm
+    under which TLS shakes hands, or None. The host should be numeric.
     connected: the broker took our subscription. log: last change of the link, for the console.
     """
 
-    def __init__(self, settings, epoch, boot, limit_bytes=LIMIT_BYTES, tls=None, outbox=None):
+    def __init__(self, settings, epoch, boot, limit_bytes=LIMIT_BYTES, tls=None, outbox=None, calm=None):
         place = settings["uplink"]
         self.outbox = outbox or Outbox(settings["device"], epoch, boot, limit_bytes, key=link.ack_key(settings))
         self.connected = False
@@ -38,6 +38,7 @@ class BoardUplink:
         self._keepalive_s = place["keepalive_s"]
         self._dialer = mqtt.Dialer(place["host"], place["port"], tls and tls.context)
         self._tls = tls
+        self._calm = calm
         self._shaken_ms = None  # start of the last session that came to a TLS handshake
         self._met = False  # the broker took our CONNECT
         self._backoff = link.Backoff(epoch)
@@ -48,6 +49,7 @@ class BoardUplink:
         self._home = link.home_of(settings)
         self._clock = None
         self._broken = None
+        self.updates = None  # edge.shell.updater.Updater, once somebody takes updates
 
     @property
     def backlog(self):
@@ -112,14 +114,24 @@ class BoardUplink:
         """One connection, from connect to its end by MqttError."""
         now_ms = self._clock.now_ms
         will = (self._root + "status", b"offline")
-        client = mqtt.Client(self._dialer, self._client_id, self._keepalive_s, self._on_message, will)
+        calm = self._calm
+        shake = calm and calm.begin
+        client = mqtt.Client(self._dialer, self._client_id, self._keepalive_s, self._on_message, will, shake=shake)
         reader = None
         self._met = False
         try:
-            await client.connect(now_ms())
+            try:
+                await client.connect(now_ms())
+            finally:
+                if calm is not None:
+                    calm.end()
             self._met = True
-            topics = (self._root + "ack", self._root + "ord")
-            await client.subscribe(topics + ((link.HOME_STATUS,) if self._home else ()), now_ms(), 2)
+            topics = [self._root + "ack", self._root + "ord"]
+            if self.updates is not None:
+                topics.append(self._root + "upd")
+            if self._home:
+                topics.append(link.HOME_STATUS)
+            await client.subscribe(topics, now_ms(), 2)
             await client.publish(self._root + "status", b"online", now_ms(), True)
             self.connected = True
             self.log = "connected"
@@ -149,6 +161,9 @@ class BoardUplink:
         while data is not None:
             await client.publish(self._root + "rsp", self._form(data), self._clock.now_ms())
             data = self._replies.take()
+        wanted = self.updates and self.updates.take()
+        if wanted:
+            await client.publish(self._root + "rsp", wanted, self._clock.now_ms())
         if self._gather.holds(self._clock.now_ms(), self.outbox):
             return
         for number in range(self.outbox.window):
@@ -183,5 +198,7 @@ class BoardUplink:
             self.outbox.ack(payload, self._clock.now_ms())
         elif topic == self._root + "ord":
             self._orders.put(payload, retained)
+        elif topic == self._root + "upd" and self.updates is not None:
+            self.updates.put(payload)
         elif topic == link.HOME_STATUS and self._home is not None:
             self._home.heard(payload)

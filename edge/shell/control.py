@@ -12,6 +12,10 @@ WIRE_S = 0.05  # turns of the lines between a step and the flash ...
 WIRE_TURNS = 10  # ... at most so many, however slow the PCS answers
 
 
+class Restart(Exception):
+    """The process has to end in peace and start afresh."""
+
+
 class Guarded:
     """Called after each step: checks that the guard really ran, feeds what must be fed, notes the trace.
 

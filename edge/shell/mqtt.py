@@ -124,14 +124,16 @@ class Client:
     """One connection, from connect() to close(); make a new one for the next.
 
     dialer: Dialer; client_id: name at the broker; keepalive_s: 5 to 60. on_message(topic str, payload
-    bytes, retained bool) is called by receive(). Calls raise MqttError when the link is of no more use.
+    bytes, retained bool) is called by receive(). shake: awaited between TCP and TLS, whose handshake begins with the
+    first write; it returns the time. Calls raise MqttError when the link is of no more use.
     """
 
-    def __init__(self, dialer, client_id, keepalive_s, on_message, will=None, user=None, password=None):
+    def __init__(self, dialer, client_id, keepalive_s, on_message, will=None, user=None, password=None, shake=None):
         self._dialer = dialer
         self._connect = connect_packet(client_id, keepalive_s, will, user, password)
         self._keepalive_ms = keepalive_s * 1000
         self._on_message = on_message
+        self._shake = shake
         self._reader = None
         self._writer = None
         self._pid = 0
@@ -145,6 +147,8 @@ class Client:
     async def connect(self, now_ms):
         """Connect and await the broker's yes; MqttError when refused or late."""
         self._reader, self._writer = await self._dialer.open(CONNECT_MS)
+        if self._shake is not None:
+            now_ms = await self._shake()
         await self._send(self._connect, now_ms, CONNECT_MS)
         first, body = await self._timed(self._packet(), CONNECT_MS)
         if first != _CONNACK or len(body) != 2:

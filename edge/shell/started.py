@@ -14,9 +14,9 @@ HASH_BYTES = 16
 APART = ("grade", "ack_key", "hash")
 
 
-def started(clock, epoch, shelf=None):
-    """The first record of a start. epoch: its own; shelf: edge.shell.shelf.Shelf over the journal, or None. What the
-    disk does not tell is left out: nobody waits for it."""
+def started(clock, epoch, shelf=None, more=()):
+    """The first record of a start. epoch: its own; shelf: edge.shell.shelf.Shelf over the journal, or None; more: pairs
+    of a board (edge.shell.board_crash). What the disk does not tell is left out: nobody waits for it."""
     before = None
     try:
         rows = [row for row in shelf.starts() if row[0] != epoch] if shelf is not None else []
@@ -28,7 +28,7 @@ def started(clock, epoch, shelf=None):
     if before is not None:
         pairs += ((KEYS["epoch_before"], before[0]), (KEYS["seq_before"], before[1]))
     utc_s, quality = clock.utc_s()
-    return Record("E", -1, clock.now_ms(), None if utc_s is None else utc_s * 1000, quality, pairs)
+    return Record("E", -1, clock.now_ms(), None if utc_s is None else utc_s * 1000, quality, pairs + more)
 
 
 def digest_of(settings):

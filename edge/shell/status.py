@@ -40,6 +40,7 @@ def status(guarded, clock, uplink):
         "mode": settings["mode"],
         "state": f.MODE_NAMES[max([pack.mode for pack in site.packs])],
         "version": VERSION_TEXT,
+        "software": settings.get("software"),
         "runtime": guarded.runtime,
         "late_ms": site.late_ms,
         "late_max_ms": site.late_max_ms,

