@@ -57,7 +57,7 @@ PARTS = (
     (("edge.shell.journal", "edge.shell.frames"), ("journal_kb",)),
     (("edge.shell.board_sntp",), ("ntp",)),
     (("edge.shell.board_led",), ("led_pin",)),
-    (("edge.shell.updater", "edge.shell.update", "edge.shell.ed25519"), ("trust",)),
+    (("edge.shell.updater", "edge.shell.update", "edge.shell.pieces", "edge.shell.ed25519"), ("trust",)),
 )
 SECRETS = "secrets.json"
 OUTSIDE = (tls_site.FOLDER, SECRETS, "main.py", "boot.py")  # of the slots: where it lies on the board, for good
