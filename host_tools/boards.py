@@ -9,7 +9,7 @@ Bytes of RAM are those of a 32-bit board. What a site needs is summed up from by
 from collections import namedtuple
 
 from edge.core.settings import rows as settings_rows
-from host_tools import traffic
+from host_tools import network_site, traffic
 from host_tools.places import SiteError
 
 DAY_S = 86400
@@ -216,6 +216,7 @@ def fits(board, settings):
         )
     for number, link in enumerate(settings["links"]):
         wrong += line_problems(board, number, link)
+    wrong += network_site.problems(board, settings)
     return wrong + pin_problems(board, settings) + time_problems(board, settings)
 
 
@@ -302,6 +303,7 @@ def carried(board, settings):
         "micropython": board.micropython,
         "firmware": board.firmware,
         "tested": board.tested,
+        "network": network_site.told(board, settings),
     }
 
 
@@ -324,5 +326,6 @@ def show(row):
         yield "  no journal: records are kept in RAM only (journal_kb: %d at most)" % row["journal_kb_most"]
     if row["firmware"]:
         yield "  MicroPython %s: %s from micropython.org/download" % (row["micropython"], row["firmware"])
+    yield "  network: " + row["network"]
     if row["tested"] is None:
         yield "  never run on hardware: docs/BENCH.md says how to try it and tell us"

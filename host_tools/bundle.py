@@ -25,7 +25,7 @@ from pathlib import Path
 
 from edge.core.cell import BUILT_IN, Cell, load
 from edge.core.soc import alignable
-from host_tools import tls_site
+from host_tools import network_site, tls_site
 from host_tools.shrink import drop_docstrings, shrink
 from host_tools.shrink_names import bound_by, nodes
 from host_tools.shrink_rename import names_of
@@ -57,6 +57,7 @@ PARTS = (
     (("edge.shell.journal", "edge.shell.frames"), ("journal_kb",)),
     (("edge.shell.board_sntp",), ("ntp",)),
     (("edge.shell.board_led",), ("led_pin",)),
+    (("edge.shell.board_network",), ("network",)),
     (("edge.shell.updater", "edge.shell.update", "edge.shell.pieces", "edge.shell.ed25519"), ("trust",)),
 )
 SECRETS = "secrets.json"
@@ -287,6 +288,9 @@ def without_secrets(settings):
     place = settings.get("uplink") or {}
     if place.get("ack_key"):
         secrets["ack_key"], place["ack_key"] = place["ack_key"], SECRET
+    network = settings.get("network") or {}
+    if network.get("password_file"):
+        secrets["wifi_password"], network["password_file"] = network_site.password(network["password_file"]), SECRET
     return settings, secrets
 
 

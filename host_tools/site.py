@@ -20,6 +20,7 @@ from host_tools import (
     commission_envelope,
     connections,
     documents,
+    network_site,
     tls_site,
     wired,
 )
@@ -294,7 +295,9 @@ def read_site(path):
     """(settings, {top key: Spot}) of the file at path; load_site is what most callers want."""
     spot = parse(path)
     base = os.path.dirname(os.path.abspath(path))
-    settings, entries = read_section(spot, "", ("packs", "pcs", "meter", "inputs", "outputs", "uplink", "trust"))
+    settings, entries = read_section(
+        spot, "", ("packs", "pcs", "meter", "inputs", "outputs", "network", "uplink", "trust")
+    )
     trust = certificate_site.trusted(entries.get("trust"), base)
     keys = certificate_site.certifiers(trust)
     if trust:
@@ -312,6 +315,7 @@ def read_site(path):
     settings["meter"] = read_device(meter, "meter", links, base) if meter else None
     settings["device"] = settings["device"] or settings["site"]
     settings["uplink"] = read_uplink(uplink, base, settings["device"]) if uplink else None
+    settings["network"] = network_site.read(entries["network"], base, read_section) if "network" in entries else None
     wired.read_wired(entries, settings, links, base, read_section, find_table)
     settings["links"] = links.links
     check_whole(spot, entries, settings)

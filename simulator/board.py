@@ -12,7 +12,11 @@ import sys
 
 from simulator.lockstep import find_vm
 
-KEYS = "p Enter: power cut   b MS Enter: it stands still for so long   q Enter: off"
+KEYS = (
+    "p Enter: power cut   b MS Enter: it stands still for so long   q Enter: off\n"
+    "pin N 0|1|- Enter: drive an input pin   out N Enter: level of an output pin   "
+    "air [SSID [PASSWORD]] Enter: the access point"
+)
 
 
 def parse(argv):
@@ -50,7 +54,8 @@ def obey(board, words):
         board.busy(int(words[1]))
         print("it stands still for %s ms" % words[1], flush=True)
     elif words:
-        print(KEYS, flush=True)
+        known = words[0] in ("pin", "out", "air")
+        print(known and board.ask(" ".join(words)) or KEYS, flush=True)
     return True
 
 

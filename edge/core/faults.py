@@ -173,6 +173,7 @@ EVENTS = (
     "started",
     "link refused",
     "software",
+    "network",
 )
 (
     E_NONE,
@@ -196,6 +197,7 @@ EVENTS = (
     E_STARTED,
     E_REFUSED,
     E_SOFTWARE,
+    E_NETWORK,
 ) = range(len(EVENTS))
 
 RESTARTS = 3

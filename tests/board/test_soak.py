@@ -15,8 +15,8 @@ from simulator.backend import Backend
 from simulator.can_serve import SlcanLine
 from simulator.can_wire import CanWire
 from simulator.sites import DEMO_TRUTH
-from simulator.vboard import WATCHDOG
 from simulator.vboard_fast import FastBoard, TalkingLine
+from simulator.vboard_vm import WATCHDOG
 from simulator.world import World
 
 pytestmark = pytest.mark.skipif("sys.platform == 'win32'", reason="the virtual board needs pseudo-terminals")
