@@ -57,6 +57,16 @@ class Measured:
         counts = [len(load(device["profile"]).BLOCKS) for device in devices_of(first["settings"])]
         self.rig = self.pipe.Rig(first["settings"], first["state"], self.pipe.Remote(counts), 0)
 
+    def forget(self):
+        """Let go what a board lets go after its start and first step, and what only the rig keeps: the saved state."""
+        from edge.shell.board import forget, forget_cells
+
+        self.pipe.Wiring = None
+        for name in ("edge.shell.board_start", "edge.shell.wiring", "edge.shell.started", "edge.core.nameplate"):
+            forget(name)
+        forget_cells({"packs": []})
+        self.rig.store.text = None
+
     def frame(self):
         """The next recorded frame."""
         return self.file.read(unpack_from(">I", self.file.read(LENGTH), 0)[0])
@@ -108,6 +118,7 @@ def whole(path, warm, measured):
     made.begin()
     made.told("started")
     made.steps(warm, True)
+    made.forget()
     made.told("running")
     gc.disable()
     made.steps(measured, False)

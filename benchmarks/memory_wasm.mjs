@@ -44,6 +44,7 @@ run("made.modules()");
 run("made.begin()");
 run("made.told('started')");
 run(`made.steps(${warm}, False)`);
+run("made.forget()");
 run("made.told('running')");
 run(`made.steps(${measured}, False)`);
 run("made.steps_told()");

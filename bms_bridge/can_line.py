@@ -36,7 +36,8 @@ def encode_line(can_id, extended, data, fd=False):
     head = "D%08X" % can_id if extended else "d%03X" % can_id
     if not fd:
         head = head[0].replace("D", "T").replace("d", "t") + head[1:]
-    return (head + "%X" % SIZES.index(len(data)) + data.hex().upper() + "\r").encode()
+    digits = data.hex() or ""  # MicroPython 1.25 gives bytes for no bytes
+    return (head + "%X" % SIZES.index(len(data)) + digits.upper() + "\r").encode()
 
 
 def decode_line(line):

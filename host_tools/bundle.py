@@ -237,15 +237,21 @@ def words(text):
     return {name for node in nodes(ast.parse(text)) for name in names_of(node)}
 
 
-def shortened(texts, cache, names):
+def shortened(texts, cache, names, chemistries):
     """The texts in less memory (host_tools/shrink.py); kept by the hash of all of them and of what shortens.
     names: that stay."""
     own = [path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("shrink*.py"))]
-    parts = [sys.version, *own, *sorted(names), *[part for module in sorted(texts) for part in (module, texts[module])]]
+    parts = [
+        sys.version,
+        *own,
+        *sorted(names),
+        *chemistries,
+        *[part for module in sorted(texts) for part in (module, texts[module])],
+    ]
     kept = cache / (hashlib.sha256("\0".join(parts).encode()).hexdigest() + ".json") if cache else None
     if kept and kept.is_file():
         return json.loads(kept.read_text(encoding="utf-8"))
-    short = shrink(texts, names)
+    short = shrink(texts, names, chemistries)
     if kept:
         with tempfile.TemporaryDirectory(dir=cache) as folder:
             made = Path(folder) / "made.json"
@@ -288,17 +294,15 @@ def without_secrets(settings):
     place = settings.get("uplink") or {}
     if place.get("ack_key"):
         secrets["ack_key"], place["ack_key"] = place["ack_key"], SECRET
-    network = settings.get("network") or {}
-    if network.get("password_file"):
-        secrets["wifi_password"], network["password_file"] = network_site.password(network["password_file"]), SECRET
+    secrets.update(network_site.without_password(settings, SECRET))
     return settings, secrets
 
 
-def compile_all(texts, root, names=()):
+def compile_all(texts, root, names=(), chemistries=()):
     """({path on the board: bytes}, (version, sub-version)) of the modules."""
     program, cache = compiler(), cache_folder()
     if not plain():
-        texts = shortened(texts, cache, names)
+        texts = shortened(texts, cache, names, chemistries)
     mpy, banner = mpy_version(program)
     paths = {}
     for module in sorted(texts):
@@ -346,7 +350,7 @@ def build(out_dir, settings, entries=ENTRIES, base=".", root=ROOT, documents=Non
         settings, secrets = tls_site.for_board(settings)
     except ValueError as error:
         raise BundleError(str(error)) from None
-    files, mpy = compile_all(texts, root, names)
+    files, mpy = compile_all(texts, root, names, sorted({pack["chemistry"] for pack in settings["packs"]}))
     files["boot.py"] = BOOT.encode()
     files["main.py"] = loader_text(root).encode()
     settings, kept = without_secrets(settings)

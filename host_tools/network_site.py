@@ -17,6 +17,16 @@ def password(path):
     return text
 
 
+def without_password(settings, word):
+    """What the file of secrets holds for the network of settings, where word stands in the place of its password."""
+    own = settings.get("network") or {}
+    if not own.get("password_file"):
+        return {}
+    found = {"wifi_password": password(own["password_file"])}
+    own["password_file"] = word
+    return found
+
+
 def read(spot, base, read_section):
     """The settings of section network at spot; base: folder of site.yaml. Raises SiteError."""
     values, entries = read_section(spot, "network")

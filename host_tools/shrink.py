@@ -5,6 +5,7 @@
 All modules of a bundle are known together, so what a board would only carry can go before the compiler runs:
   - a whole number that is named once at the top of a module is written where it is used, in every module, and the
     entry of a constant table that is looked up by a constant key as well;
+  - a column of a constant table is written as it is, and what the tables per chemistry say of others is left out;
   - functions, methods, tables and imports whose names no text of the bundle mentions any more are left out;
   - all names that the firmware does not say become short ones (host_tools/shrink_rename.py).
 What is read by name (getattr, __import__) stays. A constant that is bound twice,
@@ -16,6 +17,7 @@ import ast
 from host_tools.shrink_names import attributes_written, binds, local_names, mentioned, nodes
 from host_tools.shrink_rename import rename
 
+CHEMISTRIES = ("lfp", "nmc", "lmo")
 KEPT = ("main",)  # what main.py calls
 BIG = 1 << 30  # an object of its own on a board: one that has a name stays one
 OPERATORS = {
@@ -31,19 +33,15 @@ OPERATORS = {
 PURE = (ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.Name, ast.UnaryOp, ast.BinOp, ast.Attribute, ast.Subscript)
 
 
-# (module, table) whose rows end with a text that only documents and tools on the host read.
-FOR_PEOPLE = (("edge.core.faults", "FAULTS"),)
-
-
-def shrink(texts, kept=()):
+def shrink(texts, kept=(), chemistries=()):
     """{module: shorter source text} of all modules of one bundle, from {module: source text}. kept: names that stay,
-    because a text that is not in the bundle says them."""
+    because a text that is not in the bundle says them. chemistries: of the site, () = any."""
     trees = {module: ast.parse(text) for module, text in texts.items()}
     for tree in trees.values():
         drop_docstrings(tree)
-    for module, name in FOR_PEOPLE:
-        if module in trees:
-            drop_last_texts(trees[module], name)
+        fill_in(tree)
+        if chemistries:
+            drop_others(tree, chemistries)
     tables = {}  # module: {name: number, or the dict of a constant table}
     written = {name for tree in trees.values() for name in attributes_written(tree)}
     for module, tree in trees.items():
@@ -70,14 +68,52 @@ def drop_docstrings(tree):
             node.body = kept or [ast.Pass()]
 
 
-def drop_last_texts(tree, table):
-    """Empty the text at the end of every row of a table."""
+def fill_in(tree):
+    """Write the columns of constant tables, `tuple([row[1] for row in TABLE])`, and their lengths as constants."""
+    once, known = binds(tree), {}
     for node in tree.body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) == table:
-            assert isinstance(node.value, ast.Tuple), "%s is a tuple of tuples" % table
-            for row in node.value.elts:
-                assert isinstance(row, ast.Tuple), "%s is a tuple of tuples" % table
-                row.elts[-1] = ast.Constant("")
+        if not isinstance(node, ast.Assign) or len(node.targets) != 1:
+            continue
+        value = told_by(node.value, known)
+        target = node.targets[0]
+        names = [target] if isinstance(target, ast.Name) else list(getattr(target, "elts", ()))
+        if (
+            value is None
+            or isinstance(value, list)
+            or not all(isinstance(each, ast.Name) and once[each.id] == 1 for each in names)
+        ):
+            continue
+        values = [value] if isinstance(target, ast.Name) else list(value)
+        known.update(zip([each.id for each in names], values, strict=True))
+        if isinstance(node.value, ast.Call) and type(value) in (tuple, bytes, int):
+            node.value = ast.parse(repr(value), mode="eval").body
+
+
+def told_by(node, known):
+    """The value of an expression of constants, of names in known and of some functions without effect, else None."""
+    allowed = {each.__name__: each for each in (tuple, bytes, len, range)}
+    bound = {name for each in nodes(node) if isinstance(each, ast.ListComp) for name in local_names(each)}
+    for each in nodes(node):
+        if isinstance(each, ast.Name) and each.id not in known and each.id not in allowed and each.id not in bound:
+            return None
+        if isinstance(
+            each, (ast.Attribute, ast.Lambda, ast.List, ast.Set, ast.Dict, ast.GeneratorExp, ast.JoinedStr, ast.keyword)
+        ):
+            return None
+    code = compile(ast.fix_missing_locations(ast.Expression(node)), "constants", "eval")
+    return eval(code, {"__builtins__": {}, **allowed, **known})  # constants of our own texts
+
+
+def drop_others(tree, chemistries):
+    """Leave what belongs to other chemistries out of the tables that have one row for each."""
+    for node in tree.body:
+        table = node.value if isinstance(node, ast.Assign) else None
+        if not isinstance(table, ast.Dict):
+            continue
+        keys = [getattr(key, "value", None) for key in table.keys]
+        if keys and set(keys) <= set(CHEMISTRIES):
+            rows = [(key, row) for key, row in zip(keys, table.values, strict=True) if key in chemistries]
+            table.keys, table.values = [ast.Constant(key) for key, _ in rows], [row for _, row in rows]
 
 
 class Folder(ast.NodeTransformer):

@@ -311,7 +311,7 @@ VOID = (
     "until_ms = now_ms + left_s * 1000",
 )
 DURABLE = ("edge/core/durable.py", "return self.saved >= ticket", "return True")
-RESTORED = ("edge/core/faults.py", '"locked": [f for f in self.names() if FAULTS[f][1] == LOCK],', '"locked": [],')
+RESTORED = ("edge/core/faults.py", '"locked": [f for f in self.names() if LEVEL[f] == LOCK],', '"locked": [],')
 OBSERVES = ("edge/core/orders.py", "if self.stopped or self.observing", "if self.stopped")
 SAME_PACK = ("edge/core/restored.py", "and list(saved) == same else None", "else None")
 READ_ONLY = (("edge/shell/wiring.py", "mode = CONTROL if control else READ", "mode = CONTROL"),)

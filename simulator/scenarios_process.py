@@ -17,7 +17,7 @@ from simulator.faults import PLANT, Scenario
 from simulator.proxy import Proxy
 from simulator.scenarios_pcs import LATE_IS_TOLD, LATE_IS_ZERO
 
-SETTLED, STRIKE, STEPS = 5, 6, 14
+SETTLED, STRIKE, STEPS = 5, 9, 17  # telemetry is offered in the steps 3 and 13
 CONTROL_COLUMNS = (1, 2, 3, 5, 8, 9, 10)  # of the trace: what is permitted, mode, sources, quality
 LATE, MODE = 4, 5
 DISK_S = 20.0
@@ -169,14 +169,14 @@ def stopped(stage):
             here.until(lambda rows: rows[-1][1] > 0 and rows[-1][MODE] == RUNNING, "permitting again")
 
 
-RESTORED = ("edge/core/faults.py", '"locked": [f for f in self.names() if FAULTS[f][1] == LOCK],', '"locked": [],')
+RESTORED = ("edge/core/faults.py", '"locked": [f for f in self.names() if LEVEL[f] == LOCK],', '"locked": [],')
 # a step that waits for its uplink
 WAITS = (
     "edge/loop.py",
     "                uplink.offer(record)\n",
     "                uplink.offer(record)\n"
     "            import time\n"
-    "            until_s = time.monotonic() + 1.5\n"
+    "            until_s = time.monotonic() + 2.5\n"
     "            while uplink.backlog and time.monotonic() < until_s:\n"
     "                time.sleep(0.01)\n",
 )

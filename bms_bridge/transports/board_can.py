@@ -14,7 +14,10 @@ from bms_bridge.transports.board_modbus import (
     RECONNECT_MAX_MS,
     RECONNECT_MIN_MS,
     WIRE_ERRORS,
+    Ears,
+    drained,
     open_uart,
+    shut,
 )
 
 IDLE_MS = 20  # longest wait for a frame before the devices are asked again
@@ -94,13 +97,15 @@ class SlcanPort:
         self._link = link
         self._open_serial = open_serial or open_uart
         self._stream = None
+        self._ears = None
 
     async def open(self):
         """Open the port and the bus behind it; True when open."""
         try:
             self._stream = self._open_serial(self._link)
             self._stream.write(opening(self._link["bitrate"]))
-            await asyncio.wait_for(_drain(self._stream), CONNECT_MS / 1000)
+            await drained(self._stream, CONNECT_MS)
+            self._ears = Ears(self._stream)
         except WIRE_ERRORS + (ImportError,):
             await self.close()
             return False
@@ -111,13 +116,9 @@ class SlcanPort:
     async def close(self):
         """Let the port go."""
         self.is_open = False
-        stream, self._stream = self._stream, None
+        stream, self._stream, self._ears = self._stream, None, None
         if stream is not None:
-            stream.close()
-            try:
-                await asyncio.wait_for(_wait_closed(stream), CONNECT_MS / 1000)
-            except WIRE_ERRORS:
-                pass
+            await shut(stream)
 
     def send(self, frame):
         """Write one gate frame; only the gate calls this."""
@@ -126,20 +127,11 @@ class SlcanPort:
 
     async def receive(self, wait_ms):
         """Frames that have come, waiting at most wait_ms for the first: [(can_id, extended, data), ...]."""
-        await asyncio.wait_for(_drain(self._stream), CONNECT_MS / 1000)
-        try:
-            chunk = await asyncio.wait_for(self._stream.read(256), wait_ms / 1000)
-        except asyncio.TimeoutError:
+        await drained(self._stream, CONNECT_MS)
+        chunk = await self._ears.read(256, wait_ms)
+        if chunk is None:
             return []
         if not chunk:
             await asyncio.sleep(0.002)
             return []
         return self.lines.feed(chunk)
-
-
-async def _drain(stream):
-    await stream.drain()
-
-
-async def _wait_closed(stream):
-    await stream.wait_closed()

@@ -7,6 +7,8 @@ REPLY_MS and goes on: a dead unit costs the others its own time-out and no more,
 """
 
 import asyncio
+import select
+import time
 
 from bms_bridge.modbus import (
     LINK_DOWN,
@@ -24,6 +26,7 @@ CONNECT_MS = 3000
 RECONNECT_MIN_MS = 100
 RECONNECT_MAX_MS = 5000
 IDLE_MS = 20  # a write that comes while nothing is due waits at most this long
+LOOK_MS = 2  # while an answer is waited for: how often a board looks whether something came
 TIMEOUTS_MAX = 3  # so many in a row: the TCP connection is given up
 
 # What goes wrong on a wire. A time-out is no OSError on MicroPython, an early end is an EOFError.
@@ -100,7 +103,7 @@ class TcpLine:
         self._port = link["port"]
         self._clock = clock
         self._gate = gate
-        self._reader = None
+        self._ears = None
         self._writer = None
         self._transaction = 0
         self._timeouts = 0
@@ -109,11 +112,12 @@ class TcpLine:
     async def open(self):
         """Connect; True when connected. A refused connection may show only at the first exchange."""
         try:
-            self._reader, self._writer = await asyncio.wait_for(
+            reader, self._writer = await asyncio.wait_for(
                 asyncio.open_connection(self._host, self._port), CONNECT_MS / 1000
             )
         except WIRE_ERRORS:
             return False
+        self._ears = Ears(reader)
         self._buffer = b""
         self._timeouts = 0
         self.is_open = True
@@ -122,7 +126,7 @@ class TcpLine:
     async def close(self):
         """Give the connection up."""
         self.is_open = False
-        writer, self._writer, self._reader = self._writer, None, None
+        writer, self._writer, self._ears = self._writer, None, None
         if writer is not None:
             await shut(writer)
 
@@ -135,8 +139,7 @@ class TcpLine:
             if self._gate.send(self._clock.now_ms(), frame, self._writer.write):
                 return None, REFUSED
             deadline_ms = self._clock.now_ms() + REPLY_MS
-            if not has_left(self._writer):
-                await asyncio.wait_for(drain(self._writer), REPLY_MS / 1000)
+            await drained(self._writer, REPLY_MS)
             pdu = await self._answer(request, deadline_ms)
         except WIRE_ERRORS:
             pdu = b""
@@ -166,9 +169,8 @@ class TcpLine:
             left_ms = deadline_ms - self._clock.now_ms()
             if left_ms <= 0:
                 return None
-            try:
-                chunk = await asyncio.wait_for(self._reader.read(300), left_ms / 1000)
-            except asyncio.TimeoutError:
+            chunk = await self._ears.read(300, left_ms)
+            if chunk is None:
                 return None
             if not chunk:
                 return b""
@@ -185,14 +187,45 @@ def open_uart(link):
     return asyncio.StreamReader(uart)
 
 
-def has_left(writer):
-    """True when writer has nothing more to send: a stream of MicroPython sends at once what the wire takes, and a
-    wait_for costs half a kilobyte of heap. False when writer does not tell."""
-    return getattr(writer, "out_buf", None) == b""
+class Ears:
+    """What is heard on stream, within a time. wait_for of MicroPython makes a task each time, half a kilobyte of heap:
+    there the port below the stream is looked at again and again instead."""
+
+    def __init__(self, stream):
+        self._stream = stream
+        self._port = getattr(stream, "s", None)  # only streams of MicroPython have it
+        self._poller = None
+        if self._port is not None:
+            self._poller = select.poll()
+            self._poller.register(self._port, select.POLLIN)
+
+    async def read(self, most, wait_ms):
+        """At most so many bytes, b"" at the end of the stream; None when nothing came within wait_ms."""
+        if self._poller is None:
+            try:
+                return await asyncio.wait_for(self._stream.read(most), wait_ms / 1000)
+            except asyncio.TimeoutError:
+                return None
+        end = time.ticks_add(time.ticks_ms(), wait_ms)
+        while True:
+            for _ in self._poller.ipoll(0):
+                chunk = self._port.read(most)
+                if chunk is not None:
+                    return chunk
+            if time.ticks_diff(end, time.ticks_ms()) <= 0:
+                return None
+            await asyncio.sleep_ms(LOOK_MS)
 
 
-async def drain(writer):
-    """writer.drain() as a coroutine of our own: wait_for of MicroPython wants one."""
+async def drained(writer, most_ms):
+    """Wait until writer has sent everything, at most so long. A stream of MicroPython sends at once what the wire
+    takes and tells what is left."""
+    if getattr(writer, "out_buf", None) != b"":
+        await asyncio.wait_for(_drain(writer), most_ms / 1000)
+
+
+async def _drain(writer):
+    """A coroutine of our own: wait_for of MicroPython wants one."""
     await writer.drain()
 
 

@@ -18,7 +18,7 @@ from bms_bridge.modbus import (
     rtu_frame,
     rtu_parse,
 )
-from bms_bridge.transports.board_modbus import REPLY_MS, WIRE_ERRORS, drain, has_left, open_uart, shut
+from bms_bridge.transports.board_modbus import REPLY_MS, WIRE_ERRORS, Ears, drained, open_uart, shut
 from bms_bridge.turns import ALIEN, MINE, PROBE, REST, Turns, probe_of
 
 QUIET_MS = 20  # silence that ends a late answer
@@ -37,6 +37,7 @@ class RtuLine:
         self._gate = gate
         self._open_serial = open_serial or open_uart
         self._stream = None
+        self._ears = None
         self._dirty = False
         self._turns = Turns()
         self._frames = {}  # read request -> its bytes: the same few go out again and again
@@ -47,6 +48,7 @@ class RtuLine:
         """Open the port; True when open."""
         try:
             self._stream = self._open_serial(self._link)
+            self._ears = Ears(self._stream)
         except (OSError, ValueError, ImportError):
             return False
         self._dirty = True
@@ -56,7 +58,7 @@ class RtuLine:
     async def close(self):
         """Let the port go."""
         self.is_open = False
-        stream, self._stream = self._stream, None
+        stream, self._stream, self._ears = self._stream, None, None
         if stream is not None:
             await shut(stream)
 
@@ -90,8 +92,7 @@ class RtuLine:
             now_ms = self._clock.now_ms()
             self._turns.asked(now_ms, request)
             end_ms = end_ms or now_ms + most_ms
-            if not has_left(self._stream):
-                await asyncio.wait_for(drain(self._stream), REPLY_MS / 1000)
+            await drained(self._stream, REPLY_MS)
             pdu, doubt = await self._answer(request, end_ms)
             if pdu is not None:
                 return reply_data(request, pdu)
@@ -132,9 +133,8 @@ class RtuLine:
             left_ms = deadline_ms - self._clock.now_ms()
             if left_ms <= 0:
                 return None, doubt
-            try:
-                chunk = await asyncio.wait_for(self._stream.read(256), left_ms / 1000)
-            except asyncio.TimeoutError:
+            chunk = await self._ears.read(256, left_ms)
+            if chunk is None:
                 return None, doubt
             if not chunk:
                 await asyncio.sleep(0.002)
@@ -145,7 +145,5 @@ class RtuLine:
         """Read and drop until the line has been silent for a moment, at most REPLY_MS."""
         deadline_ms = self._clock.now_ms() + REPLY_MS
         while self._clock.now_ms() < deadline_ms:
-            try:
-                await asyncio.wait_for(self._stream.read(256), QUIET_MS / 1000)
-            except asyncio.TimeoutError:
+            if await self._ears.read(256, QUIET_MS) is None:
                 return

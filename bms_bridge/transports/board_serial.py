@@ -9,7 +9,7 @@ import asyncio
 
 from bms_bridge.modbus import LINK_DOWN, REFUSED, TIMEOUT
 from bms_bridge.serial_bms import reply_payload
-from bms_bridge.transports.board_modbus import REPLY_MS, WIRE_ERRORS, open_uart, serve
+from bms_bridge.transports.board_modbus import REPLY_MS, WIRE_ERRORS, Ears, drained, open_uart, serve, shut
 
 KEEP = 2048  # bytes of an answer that has not ended yet; the longest known one has 680
 QUIET_MS = 20  # silence that ends a late answer
@@ -35,12 +35,14 @@ class SerialLine:
         self._gate = gate
         self._open_serial = open_serial
         self._stream = None
+        self._ears = None
         self._dirty = False
 
     async def open(self):
         """Open the port; True when open."""
         try:
             self._stream = self._open_serial(self._link)
+            self._ears = Ears(self._stream)
         except (OSError, ValueError, ImportError):
             return False
         self._dirty = True
@@ -50,13 +52,9 @@ class SerialLine:
     async def close(self):
         """Let the port go."""
         self.is_open = False
-        stream, self._stream = self._stream, None
+        stream, self._stream, self._ears = self._stream, None, None
         if stream is not None:
-            try:
-                stream.close()
-                await asyncio.wait_for(_wait_closed(stream), REPLY_MS / 1000)
-            except WIRE_ERRORS:
-                pass
+            await shut(stream)
 
     async def exchange(self, request):
         """Send request (Question) and wait for its answer: (payload, 0) or (None, reason)."""
@@ -69,7 +67,7 @@ class SerialLine:
                 return None, REFUSED
             self._dirty = True
             deadline_ms = self._clock.now_ms() + REPLY_MS
-            await asyncio.wait_for(_drain(self._stream), REPLY_MS / 1000)
+            await drained(self._stream, REPLY_MS)
             found = await self._answer(request, deadline_ms)
         except WIRE_ERRORS:
             await self.close()
@@ -85,9 +83,8 @@ class SerialLine:
             left_ms = deadline_ms - self._clock.now_ms()
             if left_ms <= 0:
                 return None
-            try:
-                chunk = await asyncio.wait_for(self._stream.read(256), left_ms / 1000)
-            except asyncio.TimeoutError:
+            chunk = await self._ears.read(256, left_ms)
+            if chunk is None:
                 return None
             if not chunk:
                 await asyncio.sleep(0.002)
@@ -102,15 +99,5 @@ class SerialLine:
         """Read and drop until the line has been silent for a moment, at most REPLY_MS."""
         deadline_ms = self._clock.now_ms() + REPLY_MS
         while self._clock.now_ms() < deadline_ms:
-            try:
-                await asyncio.wait_for(self._stream.read(256), QUIET_MS / 1000)
-            except asyncio.TimeoutError:
+            if await self._ears.read(256, QUIET_MS) is None:
                 return
-
-
-async def _drain(stream):
-    await stream.drain()
-
-
-async def _wait_closed(stream):
-    await stream.wait_closed()

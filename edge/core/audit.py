@@ -78,7 +78,7 @@ class Audit:
         """The gravest TRIP or LOCK that was raised in this step, or F_NONE."""
         cause = f.F_NONE
         for event, fault in events:
-            if event == f.E_RAISED and f.FAULTS[fault][1] >= max(f.TRIP, f.FAULTS[cause][1] + (cause > 0)):
+            if event == f.E_RAISED and f.LEVEL[fault] >= max(f.TRIP, f.LEVEL[cause] + (cause > 0)):
                 cause = fault
         return cause
 

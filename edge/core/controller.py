@@ -43,7 +43,7 @@ class Controller:
             self.contactor = Contactor(pack["contactor"], durable, None if state is None else state.get("contactor"))
         self.rise = Rise(max(pack["maker"]["charge_ma"], pack["maker"]["discharge_ma"]))
         self.heats = False
-        self._now = [False] * len(f.FAULTS)  # conditions of this step
+        self._now = [False] * f.COUNT  # conditions of this step
         # what a current may be beside a permit: 3 % of the nameplate capacity
         self.slack_ma = millionth(pack["capacity_mah"], f.DISOBEY_PPM)
         self._open_ma = millionth(pack["capacity_mah"], f.FLOW_OPEN_PPM)

@@ -57,6 +57,13 @@ FAULTS = (
     ("relays_silent", WARN, BOTH, 0, 0, 1000, "what holds the contactor does not answer, or would hold it for ever"),
 )
 NAMES = tuple([row[0] for row in FAULTS])
+# Its columns: a board keeps these alone (host_tools/shrink.py).
+LEVEL = bytes([row[1] for row in FAULTS])
+SIDE = bytes([row[2] for row in FAULTS])
+DEBOUNCE_MS = tuple([row[3] for row in FAULTS])
+READS = bytes([row[4] for row in FAULTS])
+CLEAR_MS = tuple([row[5] for row in FAULTS])
+COUNT = len(FAULTS)
 (
     F_NONE,
     F_BMS_SILENT,
@@ -213,7 +220,7 @@ class Faults:
     """
 
     def __init__(self, state=None, durable=None):
-        count = len(FAULTS)
+        count = COUNT
         self._since_ms = [None] * count
         self._since_fresh = [None] * count
         self._clear_ms = [None] * count
@@ -228,7 +235,7 @@ class Faults:
         self._last_ms = None
         if state:
             for fault in state["locked"] + state["tripped"]:
-                if fault not in range(count) or FAULTS[fault][1] < TRIP:
+                if fault not in range(count) or LEVEL[fault] < TRIP:
                     raise ValueError(fault)
                 self.active[fault] = True
                 if fault in REGRADED and not isinstance(self.lock_day, int):
@@ -246,7 +253,7 @@ class Faults:
         self._last_ms = now_ms
         changes = []
         due = []
-        for fault in range(1, len(FAULTS)):
+        for fault in range(1, COUNT):
             if conditions[fault]:
                 reads = flow_fresh if fault in FLOW_FAULTS else fresh
                 if fault == F_IDENTITY and told is not None:
@@ -257,10 +264,10 @@ class Faults:
                         self.lock_day = SOME_DAY
                 continue
             self._since_ms[fault] = None
-            if conditions[F_INPUT_INVALID] and FAULTS[fault][5]:
+            if conditions[F_INPUT_INVALID] and CLEAR_MS[fault]:
                 self._clear_ms[fault] = None  # what is not known proves nothing: the time begins when it is known again
             elif self.active[fault] and self._is_over(fault, now_ms):
-                if FAULTS[fault][1] == TRIP:
+                if LEVEL[fault] == TRIP:
                     due.append(fault)
                 else:
                     self.active[fault] = False
@@ -278,10 +285,9 @@ class Faults:
             self._since_fresh[fault] = fresh
         if self.active[fault]:
             return False
-        row = FAULTS[fault]
         # the sample that showed it first counts as one
         reads = fresh - self._since_fresh[fault] + 1
-        if now_ms - self._since_ms[fault] < row[3] or reads < row[4]:
+        if now_ms - self._since_ms[fault] < DEBOUNCE_MS[fault] or reads < READS[fault]:
             return False
         self.active[fault] = True
         self.raised_ms[fault] = now_ms
@@ -289,17 +295,17 @@ class Faults:
 
     def _is_over(self, fault, now_ms):
         """True when the condition has been away for the fault's time; a LOCK is never over by itself."""
-        if FAULTS[fault][1] == LOCK:
+        if LEVEL[fault] == LOCK:
             return False
         if self._clear_ms[fault] is None:
             self._clear_ms[fault] = now_ms
-        return now_ms - self._clear_ms[fault] >= FAULTS[fault][5]
+        return now_ms - self._clear_ms[fault] >= CLEAR_MS[fault]
 
     def _restart(self, now_ms, due):
         """All trips clear together, as one restart, once the time of each has passed: several faults of
         one event cost one restart. It is spent first, and made when that is durable. Returns the changes."""
-        for fault in range(len(FAULTS)):
-            if self.active[fault] and FAULTS[fault][1] == TRIP and fault not in due:
+        for fault in range(COUNT):
+            if self.active[fault] and LEVEL[fault] == TRIP and fault not in due:
                 return []
         silent = due == [F_BMS_SILENT]
         if self._paid is None or self._paid[0] != silent:
@@ -337,8 +343,8 @@ class Faults:
         """A person lifted the locks in seen (None: all), those of REGRADED only with a grade of a later day (see
         waits_for_grade); conditions that still hold raise their faults again."""
         kept = REGRADED if self.waits_for_grade(graded_day) else ()
-        for fault in range(len(FAULTS)):
-            if FAULTS[fault][1] == LOCK and fault not in kept and (seen is None or fault in seen):
+        for fault in range(COUNT):
+            if LEVEL[fault] == LOCK and fault not in kept and (seen is None or fault in seen):
                 self.active[fault] = False
         if not kept:
             self.lock_day = None
@@ -347,26 +353,25 @@ class Faults:
     def level(self):
         """The highest level of all active faults."""
         level = INFO
-        for fault in range(len(FAULTS)):
+        for fault in range(COUNT):
             if self.active[fault]:
-                level = max(level, FAULTS[fault][1])
+                level = max(level, LEVEL[fault])
         return level
 
     def blocking(self, side):
         """Code of the gravest active fault that forbids side (CHARGE or DISCHARGE), or F_NONE."""
         found = F_NONE
         level = INFO
-        for fault in range(len(FAULTS)):
-            row = FAULTS[fault]
-            if self.active[fault] and row[2] in (BOTH, side) and row[1] > level:
+        for fault in range(COUNT):
+            if self.active[fault] and SIDE[fault] in (BOTH, side) and LEVEL[fault] > level:
                 found = fault
-                level = row[1]
+                level = LEVEL[fault]
         return found
 
     def names(self):
         """Codes of the active faults, in table order."""
         names = []
-        for fault in range(len(FAULTS)):
+        for fault in range(COUNT):
             if self.active[fault]:
                 names.append(fault)
         return names
@@ -374,8 +379,8 @@ class Faults:
     def state(self):
         """What must survive a restart: locks, trips (their time starts again) and spent restarts."""
         return {
-            "locked": [f for f in self.names() if FAULTS[f][1] == LOCK],
-            "tripped": [f for f in self.names() if FAULTS[f][1] == TRIP],
+            "locked": [f for f in self.names() if LEVEL[f] == LOCK],
+            "tripped": [f for f in self.names() if LEVEL[f] == TRIP],
             "restarts": list(self.restarts),
             "silent": list(self.silent_restarts),
             "uptime_ms": self.uptime_ms,

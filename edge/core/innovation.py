@@ -23,7 +23,10 @@ def innovations(cells, gain, mean, deviations_v, ocv):
     z, _, slope, pol_v, _ = mean
     _, _, _, low, share = gain
     x = cells.x
-    base = ocv(z) if ocv is not None else 0.0
+    base = lowest = highest = 0.0
+    if ocv is not None:
+        base, lowest, highest = ocv(z), ocv(0.0) - EDGE_V, ocv(1.0) + EDGE_V
+    rest = 1.0 - share
     errors = [None] * cells.count
     scales = [1.0] * cells.count
     opens = [0.0] * cells.count
@@ -38,7 +41,7 @@ def innovations(cells, gain, mean, deviations_v, ocv):
             own = ocv(z + dz) - base
             if abs(dz) > SMALL:
                 scales[i] = _scale(ocv, z, dz, own, slope)
-        v -= pol_v * x[at + DR] + (1.0 - share) * x[at + low] + share * x[at + low + 1]
+        v -= pol_v * x[at + DR] + rest * x[at + low] + share * x[at + low + 1]
         opens[i] = v
         errors[i] = v - own
     common = _common(cells, gain, errors, scales)
@@ -48,7 +51,7 @@ def innovations(cells, gain, mean, deviations_v, ocv):
         errors[i] = (errors[i] - common) * scales[i]
         if ocv is not None:
             open_v = base + opens[i] - common
-            if open_v < ocv(0.0) - EDGE_V or open_v > ocv(1.0) + EDGE_V:
+            if open_v < lowest or open_v > highest:
                 return None
     return errors
 

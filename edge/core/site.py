@@ -345,7 +345,7 @@ class Site:
         for _, event, fault in events:
             if event in (f.E_RAISED, f.E_MODE):
                 self._unsaved = True
-            if event == f.E_RAISED and f.FAULTS[fault][1] == f.LOCK:
+            if event == f.E_RAISED and f.LEVEL[fault] == f.LOCK:
                 locking = True
         urgent = locking or self.reporter.settled or self.durable.is_wanted()
         if self._saved_ms is not None and not urgent:

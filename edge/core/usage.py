@@ -57,7 +57,7 @@ class Usage:
     def step(self, now_ms, believed, soc_ppm, events):
         """One step. soc_ppm: own estimate or None. events: [(event, fault), ...] of this pack."""
         for event, fault in events:
-            if event == f.E_RAISED and f.FAULTS[fault][1] >= f.TRIP:
+            if event == f.E_RAISED and f.LEVEL[fault] >= f.TRIP:
                 self.trips[fault] = self.trips.get(fault, 0) + 1
         if soc_ppm is not None:
             if soc_ppm <= EMPTY_PPM and not self._deep:
@@ -156,7 +156,7 @@ def _is_sound(pack, state):
     trips = state.get("trips")
     if not _is_counts(trips) or len(trips) % 2:
         return False
-    return all([trips[at] < len(f.FAULTS) for at in range(0, len(trips), 2)])
+    return all([trips[at] < f.COUNT for at in range(0, len(trips), 2)])
 
 
 def _is_counts(values):

@@ -70,7 +70,9 @@ def test_a_network_that_refuses_goes_and_comes_back_is_told_and_control_never_wa
     world = World(with_defaults(site), 1, **DEMO_TRUTH)
     image = soak.prepared(tmp_path, site)
     holds = [
-        path.name for path in (tmp_path / "tree").rglob("*") if path.is_file() and PASSWORD in path.read_text("latin1")
+        path.name
+        for path in (tmp_path / "tree").rglob("*")
+        if path.is_file() and PASSWORD.encode() in path.read_bytes()
     ]
     assert holds == ["secrets.json"]
     with FastBoard(image, world, soak.lines_of(world), backend, "2M", each=seen.look, radio=True) as board:

@@ -188,3 +188,28 @@ def test_fields_what_goes_through_another_and_what_is_not_ours():
     both = short["a.kinds"] + short["a.user"]
     assert all(name in both for name in ("append", "named", "seen_ms"))  # ours too, by name, called by name
     assert not [name for name in ("Wide", "slope", "Told") if name in both]
+
+
+TABLES = """
+HOT, COLD = 3, 1
+ROWS = (("none", 0, "nothing"), ("high", HOT, "too much"), ("low", COLD, "too little"))
+NAMES = tuple([row[0] for row in ROWS])
+LEVEL = bytes([row[1] for row in ROWS])
+COUNT = len(ROWS)
+KNEE_MV = {"lfp": (1, 2), "nmc": (3, 4)}
+"""
+ASKING = """
+from a.kinds import COUNT, KNEE_MV, LEVEL, NAMES
+
+
+def main():
+    return [NAMES[1], LEVEL[2], COUNT, KNEE_MV["lfp"]]
+"""
+
+
+def test_a_column_stays_without_its_table_and_a_chemistry_without_the_others():
+    texts = {"a.kinds": TABLES, "a.user": ASKING}
+    short = shrink(texts, (), ("lfp",))
+    assert run(short) == run(texts) == ["high", 1, 3, (1, 2)]
+    assert "too much" not in short["a.kinds"] and "nmc" not in short["a.kinds"]
+    assert "nmc" in shrink(texts)["a.kinds"]
