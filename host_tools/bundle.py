@@ -292,7 +292,7 @@ def without_secrets(settings):
         for row in shared:
             row["key"] = ""
     place = settings.get("uplink") or {}
-    if place.get("ack_key"):
+    if place.get("ack_key") not in (None, "", tls_site.ON_BOARD):
         secrets["ack_key"], place["ack_key"] = place["ack_key"], SECRET
     secrets.update(network_site.without_password(settings, SECRET))
     return settings, secrets

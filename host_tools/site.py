@@ -268,7 +268,7 @@ def read_uplink(spot, base, device):
     values, entries = read_section(spot, "uplink", ("sparkplug",))
     if "sparkplug" in entries:
         values["sparkplug"] = read_section(entries["sparkplug"], "uplink.sparkplug")[0]
-    if values["ack_key"]:
+    if values["ack_key"] and values["ack_key"] != tls_site.ON_BOARD:
         key = certificate_site.opened(entries["ack_key"], base, lambda path: documents.device_key(documents.load(path)))
         if key is None:
             raise entries["ack_key"].wrong("is no device key", "make one: reuse-edge key new NAME --device")

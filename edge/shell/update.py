@@ -165,9 +165,11 @@ class Update:
 
     def _proved(self, there):
         """Raise Refused unless every file reads back as it should."""
-        for words in lines_of(there + "/manifest.new"):
-            if words[0] == "file" and (yield from self._digest(there + "/" + words[3])) != words[2]:
-                raise Refused(o.V_DAMAGED, words[3])
+        with open(there + "/manifest.new", "rb") as file:
+            for line in file:
+                words = line.decode().strip().split(" ", 3)
+                if words[0] == "file" and (yield from self._digest(there + "/" + words[3])) != words[2]:
+                    raise Refused(o.V_DAMAGED, words[3])
 
     def _folder(self, path):
         try:
