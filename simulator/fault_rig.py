@@ -157,7 +157,8 @@ class TcpLine(board_modbus.TcpLine):
 
     async def open(self):
         """Connect: at once."""
-        self._reader = self._writer = self._make()
+        self._writer = self._make()
+        self._ears = board_modbus.Ears(self._writer)
         self._buffer = b""
         self._timeouts = 0
         self.is_open = True

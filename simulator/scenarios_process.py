@@ -182,11 +182,7 @@ WAITS = (
 )
 # what was in flight when the link broke is not sent again
 SENT_AGAIN = (
-    (
-        "edge/shell/outbox.py",
-        "        self._next = self._first\n        self._progress_ms = now_ms\n",
-        "        pass\n",
-    ),
+    ("edge/shell/backlog.py", "        self._next = self.acked + 1\n        self._flight = []\n", "        return\n"),
 )
 SEPLOS = ("seplos",)
 _ROWS: tuple = (
