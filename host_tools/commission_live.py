@@ -61,6 +61,9 @@ class Live:
     def end(self):
         """Leave it."""
 
+    def again(self):
+        """Take it up again after end()."""
+
 
 class Attached(Live):
     """A gateway that runs already, by its status port."""

@@ -74,8 +74,10 @@ QUESTIONS = {
     ),
     "watchdog.stopped_s": (
         "number",
-        "Flash {0}, wait for control, pull the controller's supply: seconds until the PCS shows zero",
-        "{0} 을(를) 기록하고 제어 상태가 되면 제어기 전원을 빼십시오: PCS가 0이 될 때까지의 시간 (s)",
+        "In another terminal: reuse-edge flash PORT {0}; wait for control, pull the controller's supply: seconds until "
+        "the PCS shows zero",
+        "다른 터미널에서 reuse-edge flash PORT {0}; 제어 상태가 되면 제어기 전원을 빼십시오: PCS가 0이 될 때까지의 "
+        "시간 (s)",
     ),
     "opening.by": (
         "text",

@@ -162,7 +162,7 @@ def test_from_blank_to_control_over_mutual_tls(desk, mosquitto, tmp_path):
         site = commission_rig.site_yaml(rack, work)
         uplink = {"host": "127.0.0.1", "port": broker.port}
         changed(site, lambda text: text["packs"][0].update(connection="rtu:uart1:19200"))
-        changed(site, lambda text: text.update(uplink=uplink, late_s=1))
+        changed(site, lambda text: text.update(uplink=uplink))
         begun = time.monotonic()
         code, told, out = tool("flash", port, site, "--yes", "--json")
         blank_s = time.monotonic() - begun
