@@ -63,7 +63,7 @@ def esp_chip(port):
         return None
     command = [sys.executable, "-m", "esptool", "--port", port, "chip_id"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=30, check=False)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=30, check=False)
     except subprocess.TimeoutExpired:
         return None
     found = re.search(r"(?:Chip is|Chip type:)\s+(ESP32(?:-?[A-Z]\d)?)", done.stdout)

@@ -38,7 +38,9 @@ def drive(tmp_path):
     """A folder like the drive of a Pico 2 in its boot mode."""
     folder = tmp_path / "RP2350"
     folder.mkdir()
-    (folder / "INFO_UF2.TXT").write_text("UF2 Bootloader v1.0\nModel: Raspberry Pi RP2350\nBoard-ID: RP2350\n")
+    (folder / "INFO_UF2.TXT").write_text(
+        "UF2 Bootloader v1.0\nModel: Raspberry Pi RP2350\nBoard-ID: RP2350\n", encoding="utf-8"
+    )
     return folder
 
 
@@ -47,7 +49,7 @@ def test_a_drive_is_recognised_and_the_step_told(drive, capsys):
     told = capsys.readouterr().err
     for word in ("RP2350", "RPI_PICO2_W-*-v1.28.0.uf2", "1.28.0", "--firmware", "micropython.org/download"):
         assert word in told, (word, told)
-    (drive / "INFO_UF2.TXT").write_text("Board-ID: RPI-RP2\n")
+    (drive / "INFO_UF2.TXT").write_text("Board-ID: RPI-RP2\n", encoding="utf-8")
     assert cli.main(["flash", str(drive), SITE]) == 3
     assert "RP2040" in (told := capsys.readouterr().err) and "none that is known" in told
     (drive / "INFO_UF2.TXT").unlink()
