@@ -47,7 +47,7 @@ class Field:
         self.image = folder / "flash.img"
         self.count = 0
         self.install()
-        self.board = VirtualBoard(self.image, heap="2M", blocks=400)
+        self.board = VirtualBoard(self.image, heap="600k", blocks=400)
 
     def write(self, text, **change):
         """The site.yaml; change: words to replace."""
