@@ -85,13 +85,13 @@ def _until(events, wanted):
 
 
 def _giver(client, root, chunks):
-    """give(payload): answers a request for a piece; True when it was one."""
+    """give(payload): answers a request for pieces; True when it was one. What is lost the board asks for again."""
 
     def give(payload):
-        part = chunks.answer(payload)
-        if part is not None:
-            client.publish(root + "upd", part, qos=1, retain=False)
-        return part is not None
+        parts = chunks.answer(payload)
+        for part in parts:
+            client.publish(root + "upd", part, qos=0, retain=False)
+        return bool(parts)
 
     return give
 

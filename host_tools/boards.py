@@ -9,7 +9,7 @@ Bytes of RAM are those of a 32-bit board. What a site needs is summed up from by
 from collections import namedtuple
 
 from edge.core.settings import rows as settings_rows
-from host_tools import traffic
+from host_tools import network_site, traffic
 from host_tools.places import SiteError
 
 DAY_S = 86400
@@ -107,14 +107,17 @@ BOARDS = (
     ),
 )
 
+# What a board's own name (sys.implementation._machine) holds, without hyphens: all of it.
+MARKS = {"esp32s3": ("ESP32S3",), "pico2w": ("PICO 2 W", "RP2350"), "virtual": ("LINUX",)}
+
 # Bytes of the heap of a 32-bit board (measured: 64-bit VM / 2, rounded up), for any site:
-BASE_BYTES = 166 * 1024  # code and controller of a site with one pack of no cells, in its MQTT uplink
-PACK_BYTES = 12 * 1024
-CELL_BYTES = 320
+BASE_BYTES = 150 * 1024  # 147; code and controller of a site with one pack of no cells, in its MQTT uplink
+PACK_BYTES = 16 * 1024  # 15
+CELL_BYTES = 256  # 242
 # ... and while a step is made: what is garbage a moment later, and the splinters between.
 STEP_BYTES = 24 * 1024
 # With a journal: its code, records that wait for the flash and those that wait for the backend.
-JOURNAL_BYTES = 32 * 1024
+JOURNAL_BYTES = 28 * 1024  # 14, and 12 of records
 CODE_BYTES = 320 * 1024  # of the file system: .mpy files, settings, two slots of state, room of littlefs
 SLOTS = 2  # an update lies beside what runs
 FIRST_KB = 64  # least room for a journal that is worth its code
@@ -137,7 +140,7 @@ def by_machine(text):
     """The Board that calls itself text (sys.implementation._machine), or None."""
     plain = text.replace("-", "").upper()
     for each in BOARDS:
-        if each.chip.upper() in plain:
+        if all(mark in plain for mark in MARKS[each.name]):
             return each
     return None
 
@@ -216,6 +219,7 @@ def fits(board, settings):
         )
     for number, link in enumerate(settings["links"]):
         wrong += line_problems(board, number, link)
+    wrong += network_site.problems(board, settings)
     return wrong + pin_problems(board, settings) + time_problems(board, settings)
 
 
@@ -302,6 +306,7 @@ def carried(board, settings):
         "micropython": board.micropython,
         "firmware": board.firmware,
         "tested": board.tested,
+        "network": network_site.told(board, settings),
     }
 
 
@@ -324,5 +329,6 @@ def show(row):
         yield "  no journal: records are kept in RAM only (journal_kb: %d at most)" % row["journal_kb_most"]
     if row["firmware"]:
         yield "  MicroPython %s: %s from micropython.org/download" % (row["micropython"], row["firmware"])
+    yield "  network: " + row["network"]
     if row["tested"] is None:
         yield "  never run on hardware: docs/BENCH.md says how to try it and tell us"

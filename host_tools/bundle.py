@@ -25,7 +25,7 @@ from pathlib import Path
 
 from edge.core.cell import BUILT_IN, Cell, load
 from edge.core.soc import alignable
-from host_tools import tls_site
+from host_tools import network_site, tls_site
 from host_tools.shrink import drop_docstrings, shrink
 from host_tools.shrink_names import bound_by, nodes
 from host_tools.shrink_rename import names_of
@@ -57,7 +57,8 @@ PARTS = (
     (("edge.shell.journal", "edge.shell.frames"), ("journal_kb",)),
     (("edge.shell.board_sntp",), ("ntp",)),
     (("edge.shell.board_led",), ("led_pin",)),
-    (("edge.shell.updater", "edge.shell.update", "edge.shell.ed25519"), ("trust",)),
+    (("edge.shell.board_network",), ("network",)),
+    (("edge.shell.updater", "edge.shell.update", "edge.shell.pieces", "edge.shell.ed25519"), ("trust",)),
 )
 SECRETS = "secrets.json"
 OUTSIDE = (tls_site.FOLDER, SECRETS, "main.py", "boot.py")  # of the slots: where it lies on the board, for good
@@ -291,8 +292,9 @@ def without_secrets(settings):
         for row in shared:
             row["key"] = ""
     place = settings.get("uplink") or {}
-    if place.get("ack_key"):
+    if place.get("ack_key") not in (None, "", tls_site.ON_BOARD):
         secrets["ack_key"], place["ack_key"] = place["ack_key"], SECRET
+    secrets.update(network_site.without_password(settings, SECRET))
     return settings, secrets
 
 

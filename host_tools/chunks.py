@@ -3,7 +3,7 @@
 """The sender of an update over the air: answers a board's requests for pieces of a bundle (docs/UPLINK.md)."""
 
 from edge.shell import cbor
-from edge.shell.update import CHUNK, HEAD, PLACE
+from edge.shell.pieces import AHEAD, CHUNK, HEAD, PLACE
 
 K_DIGEST, K_OFFSET, K_LENGTH = 10, 11, 12
 
@@ -18,19 +18,22 @@ class Chunks:
         self.end = 0  # the furthest byte that was asked for
 
     def answer(self, payload):
-        """The message for .../upd that answers a message of .../rsp; None: it asks for nothing of this bundle."""
+        """The messages for .../upd that answer a message of .../rsp; none: it asks for nothing of this bundle."""
         try:
             asked = cbor.decode(payload)
         except cbor.CborError:
-            return None
+            return []
         if not isinstance(asked, dict) or asked.get(K_DIGEST) != self.digest:
-            return None
+            return []
         offset, length = asked.get(K_OFFSET), asked.get(K_LENGTH)
-        if type(offset) is not int or type(length) is not int or not 0 < length <= CHUNK:
-            return None
+        if type(offset) is not int or type(length) is not int or not 0 < length <= AHEAD:
+            return []
         if not 0 <= offset < len(self.data):
-            return None
-        part = self.data[offset : offset + length]
-        self.sent += len(part)
-        self.end = max(self.end, offset + len(part))
-        return self.digest[:HEAD] + offset.to_bytes(PLACE, "big") + part
+            return []
+        end = min(offset + length, len(self.data))
+        self.sent += end - offset
+        self.end = max(self.end, end)
+        return [self._piece(at, min(at + CHUNK, end)) for at in range(offset, end, CHUNK)]
+
+    def _piece(self, at, end):
+        return self.digest[:HEAD] + at.to_bytes(PLACE, "big") + self.data[at:end]

@@ -54,7 +54,7 @@ VERBS = {
     "sim board": ("simulator.board", "main", "a MicroPython board to flash without owning one", "sim"),
     "build": ("host_tools.build", "main", "a signed file with all that goes onto a board", "host"),
     "flash": ("host_tools.flash", "main", "put the controller onto a board", "host"),
-    "board": ("host_tools.console", "board_main", "ls, status, logs: what a board says", "host"),
+    "board": ("host_tools.console", "board_main", "ls, status, logs, shell, backup, restore, wipe", "host"),
 }
 
 # Which extra brings a module that is missing; what is not here is a base dependency.

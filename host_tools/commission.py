@@ -15,6 +15,7 @@ import shlex
 
 from host_tools import commission_envelope as envelopes
 from host_tools import commission_identity, commission_reads, commission_report, commission_trial, documents
+from host_tools import commission_names as names
 from host_tools import commission_texts as texts
 from host_tools.commission_job import (
     ABSENT,
@@ -64,6 +65,7 @@ class Job:
         self.lang = language(options.lang)
         self.wait_s = options.wait
         self.key = options.key
+        self.hand_over = options.hand_over
         self.settings, entries = read_site(options.site)
         self.settings = absolute(self.settings, self.base)
         self.load = tables_of(self.settings, options.site).__getitem__
@@ -111,7 +113,7 @@ def do(job, name, function):
         found = function(job)
     except Absent as absent:
         state, reason = ABSENT, str(absent)
-        say("  " + texts.word(job.lang, "absent", reason))
+        say("  " + texts.word(job.lang, "absent", names.reason(job.lang, reason)))
     except Skip as skip:
         state, reason = SKIPPED, str(skip)
     except StepError as error:
@@ -121,7 +123,7 @@ def do(job, name, function):
         raise
     job.progress.data["answers"].update(job.answers.log)
     if state == SKIPPED:
-        say("  " + texts.word(job.lang, "skipped", job.person(), reason))
+        say("  " + texts.word(job.lang, "skipped", job.person(), names.reason(job.lang, reason)))
     for row in found:
         say("  " + shown(job.lang, row))
     job.progress.put(name, state, job.person(), found, reason)
@@ -278,6 +280,8 @@ def parse(argv):
     parser.add_argument("--skip", action="append", default=[], type=pair, metavar="STEP=REASON", help="skip a step")
     parser.add_argument("--key", metavar="FILE", help="private key (role commission) that signs the envelope")
     parser.add_argument("--folder", metavar="DIR", help="progress and report (default: commission beside site.yaml)")
+    text = "write the acknowledgement key and the order key of a board there, once, for the backend (a stick)"
+    parser.add_argument("--hand-over", metavar="DIR", help=text)
     parser.add_argument("--wait", type=float, default=120.0, metavar="S", help="for what you do by hand (120)")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("--lang", choices=LANGUAGES, help="language of the words (default: from LANG)")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The reuse-edge authors
-"""The controller's identity: a private key that is made on it and never leaves it, a request, and the certificate.
+"""The identity of a gateway: a private key that is made on it and never leaves it, a request, and the certificate.
+A board's is in host_tools/commission_board.py.
 
 Files, beside site.yaml: pki/DEVICE.key (mode 0600), pki/DEVICE.csr for the operator's authority, and what comes back:
 pki/DEVICE.crt and pki/ca.pem. No key of a fleet: each device has its own.
@@ -18,7 +19,8 @@ from cryptography.x509.oid import NameOID
 from host_tools import commission_texts as texts
 from host_tools import documents
 from host_tools.commission_job import Absent, Skip, StepError, row, say
-from host_tools.tls_site import common_name
+from host_tools.commission_live import OnBoard
+from host_tools.tls_site import ON_BOARD, common_name
 
 PEM = serialization.Encoding.PEM
 
@@ -28,6 +30,10 @@ def identity(job):
     uplink = job.settings["uplink"]
     if not uplink:
         raise Absent("no uplink: in site.yaml")
+    if isinstance(job.live, OnBoard) and uplink.get("private_key") in (None, "", ON_BOARD):
+        from host_tools import commission_board
+
+        return commission_board.identity(job)
     if uplink.get("certificate"):
         return described(job, uplink["private_key"], uplink["certificate"], uplink["ca"])
     if not job.live.ours:

@@ -25,6 +25,7 @@ from host_tools.site import is_path
 LOOK_S = 0.1
 START_S = 20.0
 END_S = 10.0
+AGAIN_S = 10.0  # for the port of a board that was reset to be there again
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -60,6 +61,9 @@ class Live:
     def end(self):
         """Leave it."""
 
+    def again(self):
+        """Take it up again after end()."""
+
 
 class Attached(Live):
     """A gateway that runs already, by its status port."""
@@ -81,7 +85,12 @@ class OnBoard(Live):
     kind = "board"
 
     def __init__(self, port):
+        self.port = port
         self.console = Console(port)
+
+    def again(self):
+        """Listen again, after end(): the board was reset."""
+        self.console = Console(self.port, AGAIN_S)
 
     def status(self):
         """Its next status line."""

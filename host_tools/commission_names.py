@@ -40,7 +40,31 @@ FOUND = {
     "valid until": "유효 기한",
     "public key sha256": "공개 키 SHA-256",
     "key made": "키 생성",
+    "id of the acknowledgement key": "확인 키 ID",
+    "id of the order key": "명령 키 ID",
+    "handed over to": "전달 위치",
 }
+# Why a step is not on a site or was left, by a part of the reason.
+REASONS = {
+    "no meter": "계측기 없음",
+    "no uplink: in site.yaml": "site.yaml 에 uplink: 없음",
+    "the key is made where the controller runs: docs/COMMISSION.md, identity": "키는 제어기가 동작하는 곳에서 생성: "
+    "docs/COMMISSION.md",
+    "the certificate is still to come": "인증서 대기 중",
+    "inputs: names none": "inputs: 에 입력 없음",
+    "no contactor: in site.yaml": "site.yaml 에 contactor: 없음",
+    "has no watchdog that can be read": "읽을 수 있는 워치독이 없음",
+    "no opening_path: in site.yaml": "site.yaml 에 opening_path: 없음",
+}
+
+
+def reason(lang, text):
+    """The reason why a step was not done; one that a person gave stays as it is."""
+    if lang == "en":
+        return text
+    for english, korean in REASONS.items():
+        text = text.replace(english, korean)
+    return text
 
 
 def found(lang, what):

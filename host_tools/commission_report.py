@@ -74,6 +74,8 @@ def section(step):
     english, korean = texts.STEPS[step["step"]]
     state = " · ".join(texts.STATES[step["state"]])
     about = " — ".join(str(step[key]) for key in ("at", "by", "reason") if step.get(key))
+    told = names.reason("ko", step.get("reason") or "")
+    about += " · %s" % told if told != (step.get("reason") or "") else ""
     rows = [
         '<h2>%s · %s: <span class="%s">%s</span></h2>' % (english, korean, step["state"], state),
         "<p>%s</p>" % html.escape(about) if about else "",

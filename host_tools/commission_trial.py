@@ -43,6 +43,15 @@ def seconds(ms):
     return "%.1f s" % (ms / 1000)
 
 
+def asked_free(job, *question):
+    """The answer to a question while which the port of the board is free for `reuse-edge flash`."""
+    job.live.end()
+    try:
+        return job.answers.ask(*question)
+    finally:
+        job.live.again()
+
+
 def by_hand(job, name):
     """Path of a site.yaml in control with the limits of a trial, for a controller that this tool cannot kill."""
     with open(job.path, encoding="utf-8") as file:
@@ -175,7 +184,7 @@ def judged(job, pack, took_ms):
 def heard(job, index):
     """The row of a contactor without a contact of its own: the engineer's ear and watch."""
     pack = job.settings["packs"][index]
-    took_ms = round(1000 * job.answers.ask("contactor.dropped_s", pack["id"]))
+    took_ms = round(1000 * asked_free(job, "contactor.dropped_s", pack["id"]))
     if took_ms > hold_ms(job.settings, pack) + SLACK_MS:
         raise StepError("contactor_stays", pack["id"], seconds(hold_ms(job.settings, pack) + SLACK_MS))
     found = judged(job, pack, took_ms)
@@ -194,7 +203,7 @@ def watchdog(job):
     most_ma = trial_ma(job.settings)
     job.answers.go("watchdog", "go.watchdog", "%g" % (most_ma / 1000))
     if not job.live.ours:
-        took_ms = round(1000 * job.answers.ask("watchdog.stopped_s", None, by_hand(job, "watchdog")))
+        took_ms = round(1000 * asked_free(job, "watchdog.stopped_s", None, by_hand(job, "watchdog")))
         return stopped(job, took_ms, " (by hand)")
     say("  " + texts.word(job.lang, "trial", "%g" % (most_ma / 1000)))
     job.live.start(most_ma)

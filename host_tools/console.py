@@ -186,8 +186,8 @@ def parse(argv):
     """The options of the command line."""
     parser = argparse.ArgumentParser(
         prog="reuse-edge board",
-        description="What a board says, without stopping its program.",
-        epilog="exit codes: 0 done, 2 wrong use, 3 no answer, 130 interrupted",
+        description="What a board says, without stopping its program; and what lies on it.",
+        epilog="exit codes: 0 done, 1 not done whole, 2 wrong use, 3 no answer, 130 interrupted",
     )
     verbs = parser.add_subparsers(dest="verb", required=True)
     verb = verbs.add_parser("ls", help="the serial ports of this machine")
@@ -199,15 +199,21 @@ def parse(argv):
     verb.add_argument("--lang", choices=texts.LANGUAGES, help="language of the words (default: from LANG)")
     verb = verbs.add_parser("logs", help="what the board prints besides its status")
     verb.add_argument("port", help="serial port or socket://HOST:PORT")
+    from host_tools.board_files import add_verbs
+
+    add_verbs(verbs)
     return parser.parse_args(argv)
 
 
 def board_main(argv=None):
-    """Entry point of the verb `board`. Returns the exit code: 0, 2, 3 or 130."""
+    """Entry point of the verb `board`. Returns the exit code: 0, 1, 2, 3 or 130."""
+    from host_tools.board_files import VERBS
+    from host_tools.remote import FlashError
+
     options = parse(argv)
     try:
-        return {"ls": board_ls, "status": board_status, "logs": board_logs}[options.verb](options)
-    except ConsoleError as error:
+        return {"ls": board_ls, "status": board_status, "logs": board_logs, **VERBS}[options.verb](options)
+    except (ConsoleError, FlashError) as error:
         print(error, file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:

@@ -204,4 +204,5 @@ def _summary(stage, truth_ppm, rest_mv):
         print("%s  %s: %s" % ("good" if check.good else "BAD ", check.name, check.text))
     failed = [check.name for check in checks if not check.good]
     print("demo: %d checks, %d bad" % (len(checks), len(failed)))
+    print("  → try a board without owning one: reuse-edge sim board --site site.yaml")
     return 1 if failed else 0

@@ -14,6 +14,7 @@ from host_tools.explain_texts import detail, source, verdict, word
 from host_tools.explain_time import shown, span
 
 MOST_EVENTS = 8
+NETWORK_WHY = ("network_went", "network_password", "network_nobody", "network_address", "network_other")
 
 
 def lines_of(found, lang, zone):
@@ -236,6 +237,9 @@ def _said(b, lang):
         return word(lang, "journal_fails" if b.get("detail") else "journal_well")
     if event == f.E_REFUSED:
         return word(lang, "link_refused") % b.get("refusal", "?") if b.get("detail") else word(lang, "link_taken")
+    if event == f.E_NETWORK:
+        why = word(lang, NETWORK_WHY[min(b.get("network_why", 4), 4)])
+        return word(lang, "network_back") % (b.get("detail", 0), why)
     if event == f.E_ORDER:
         return _judged(b, lang)
     return None

@@ -18,13 +18,14 @@ from pathlib import Path
 
 from edge.core.report import VERSION_TEXT
 from edge.shell.slots import other_than
-from host_tools import boards, documents
+from host_tools import boards, firmware
 from host_tools import bundle as bundles
 from host_tools.build import ANY_BOARD, built, head_of, is_bundle, manifest_of, rollback_of, unpack
 from host_tools.console import Console, ConsoleError, board_main
 from host_tools.display import duration, limit_amps
 from host_tools.flash_plan import Made, dotted, make_plan, refuse_older, refuse_unfit, show_plan, talk
 from host_tools.remote import CLOCK, COPY, FOLDERS, MAIN, REMOVE, RENAME, Board, FlashError
+from host_tools.site import load_site
 from host_tools.tls_site import BUILT
 
 __all__ = ["board_main", "main"]
@@ -183,6 +184,7 @@ def report(board, about, made, plan, status, took_s):
     return {
         "port": board.port,
         "board": about["board"],
+        "kind": made.head["board"],
         "unique": about.get("unique"),
         "micropython": dotted(about["version"]),
         "slot": plan.slot or about["slots"]["active"],
@@ -237,53 +239,89 @@ def page(result):
     return "\n".join(lines)
 
 
-def made_of(options, folder):
-    """The Made of the site.yaml or the bundle of options, in folder."""
-    if Path(options.site).is_file() and is_bundle(options.site):
+def made_of(options, folder, kind):
+    """The Made of the site.yaml (for a kind of board) or the bundle of options, in folder."""
+    if is_bundle_file(options.site):
         bundle, manifest = unpack(options.site, folder)
         raw, head = manifest.raw, manifest.head
         signer = "signed by key %s, not checked here" % manifest.signer if manifest.signer else "not signed"
         talk("bundle  %s for %s, %s" % (head["version"], head["device"], signer))
     else:
-        bundle, settings = built(options.site, folder, options.board)
-        raw = manifest_of(bundle, settings, options.board, rollback_of(VERSION_TEXT))
+        bundle, settings = built(options.site, folder, kind)
+        raw = manifest_of(bundle, settings, kind, rollback_of(VERSION_TEXT))
         head = head_of(raw)
     (Path(folder) / "manifest").write_bytes(raw)
     return Made(bundle, head, hashlib.sha256(raw).hexdigest(), raw)
 
 
+def is_bundle_file(path):
+    """True for a bundle, False for what is to be a site.yaml."""
+    return Path(path).is_file() and is_bundle(path)
+
+
+def kind_of(options, about):
+    """Name of the kind of board to build for: as asked for, else as the board says of itself."""
+    found = boards.by_machine(about["board"])
+    if options.board is not None:
+        return options.board
+    if found is None:
+        talk("kind    %s is none that is known: what it can carry is not checked" % about["board"])
+    return found.name if found else ANY_BOARD
+
+
+def reached(options):
+    """(Board, what it says of itself), its controller at rest. Raises FlashError(3) with what to do about a board that
+    has no MicroPython."""
+    firmware.refuse_drive(options.port)
+    board = Board(options.port)
+    try:
+        board.serve()
+        return board, board.identify()
+    except FlashError as error:
+        raise firmware.advised(board.port, error) from None
+
+
 def flash(options):
     """All steps; returns the exit code. Raises FlashError, ConsoleError and what the site file raises."""
+    if not is_bundle_file(options.site):
+        load_site(options.site)  # what is wrong in it is told before a board stops
+    if options.firmware and not firmware.put(options.port, options.firmware):
+        return 0
     with tempfile.TemporaryDirectory(prefix="reuse-edge-flash-") as folder:
-        made = made_of(options, folder)
-        board = Board(options.port)
-        board.serve()
-        about = board.identify()
-        slots = about["slots"]
-        if slots["active"] != slots["good"] and slots["good"] in about["whole"] and not options.dry_run:
-            plan = make_plan(made, about)
-            if plan.slot:  # what is on trial gives way; what was good before it stays whole
-                board.fall("flashed again while on trial")
-                about = board.identify()
-        plan = make_plan(made, about)
-        differs = plan.slot or plan.outside
-        show_plan(about, made, plan, board.port)
+        board, about = reached(options)
         try:
-            refuse_unfit(about, made, plan, board.port)
-            older = refuse_older(board, about, made, options)
-            if options.dry_run or (differs and not agreed(options)):
-                board.reset()
-                talk("nothing was changed; the board runs on as it was")
-                return 0
-        except (FlashError, documents.DocumentError):
+            made = made_of(options, folder, kind_of(options, about))
+            plan, older = planned(options, board, about, made)
+        except Exception:
             board.reset()
             raise
-        if differs:
+        if plan is None:
+            return 0
+        if plan.slot or plan.outside:
             write(board, made, plan, older)
         status, took_s = see_it_run(board, made.digest, options.wait)
         result = report(board, about, made, plan, status, took_s)
     print(json.dumps(result, ensure_ascii=False) if options.json else page(result), flush=True)
     return 0 if result["healthy"] else 1
+
+
+def planned(options, board, about, made):
+    """(Plan, who permits older software) of what is to be done; (None, None): nothing, and the board starts again."""
+    slots = about["slots"]
+    if slots["active"] != slots["good"] and slots["good"] in about["whole"] and not options.dry_run:
+        plan = make_plan(made, about)
+        if plan.slot:  # what is on trial gives way; what was good before it stays whole
+            board.fall("flashed again while on trial")
+            about.update(board.identify())
+    plan = make_plan(made, about)
+    show_plan(about, made, plan, board.port)
+    refuse_unfit(about, made, plan, board.port)
+    older = refuse_older(board, about, made, options)
+    if options.dry_run or ((plan.slot or plan.outside) and not agreed(options)):
+        board.reset()
+        talk("nothing was changed; the board runs on as it was")
+        return None, None
+    return plan, older
 
 
 def parse(argv):
@@ -293,10 +331,11 @@ def parse(argv):
         description="Put the controller onto a MicroPython board and see it run.",
         epilog="exit codes: 0 healthy, 1 copied but not well, 2 wrong input, 3 cannot reach the board, 130 interrupted",
     )
-    parser.add_argument("port", help="serial port or socket://HOST:PORT (`reuse-edge board ls`)")
+    parser.add_argument("port", help="serial port, socket://HOST:PORT, or the drive of a board in its boot mode")
     parser.add_argument("site", help="site.yaml, or a bundle of `reuse-edge build`")
     kinds = (*boards.names(), ANY_BOARD)
-    parser.add_argument("--board", choices=kinds, default=ANY_BOARD, help="kind of board, with a site.yaml (any)")
+    parser.add_argument("--board", choices=kinds, help="kind of board (default: as the board says)")
+    parser.add_argument("--firmware", metavar="FILE", help="put this MicroPython on it first (.uf2, .bin)")
     parser.add_argument("--allow-older", metavar="FILE", help="signed permission to go below the roll-back number")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--dry-run", action="store_true", help="show what would change and reset the board")

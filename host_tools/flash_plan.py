@@ -10,7 +10,7 @@ from host_tools import boards, documents
 from host_tools import bundle as bundles
 from host_tools.build import ANY_BOARD
 from host_tools.remote import FlashError
-from host_tools.tls_site import BUILT
+from host_tools.tls_site import BUILT, PRIVATE, REQUEST, place_of
 
 # slot: the one to fill, None: the running one is right. send, copy: paths of the bundle that go into it from here, or
 # from the other slot. outside: those beside the slots that differ. stale: paths on the board to remove. equal: number
@@ -18,6 +18,8 @@ from host_tools.tls_site import BUILT
 Plan = namedtuple("Plan", ("slot", "send", "copy", "outside", "stale", "equal"))
 # bundle: bundles.Bundle. head: of its build.Manifest. digest: SHA-256 of the manifest. manifest: its bytes.
 Made = namedtuple("Made", ("bundle", "head", "digest", "manifest"))
+BLOCK_BYTES = 4096  # littlefs on every board of host_tools/boards.py
+SPARE_BYTES = 8 * BLOCK_BYTES  # folders, the state of the slots, and one file that is replaced
 
 
 def talk(text):
@@ -52,6 +54,11 @@ def make_plan(made, about):
     return Plan(slot, send, copy, differ, stale, len(bundle.files) - len(missing) - len(differ))
 
 
+def on_flash(size):
+    """Bytes of the flash that a file of so many bytes takes: whole blocks, and its share of a folder's."""
+    return -(-size // BLOCK_BYTES) * BLOCK_BYTES
+
+
 def refuse_unfit(about, made, plan, port):
     """Raise FlashError(2) when the board cannot run or hold the bundle."""
     mpy = about["mpy"] & 0xFF, about["mpy"] >> 8 & 3
@@ -62,15 +69,35 @@ def refuse_unfit(about, made, plan, port):
             2,
         )
     refuse_other_board(about, made, port)
+    refuse_owned(about, made, plan, port)
     bundle = made.bundle
-    need = sum(bundle.sizes[path] for path in plan.send + plan.copy + plan.outside) + len(made.manifest)
+    need = sum(on_flash(bundle.sizes[path]) for path in plan.send + plan.copy + plan.outside)
+    need += on_flash(len(made.manifest)) + SPARE_BYTES
     gone = [*plan.stale, *("%s/%s" % (plan.slot, path) for path in plan.send + plan.copy)]
-    gain = sum(about["files"][path][0] for path in gone if path in about["files"])
-    room = about["free"] + gain - 4096 * (len(plan.send + plan.copy) // 4 + 2)
+    room = about["free"] + sum(on_flash(about["files"][path][0]) for path in gone if path in about["files"])
     if need > room:
         raise FlashError(
             "%s: %d KB have to go on the board, there is room for %d KB\n  → remove files of others, or take "
             "a board with more flash" % (port, need // 1024, max(0, room) // 1024),
+            2,
+        )
+
+
+def refuse_owned(about, made, plan, port):
+    """Raise FlashError(2) where a private key of site.yaml would replace the one that the board owns, or where there is
+    to be one on the board and is none."""
+    files, wanted = about["files"], made.bundle.files
+    if PRIVATE in plan.outside and REQUEST in files:
+        raise FlashError(
+            "%s: the board has a private key of its own, which lies nowhere else; uplink.private_key would replace it\n"
+            "  → write private_key: board, with the certificate of that key; or reuse-edge board wipe %s"
+            % (port, port),
+            2,
+        )
+    if place_of("certificate") in wanted and PRIVATE not in wanted and PRIVATE not in files:
+        raise FlashError(
+            "%s: site.yaml says private_key: board, but there is none on the board\n  → flash it once without ca, "
+            "certificate and private_key, then reuse-edge commission %s makes one" % (port, port),
             2,
         )
 

@@ -217,4 +217,10 @@ METRICS = {
     "slot_why": ("text", "E", "why it is this slot: flashed, updated, or fallen back from the other and the reason"),
     "reset_cause": ("code", "E", "why a board starts: 0: unknown, 1: power, 2: reset, 3: watchdog, 4: sleep, 5: soft"),
     "crash": ("text", "E", "what the program before died of: the last lines of its traceback"),
+    "network_why": (
+        "code",
+        "E",
+        "why a board had no network: 0: it went, 1: wrong password, 2: no access point, 3: no address, 4: other",
+    ),
+    "network_tries": ("count", "E", "attempts to join it until it was there"),
 }

@@ -12,7 +12,9 @@ import threading
 
 from edge.core.settings import check
 from edge.shell import gateway
+from host_tools.places import SiteError
 from host_tools.site import load_site, tables_of
+from host_tools.tls_site import kept_on_board
 
 
 def main(argv):
@@ -48,6 +50,9 @@ def _settings(path):
             settings = check(json.load(file))
             return settings, tables_of(settings, path).__getitem__
     settings = load_site(path)
+    place = kept_on_board(settings)
+    if place:
+        raise SiteError(path, None, place, "is a key that only a board has", "reuse-edge flash; here give a file")
     return check(settings), tables_of(settings, path).__getitem__
 
 

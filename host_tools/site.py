@@ -20,6 +20,7 @@ from host_tools import (
     commission_envelope,
     connections,
     documents,
+    network_site,
     tls_site,
     wired,
 )
@@ -267,7 +268,7 @@ def read_uplink(spot, base, device):
     values, entries = read_section(spot, "uplink", ("sparkplug",))
     if "sparkplug" in entries:
         values["sparkplug"] = read_section(entries["sparkplug"], "uplink.sparkplug")[0]
-    if values["ack_key"]:
+    if values["ack_key"] and values["ack_key"] != tls_site.ON_BOARD:
         key = certificate_site.opened(entries["ack_key"], base, lambda path: documents.device_key(documents.load(path)))
         if key is None:
             raise entries["ack_key"].wrong("is no device key", "make one: reuse-edge key new NAME --device")
@@ -294,7 +295,9 @@ def read_site(path):
     """(settings, {top key: Spot}) of the file at path; load_site is what most callers want."""
     spot = parse(path)
     base = os.path.dirname(os.path.abspath(path))
-    settings, entries = read_section(spot, "", ("packs", "pcs", "meter", "inputs", "outputs", "uplink", "trust"))
+    settings, entries = read_section(
+        spot, "", ("packs", "pcs", "meter", "inputs", "outputs", "network", "uplink", "trust")
+    )
     trust = certificate_site.trusted(entries.get("trust"), base)
     keys = certificate_site.certifiers(trust)
     if trust:
@@ -312,6 +315,7 @@ def read_site(path):
     settings["meter"] = read_device(meter, "meter", links, base) if meter else None
     settings["device"] = settings["device"] or settings["site"]
     settings["uplink"] = read_uplink(uplink, base, settings["device"]) if uplink else None
+    settings["network"] = network_site.read(entries["network"], base, read_section) if "network" in entries else None
     wired.read_wired(entries, settings, links, base, read_section, find_table)
     settings["links"] = links.links
     check_whole(spot, entries, settings)

@@ -12,6 +12,7 @@ from host_tools.certificate_site import opened
 
 SOON_DAYS = 30
 PLAIN_PORT, TLS_PORT = 1883, 8883
+ON_BOARD = "board"  # in site.yaml and settings, for a key that only the board has
 FOLDER = "tls"  # on a board, beside settings.json
 BUILT = FOLDER + "/built"
 
@@ -45,12 +46,13 @@ def read(values, spot, entries, base, device):
         if key not in given:
             problem = "%s is missing beside %s" % (key, " and ".join(given))
             raise spot.wrong(problem, "TLS needs %s, %s and %s; without TLS none of them" % TLS_KEYS)
-    data = {key: opened(entries[key], base, bytes_of) for key in TLS_KEYS}
+    named = TLS_KEYS[:2] if values["private_key"] == ON_BOARD else TLS_KEYS
+    data = {key: opened(entries[key], base, bytes_of) for key in named}
     for authority in _certificates(entries["ca"], data["ca"]):
         _refuse_date(entries["ca"], authority)
     own = _certificates(entries["certificate"], data["certificate"])[0]
-    key = _private_key(entries["private_key"], data["private_key"])
-    if key.public_key() != own.public_key():
+    key = _private_key(entries["private_key"], data["private_key"]) if named == TLS_KEYS else None
+    if key and key.public_key() != own.public_key():
         mend = "name the key that it was made for; %s is in line %d" % (
             values["certificate"],
             entries["certificate"].line,
@@ -63,7 +65,7 @@ def read(values, spot, entries, base, device):
         raise entries["certificate"].wrong(
             problem, "the broker knows a controller by it: have it issued with CN=%s" % device
         )
-    for key in TLS_KEYS:
+    for key in named:
         values[key] = os.path.abspath(os.path.join(base, os.path.expanduser(values[key])))
 
 
@@ -121,10 +123,38 @@ def remarks(settings, entries):
         found.append(
             (spots.get("port", entries["uplink"]), problem, "with TLS most brokers listen on %d" % TLS_PORT, False)
         )
-    if os.name == "posix" and os.stat(place["private_key"]).st_mode & 0o077:
+    on_board = place["private_key"] == ON_BOARD
+    if not on_board and os.name == "posix" and os.stat(place["private_key"]).st_mode & 0o077:
         mend = "chmod 600 %s" % spots["private_key"].text()
         found.append((spots["private_key"], "others on this machine can read the private key", mend, False))
     return found
+
+
+def place_of(key):
+    """Where the file of a key of site.yaml lies on a board."""
+    return "%s/%s.der" % (FOLDER, key)
+
+
+PRIVATE = place_of("private_key")
+REQUEST = place_of("request")  # of a private key that was made for the board and lies nowhere else
+KEYS = FOLDER + "/keys.json"  # the acknowledgement key and the order key that were made for the board
+
+
+def der_of(private):
+    """The bytes of a private key as MicroPython's TLS takes it."""
+    from cryptography.hazmat.primitives import serialization as form
+
+    return private.private_bytes(form.Encoding.DER, form.PrivateFormat.TraditionalOpenSSL, form.NoEncryption())
+
+
+def kept_on_board(settings):
+    """The place in site.yaml of a key that only a board has, or None."""
+    place = settings["uplink"] or {}
+    if place.get("private_key") == ON_BOARD:
+        return "uplink.private_key"
+    if place.get("ack_key") == ON_BOARD:
+        return "uplink.ack_key"
+    return "trust" if any(row.get("kind") == ON_BOARD for row in settings.get("trust") or ()) else None
 
 
 def for_board(settings):
@@ -146,11 +176,12 @@ def for_board(settings):
         raise ValueError(
             "uplink.certificate: a board sends one certificate\n  → have it issued by the authority itself"
         )
-    private = form.load_pem_private_key(bytes_of(place["private_key"]), None)
-    secret = private.private_bytes(form.Encoding.DER, form.PrivateFormat.TraditionalOpenSSL, form.NoEncryption())
-    data = [b"".join(each.public_bytes(form.Encoding.DER) for each in held[key]) for key in TLS_KEYS[:2]]
-    files = {"%s/%s.der" % (FOLDER, key): part for key, part in zip(TLS_KEYS, [*data, secret], strict=True)}
-    uplink = {**place, **{key: "%s/%s.der" % (FOLDER, key) for key in TLS_KEYS}}
+    files = {
+        place_of(key): b"".join(each.public_bytes(form.Encoding.DER) for each in held[key]) for key in TLS_KEYS[:2]
+    }
+    if place["private_key"] != ON_BOARD:
+        files[PRIVATE] = der_of(form.load_pem_private_key(bytes_of(place["private_key"]), None))
+    uplink = {**place, **{key: place_of(key) for key in TLS_KEYS}}
     files[BUILT] = b"%d" % int(time.time())
     return {**settings, "uplink": uplink}, files
 

@@ -46,6 +46,8 @@ def find_address(target):
                 % (target, PORT_FILE),
                 3,
             ) from None
+    if target.startswith(("/dev/", "socket://")) or target.upper().startswith("COM"):
+        raise TopError("%s: is a board, not a gateway\n  → reuse-edge board status %s" % (target, target), 2)
     host, _, port = target.rpartition(":")
     if not port.isdecimal() or not 0 < int(port) < 65536:
         raise TopError(

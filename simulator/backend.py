@@ -147,6 +147,14 @@ class Backend:
                 self._channels.remove(channel)
         return woken
 
+    def refuse(self):
+        """There is no way to here: who comes newly is sent away, who was connected is neither heard nor told."""
+        self.hears = False
+        try:
+            self.server.accept()[0].close()
+        except BlockingIOError:
+            pass
+
     def drop(self):
         """End every connection, as a broker that restarts does."""
         for channel in self._channels:

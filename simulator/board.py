@@ -7,12 +7,18 @@ is served by `reuse-edge sim serve --profile NAME --modbus-rtu PATH` (or --seria
 """
 
 import argparse
+import contextlib
 import os
 import sys
 
 from simulator.lockstep import find_vm
 
-KEYS = "p Enter: power cut   b MS Enter: it stands still for so long   q Enter: off"
+KEYS = (
+    "p Enter: power cut   b MS Enter: it stands still for so long   q Enter: off\n"
+    "pin N 0|1|- Enter: drive an input pin   out N Enter: level of an output pin   "
+    "air [SSID [PASSWORD]] Enter: the access point"
+)
+RACK_KEYS = "\nm Enter: your meter   f WATT Enter: charge by hand at the PCS"
 
 
 def parse(argv):
@@ -25,6 +31,8 @@ def parse(argv):
     parser.add_argument("--image", default="board.img", metavar="FILE", help="its flash; made when missing (board.img)")
     parser.add_argument("--heap", default="448k", help="of the VM; a board has half of it (448k)")
     parser.add_argument("--uart", type=int, action="append", metavar="N", help="UARTs that it has (1)")
+    text = "serve a simulated rack around it, its BMS on the first UART, and write its site.yaml when missing"
+    parser.add_argument("--site", metavar="FILE", help=text)
     parser.add_argument("--no-tcp", action="store_true", help="no socket:// beside the serial port")
     return parser.parse_args(argv)
 
@@ -34,12 +42,17 @@ def told(board, options):
     yield "a virtual board is on %s%s" % (board.port, "  (or %s)" % board.tcp if board.tcp else "")
     yield "  heap %s of a 64-bit VM, flash in %s" % (options.heap, os.path.abspath(options.image))
     for number, path in board.uarts.items():
-        yield "  UART %d is %s: reuse-edge sim serve --profile seplos_v3 --modbus-rtu %s" % (number, path, path)
-    yield "  → in another terminal: reuse-edge flash %s site.yaml" % board.port
-    yield KEYS
+        if options.site and number == next(iter(board.uarts)):
+            yield "  UART %d is the BMS of a simulated rack: %s" % (number, options.site)
+        else:
+            yield "  UART %d is %s: reuse-edge sim serve --profile seplos_v3 --modbus-rtu %s" % (number, path, path)
+    yield "  → in another terminal: reuse-edge flash %s %s" % (board.port, options.site or "site.yaml")
+    if not options.site:
+        yield "    (no site.yaml? --site site.yaml serves a rack around the board and writes one)"
+    yield KEYS + (RACK_KEYS if options.site else "")
 
 
-def obey(board, words):
+def obey(board, words, rack=None):
     """Do what a line says; False to switch off."""
     if words[:1] in (["q"], ["quit"]):
         return False
@@ -49,9 +62,25 @@ def obey(board, words):
     elif words[:1] in (["b"], ["busy"]) and len(words) == 2 and words[1].isdecimal():
         board.busy(int(words[1]))
         print("it stands still for %s ms" % words[1], flush=True)
+    elif rack and words[:1] == ["m"]:
+        print(rack.meter(), flush=True)
+    elif rack and words[:1] == ["f"] and len(words) == 2 and words[1].isdecimal():
+        rack.flow(int(words[1]))
+        print("by hand at the PCS: %s W" % words[1], flush=True)
     elif words:
-        print(KEYS, flush=True)
+        known = words[0] in ("pin", "out", "air")
+        print(known and board.ask(" ".join(words)) or KEYS, flush=True)
     return True
+
+
+def rack_of(board, options):
+    """The simulated rack that --site asks for, to be used in a `with`; without it nothing."""
+    if not options.site:
+        return contextlib.nullcontext()
+    from simulator.board_rack import Rack
+
+    uart, path = next(iter(board.uarts.items()))
+    return Rack(uart, path, options.site)
 
 
 def main(argv=None):
@@ -67,11 +96,17 @@ def main(argv=None):
 
     uarts = tuple(options.uart or (1,))
     try:
-        with VirtualBoard(options.image, options.heap, not options.no_tcp, uarts) as board:
+        with (
+            VirtualBoard(options.image, options.heap, not options.no_tcp, uarts) as board,
+            rack_of(board, options) as rack,
+        ):
             print("\n".join(told(board, options)), flush=True)
             for line in sys.stdin:
-                if not obey(board, line.split()):
+                if not obey(board, line.split(), rack):
                     break
+    except OSError as error:
+        print("sim board: %s\n  → is another one running with these files?" % error, file=sys.stderr)
+        return 3
     except KeyboardInterrupt:
         return 130
     return 0

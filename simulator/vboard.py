@@ -24,10 +24,10 @@ import sys
 import time
 
 from simulator.lockstep import find_vm
+from simulator.vboard_outside import Outside
+from simulator.vboard_vm import CTRL_C, HARD, POWER_ON, SOFT, WATCHDOG, Vm
 
-SHIM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "vboard_shim")
-POWER_ON, HARD, WATCHDOG, SOFT = 1, 2, 3, 5
-CTRL_A, CTRL_B, CTRL_C = b"\x01", b"\x02", b"\x03"
+CTRL_A, CTRL_B = b"\x01", b"\x02"
 PROMPT = b">>> "
 CHUNK_BYTES = 256
 NOBODY_READS_S = 0.5
@@ -45,86 +45,12 @@ def open_line():
     return master, slave
 
 
-def prepare_console():
-    """In the VM's process: its terminal passes bytes unchanged, and Ctrl-C interrupts."""
-    import termios
-
-    off = os.fpathconf(0, "PC_VDISABLE")
-    mode = termios.tcgetattr(0)
-    mode[0] = mode[1] = 0
-    mode[3] = termios.ISIG | termios.NOFLSH
-    for control in (termios.VQUIT, termios.VSUSP):
-        mode[6][control] = off
-    mode[6][termios.VINTR] = CTRL_C
-    termios.tcsetattr(0, termios.TCSANOW, mode)
-
-
-class Vm:
-    """One life of the board's processor, from reset to reset."""
-
-    def __init__(self, options, uarts, cause, raw):
-        import pty
-
-        self.pipe, pipe = os.pipe()
-        os.set_blocking(self.pipe, False)
-        self.pid, self.console = pty.fork()
-        if self.pid == 0:
-            prepare_console()
-            for fd in [pipe, *getattr(options, "inherit", ()), *[line[0] for line in uarts.values()]]:
-                os.set_inheritable(fd, True)
-            start = os.path.join(SHIM, "start.py")
-            command = [options.micropython, "-X", "heapsize=" + options.heap, "-i", start]
-            os.execve(command[0], command, vm_environment(options, uarts, pipe, cause, raw))
-        os.close(pipe)
-        self.phase = "boot"  # boot -> run (boot.py, main.py) -> done -> repl
-        self.raw = raw
-        self.hidden = b"" if raw else None
-        self.busy_until = self.watchdog_s = self.watchdog_at = self.timer_at = None
-
-    def reads(self):
-        """True while the REPL waits for input; False while a program runs."""
-        import termios
-
-        try:
-            return not termios.tcgetattr(self.console)[3] & termios.ISIG
-        except termios.error:
-            return False
-
-    def end(self):
-        """Kill the process and take its exit code (negative: the signal)."""
-        try:
-            os.kill(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        return self.gone()
-
-    def gone(self):
-        """Take the exit code of a process that has ended and close its files."""
-        code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-        os.close(self.console)
-        os.close(self.pipe)
-        return code
-
-
-def vm_environment(options, uarts, pipe, cause, raw):
-    """What vboard_shim/start.py reads."""
-    return {
-        "VBOARD_TIME": getattr(options, "time", ""),
-        "MICROPYPATH": SHIM + ":.frozen",
-        "VBOARD_IMAGE": os.path.abspath(options.image),
-        "VBOARD_BLOCKS": str(options.blocks),
-        "VBOARD_PIPE": str(pipe),
-        "VBOARD_CAUSE": str(cause),
-        "VBOARD_RAW": "1" if raw else "0",
-        "VBOARD_UARTS": " ".join("%d=%d" % (number, line[0]) for number, line in uarts.items()),
-    }
-
-
 class Board:
     """The supervisor: moves bytes between the host's ports and the VM, and resets it."""
 
     def __init__(self, options):
         self.options = options
+        self.outside = options.outside = Outside()
         self.port = open_line()
         self.uarts = {number: open_line() for number in options.uart}
         self.server = socket.create_server(("127.0.0.1", 0)) if options.tcp else None
@@ -142,6 +68,7 @@ class Board:
     def reset(self, cause, raw=False):
         """End the VM and start the next one."""
         self.vm.end()
+        self.outside.restarted()
         self.vm = Vm(self.options, self.uarts, cause, raw)
 
     def to_host(self, data):
@@ -219,11 +146,14 @@ class Board:
                 self.to_host(b"MPY: soft reboot\r\n" if word == "soft" else b"")
                 self.reset(SOFT if word == "soft" else HARD)
                 return
+            else:
+                self.outside.heard(word, value)
 
     def ended(self):
         """The VM's process is gone: a normal end is a soft reset, a death a hard one."""
         raw = self.vm.raw
         code = self.vm.gone()
+        self.outside.restarted()
         if code < 0:
             self.to_host(b"\r\nvirtual board: the VM died of signal %d\r\n" % -code)
             self.vm = Vm(self.options, self.uarts, HARD, False)
@@ -232,15 +162,18 @@ class Board:
             self.vm = Vm(self.options, self.uarts, SOFT, raw)
 
     def command(self):
-        """A line on our stdin: `power` cuts and returns the power, `busy MS` blocks the VM for so long; the end of
-        input ends us."""
-        words = os.read(0, 256).split()
-        if b"power" in words:
-            self.reset(POWER_ON)
-        if b"busy" in words[:-1]:
-            os.kill(self.vm.pid, signal.SIGSTOP)
-            self.vm.busy_until = time.monotonic() + int(words[words.index(b"busy") + 1]) / 1000
-        return bool(words)
+        """Lines on our stdin: `power` cuts and returns the power, `busy MS` blocks the VM for so long; `pin`, `out` and
+        `air` (Outside.obey) are answered with a line. The end of input ends us."""
+        lines = [line.split() for line in os.read(0, 4096).decode().splitlines()]
+        for words in lines:
+            if words == ["power"]:
+                self.reset(POWER_ON)
+            elif words[:1] == ["busy"]:
+                os.kill(self.vm.pid, signal.SIGSTOP)
+                self.vm.busy_until = time.monotonic() + int(words[1]) / 1000
+            else:
+                print(self.outside.obey(words), flush=True)
+        return bool(lines)
 
     def sources(self):
         """What the supervisor waits for."""
@@ -314,7 +247,7 @@ class VirtualBoard:
     It ends with close() or when the process that started it ends.
     """
 
-    def __init__(self, image, heap="448k", tcp=False, uarts=(), blocks=256):
+    def __init__(self, image, heap="448k", tcp=False, uarts=(), blocks=512):
         root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
         environ = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH")))))
         command = [sys.executable, "-m", "simulator.vboard", "--stdin"]
@@ -335,12 +268,20 @@ class VirtualBoard:
 
     def power_cut(self):
         """Cut the power at this very moment and give it back."""
-        self.process.stdin.write(b"power\n")
-        self.process.stdin.flush()
+        self._say("power")
 
     def busy(self, span_ms):
         """Let the VM stand still for so long, as a TLS handshake does; the watchdog goes on."""
-        self.process.stdin.write(b"busy %d\n" % span_ms)
+        self._say("busy %d" % span_ms)
+
+    def ask(self, command):
+        """Answer to one of the commands of simulator.vboard_outside, None when it is none."""
+        self._say(command)
+        answer = self.process.stdout.readline().decode().strip()
+        return None if answer == "None" else answer
+
+    def _say(self, line):
+        self.process.stdin.write(line.encode() + b"\n")
         self.process.stdin.flush()
 
     def close(self):
@@ -364,7 +305,7 @@ def parse(argv):
     """The options of the command line."""
     parser = argparse.ArgumentParser(prog="simulator.vboard", description="A virtual MicroPython board.")
     parser.add_argument("--image", required=True, help="flash image; made when missing")
-    parser.add_argument("--blocks", type=int, default=256, help="size of a new image in blocks of 4 KiB")
+    parser.add_argument("--blocks", type=int, default=512, help="size of a new image in blocks of 4 KiB")
     parser.add_argument("--heap", default="448k", help="heap of the VM (64-bit: twice a board's)")
     parser.add_argument("--uart", type=int, action="append", default=[], help="give the board UART number N")
     parser.add_argument("--tcp", action="store_true", help="serve the console on a free local port too")

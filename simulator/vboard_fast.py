@@ -17,7 +17,8 @@ from argparse import Namespace
 from struct import pack, unpack
 
 from simulator.lockstep import find_vm
-from simulator.vboard import HARD, POWER_ON, SHIM, WATCHDOG, Vm
+from simulator.vboard_outside import Outside
+from simulator.vboard_vm import HARD, POWER_ON, SHIM, WATCHDOG, Vm
 
 SLEEP, BLOCK, HEAP = 0, 1, 2  # as vboard_shim/fast_time.py has them
 WORLD_MS = 500  # the plant moves in such steps
@@ -95,15 +96,27 @@ class FastBoard:
     """image: of the flash, filled. world: simulator.world.World under the lines ({UART number: Line}). backend:
     simulator.backend.Backend or None. heap: of the VM as -X heapsize= takes it. start: ticks_ms at power-on. slow: how
     many milliseconds of the board's time one of the VM's is, 0: computing takes no time. shake_ms: for so long the
-    board stands still in each TLS handshake. each(board): called whenever
-    the world has moved.
+    board stands still in each TLS handshake. each(board): called whenever the world has moved.
+    radio: the backend hears nothing while the board's radio has not joined the air.
 
-    now_ms: of the board. heaps: [(now_ms, free, allocated)] after a collection, one per hour. worst_us: longest the VM
-    has computed between two waits. resets: [(now_ms, cause)]. said: the last lines of its console.
+    outside: its simulator.vboard_outside.Outside. now_ms: of the board. heaps: [(now_ms, free, allocated)] after a
+    collection, one per hour. worst_us: longest the VM has computed between two waits. resets: [(now_ms, cause)]. said:
+    the last lines of its console.
     """
 
     def __init__(
-        self, image, world, lines, backend=None, heap="448k", start=0, slow=0, each=None, blocks=256, shake_ms=0
+        self,
+        image,
+        world,
+        lines,
+        backend=None,
+        heap="448k",
+        start=0,
+        slow=0,
+        each=None,
+        blocks=256,
+        shake_ms=0,
+        radio=False,
     ):
         self.world = world
         self.lines = lines
@@ -111,6 +124,8 @@ class FastBoard:
         self.slow = slow
         self.each = each
         self.shake_ms = shake_ms
+        self.radio = radio
+        self.outside = Outside()
         self.now_ms = 0
         self.heaps = []
         self.worst_us = self.waits = 0
@@ -121,7 +136,9 @@ class FastBoard:
         self._count = 0
         self._next_heap_ms = self._until_ms = 0
         self._start = start
-        self._options = Namespace(image=str(image), blocks=blocks, heap=heap, micropython=find_vm())
+        self._options = Namespace(
+            image=str(image), blocks=blocks, heap=heap, micropython=find_vm(), outside=self.outside, radio=radio
+        )
         self._boot(POWER_ON)
 
     def _boot(self, cause):
@@ -193,6 +210,10 @@ class FastBoard:
             for at_ms, data in line.turn(self.now_ms):
                 self._count += 1
                 heapq.heappush(self._due, (at_ms, self._count, number, data))
+        if self.radio:
+            self.backend.hears = self.outside.online
+            if not self.outside.online:
+                self.backend.refuse()
         woken = self.backend is not None and self.backend.turn(self.now_ms)
         if woken and self.backend.greeted:
             self.backend.greeted = False
@@ -277,6 +298,8 @@ class FastBoard:
                 return True
             elif word == "done":
                 raise Stuck("main.py has ended: %s" % self.said.decode("utf-8", "replace"))
+            else:
+                self.outside.heard(word, value)
         return False
 
     def _reset(self, cause):
@@ -285,6 +308,7 @@ class FastBoard:
         self._listen()
         self._vm.end()
         self._line.close()
+        self.outside.restarted()
         self._boot(cause)
 
     def power_cut(self):
@@ -295,6 +319,7 @@ class FastBoard:
         """Switch off."""
         self._vm.end()
         self._line.close()
+        self.outside.close()
         for line in self.lines.values():
             line.close()
 

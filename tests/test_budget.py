@@ -58,9 +58,11 @@ ROOMS = {
             "board_calm",
             "board_sntp",
             "board_led",
+            "board_network",
             "board_loader",
             "slots",
             "update",
+            "pieces",
             "ed25519",
             "trial",
             "journal",
@@ -84,7 +86,7 @@ ROOMS = {
         18500,  # 16900; black boxes are 1.9 KB of it
     ),
     "slots": (("edge/shell/slots.py", "edge/shell/trial.py", "edge/shell/board_loader.py"), (), 5650),  # 4908
-    "update": (("edge/shell/update*.py", "edge/shell/ed25519.py"), (), 10800),  # 9385; where keys are trusted
+    "update": (("edge/shell/update*.py", "edge/shell/pieces.py", "edge/shell/ed25519.py"), (), 11200),  # 10150
     "sparkplug": (("edge/shell/sparkplug*.py",), (), 9000),  # 7961; when the uplink has the section
     "home assistant": (("edge/shell/home_*.py",), (), 5000),  # 4255; when the uplink has home_assistant_s
     "json": (("edge/shell/as_json.py",), (), 550),  # 469; when an uplink speaks JSON

@@ -206,15 +206,15 @@ class Ears:
                 return await asyncio.wait_for(self._stream.read(most), wait_ms / 1000)
             except asyncio.TimeoutError:
                 return None
-        end = time.ticks_add(time.ticks_ms(), wait_ms)
+        end = time.ticks_add(time.ticks_ms(), wait_ms)  # type: ignore[attr-defined]  # MicroPython
         while True:
-            for _ in self._poller.ipoll(0):
+            for _ in self._poller.ipoll(0):  # type: ignore[attr-defined]  # MicroPython
                 chunk = self._port.read(most)
                 if chunk is not None:
                     return chunk
-            if time.ticks_diff(end, time.ticks_ms()) <= 0:
+            if time.ticks_diff(end, time.ticks_ms()) <= 0:  # type: ignore[attr-defined]  # MicroPython
                 return None
-            await asyncio.sleep_ms(LOOK_MS)
+            await asyncio.sleep_ms(LOOK_MS)  # type: ignore[attr-defined]  # MicroPython
 
 
 async def drained(writer, most_ms):

@@ -180,6 +180,7 @@ EVENTS = (
     "started",
     "link refused",
     "software",
+    "network",
 )
 (
     E_NONE,
@@ -203,6 +204,7 @@ EVENTS = (
     E_STARTED,
     E_REFUSED,
     E_SOFTWARE,
+    E_NETWORK,
 ) = range(len(EVENTS))
 
 RESTARTS = 3

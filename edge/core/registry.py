@@ -199,6 +199,8 @@ KEYS = {
     "slot_why": 259,
     "reset_cause": 260,
     "crash": 261,
+    "network_why": 262,
+    "network_tries": 263,
 }
 
 

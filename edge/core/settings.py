@@ -38,6 +38,10 @@ SETTINGS = (
     ),
     ("", "ntp", "str", 7, 100, OPTIONAL, "board: numeric address of an NTP server; never moves the clock by a day"),
     ("", "led_pin", "int", 1, 99, OPTIONAL, "board: pin of a status LED; what it says: edge/shell/board_led.py"),
+    ("network", "kind", ("wifi", "ethernet"), 0, 0, REQUIRED, "board: how it joins the network"),
+    ("network", "ssid", "str", 1, 32, OPTIONAL, "name of the wireless network"),
+    ("network", "password_file", "str", 1, 1000, OPTIONAL, "file that holds its password; absent: an open network"),
+    ("network", "country", "str", 2, 2, OPTIONAL, "two letters: the radio keeps to the rules of that country (KR)"),
     ("", "sunspec_port", "int", 0, 65535, 0, "SunSpec server on the gateway for an energy manager on site; 0: none"),
     ("", "sunspec_host", "str", 1, 100, "127.0.0.1", "its address: anybody there may read, and ask for power"),
     ("pack", "id", "str", 1, 40, REQUIRED, "name of the pack in every record"),
@@ -270,7 +274,7 @@ def check(settings):
     """
     if settings.get("version") != VERSION:
         raise SettingsError("version", "%s is not %d" % (settings.get("version"), VERSION), "flash matching versions")
-    inner = ("version", "links", "packs", "pcs", "meter", "inputs", "outputs", "uplink", "trust")
+    inner = ("version", "links", "packs", "pcs", "meter", "inputs", "outputs", "network", "uplink", "trust")
     _check_section("", "", settings, inner)
     links = settings.get("links") or ()
     for index, link in enumerate(links):
@@ -291,7 +295,7 @@ def check(settings):
             raise SettingsError("trust[%d]" % index, "is no public key", "make the settings from site.yaml again")
         if (key.get("role") or TRUST_ROLES[0]) not in TRUST_ROLES:
             raise SettingsError("trust[%d]" % index, "has an unknown role", "use one of: " + ", ".join(TRUST_ROLES))
-    for name in ("meter", "uplink", "inputs", "outputs"):
+    for name in ("meter", "uplink", "inputs", "outputs", "network"):
         if settings.get(name) is not None:
             _check_section(name + ".", name, settings[name], ("facts", "sparkplug"))
     _check_sparkplug(full)
@@ -322,7 +326,7 @@ def with_defaults(settings):
     _fill("", full)
     full["device"] = full["device"] or full["site"]
     full["packs"] = [_filled("pack", pack) for pack in settings.get("packs") or ()]
-    for name in ("pcs", "meter", "uplink", "inputs", "outputs"):
+    for name in ("pcs", "meter", "uplink", "inputs", "outputs", "network"):
         full[name] = _filled(name, settings[name]) if settings.get(name) is not None else None
     return full
 

@@ -26,6 +26,7 @@ WATCHDOG_MS = 8000
 # Clocks of boards count from 2000 or from 1970; before this (2026-01-01) the RTC was never set.
 OLDEST_UTC_S = 1767225600
 EPOCH_2000_S = 946684800
+OWN_KEYS = "/tls/keys.json"  # made for this board alone when it was commissioned
 FLOOR, RTC, NTP = 1, 2, 3  # qualities of a wall clock
 
 
@@ -159,22 +160,31 @@ async def run(settings, folder, clock, feed, talk, trace, slot=None, before=()):
         ports.store.flush()
 
 
+def kept_in(path):
+    """The dict in the JSON file at path; {} without one."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except (OSError, ValueError):
+        return {}
+
+
 def with_secrets(settings, path):
     """Put the keys of the JSON file at path into settings, where a bundle has none. A key that is not there is trusted
     by nobody."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            kept = json.load(file)
-    except (OSError, ValueError):
-        kept = {}
+    kept, own = kept_in(path), kept_in(OWN_KEYS)
     known = kept.get("trust") or {}
     for row in settings.get("trust") or ():
-        if row.get("kind") == "hmac" and not row["key"]:
+        if row.get("kind") == "board":  # made for this board alone: [id, key]
+            row["id"], row["key"] = own.get("order") or ("", None)
+            row["kind"] = "hmac"
+        elif row.get("kind") == "hmac" and not row["key"]:
             row["key"] = known.get(row["id"])
     settings["trust"] = [row for row in settings.get("trust") or () if row["key"]]
     place = settings.get("uplink")
-    if place and place.get("ack_key") == "secret":
-        place["ack_key"] = kept.get("ack_key") or binascii.hexlify(os.urandom(32)).decode()
+    if place and place.get("ack_key") in ("secret", "board"):
+        found = (own if place["ack_key"] == "board" else kept).get("ack_key")
+        place["ack_key"] = found or binascii.hexlify(os.urandom(32)).decode()
     return settings
 
 

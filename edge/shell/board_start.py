@@ -52,6 +52,10 @@ def start(settings, folder, clock, sync, before):
         uplink.live = sparkplug_of(settings, folder, clock, sync, epoch)
         wiring.told.append(uplink.live.node.told)
     writers = [wiring.pcs] + wiring.relays
+    if settings.get("network"):
+        from edge.shell.board_network import joined
+
+        tasks.append(asyncio.create_task(joined(settings["network"], clock, uplink.offer).run()))
     verify = verify_of(settings)
     return Ports(wiring.devices, actuators, AfterWires(files), uplink, verify, wiring.told, writers, journal, tasks)
 

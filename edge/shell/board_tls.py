@@ -48,12 +48,18 @@ class BoardTls:
         if self._made is None:
             made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             made.verify_mode = ssl.CERT_REQUIRED  # type: ignore[attr-defined]  # its stubs lack it
-            for authority in parts(read(self._folder + self._place["ca"])):
+            for authority in parts(self._part("ca")):
                 made.load_verify_locations(cadata=authority)
-            paths = [self._folder + self._place[key] for key in ("certificate", "private_key")]
-            made.load_cert_chain(read(paths[0]), read(paths[1]))
+            made.load_cert_chain(self._part("certificate"), self._part("private_key"))
             self._made = made
         return self._made
+
+    def _part(self, key):
+        """The bytes of one of our files. Raises OSError that names it."""
+        try:
+            return read(self._folder + self._place[key])
+        except OSError:
+            raise OSError("certificate file %s is missing" % self._place[key])
 
     def why(self, error):
         """What it means that a connection ended before the broker's yes, as text."""

@@ -50,23 +50,29 @@ def lines_of(path):
 
 def word_of(folder, name, default=None):
     """The first word of the line `name` in the manifest of a slot; default when there is none."""
+    lines = lines_of(folder + MANIFEST)
     try:
-        for words in lines_of(folder + MANIFEST):
+        for words in lines:
             if words[0] == name:
                 return words[1]
     except (OSError, ValueError):
         pass
+    finally:
+        lines.close()  # and its file
     return default
 
 
 def damage(folder):
     """What is wrong with the slot in folder as text, or None: each file is what its manifest says."""
+    lines = lines_of(folder + MANIFEST)
     try:
-        for words in lines_of(folder + MANIFEST):
+        for words in lines:
             if words[0] == "file" and digest_of(folder + "/" + words[3]) != words[2]:
                 return "%s is damaged" % words[3]
     except (OSError, ValueError, IndexError) as error:
         return "not whole (%s)" % error
+    finally:
+        lines.close()
     return None
 
 

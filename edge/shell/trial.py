@@ -15,11 +15,13 @@ TRIAL_MS = 300000  # without them for so long, while there is another slot: the 
 
 
 class Trial:
-    """Counts the healthy decisions of a slot on trial. slots: Slots; clock: Clock port."""
+    """Counts the healthy decisions of a slot on trial. slots: Slots; clock: Clock port. offer(record): takes what is to
+    be told upstream."""
 
-    def __init__(self, slots, clock):
+    def __init__(self, slots, clock, offer):
         self._slots = slots
         self._clock = clock
+        self._offer = offer
         self._count = 0
         self._until_ms = clock.now_ms() + TRIAL_MS if slots.has_other() else None
 
@@ -41,6 +43,7 @@ class Trial:
                 self._count = 0  # a full disk: tried again later
                 return
             print("slot %s is confirmed" % self._slots.active)
+            self._offer(software(self._slots, self._clock))
         elif self._until_ms is not None and self._clock.now_ms() > self._until_ms:
             raise Restart("slot %s came to no healthy decision in %d s" % (self._slots.active, TRIAL_MS // 1000))
 
@@ -51,7 +54,7 @@ def is_healthy(pack):
 
 
 def software(slots, clock):
-    """The record of what starts: slot and version, on trial or not, and why it is this one."""
+    """The record of what runs: slot and version, its starts on trial (0: confirmed), and why it is this one."""
     utc_s, quality = clock.utc_s()
     version = word_of(slots.folder(slots.active), "version", "?")
     values = (
@@ -76,7 +79,7 @@ def attend(settings, clock, sync, uplink, told, flush):
     settings["software"] = digest_of(slots.folder(slots.active) + MANIFEST)[:16]
     parts = [flush]
     if slots.on_trial():
-        trial = Trial(slots, clock)
+        trial = Trial(slots, clock, uplink.offer)
         told.append(trial.told)
         parts.append(trial.flush)
     if [row for row in settings.get("trust") or () if row.get("role") == "release"]:

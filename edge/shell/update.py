@@ -19,16 +19,15 @@ import os
 
 from edge.core import orders as o
 from edge.shell import cbor
-from edge.shell.slots import MANIFEST, Slots, damage, digest_of, lines_of, other_than, word_of
+from edge.shell.pieces import CHUNK, Pieces
+from edge.shell.slots import MANIFEST, Slots, digest_of, lines_of, other_than, word_of
 
 PREFIX = b"reuse-edge bundle\n"
 SLICE, WRITE, ASK, READY = range(4)
-CHUNK = 1024
+BLOCK = 4096  # bytes that are written at once: of most flash chips
 MAX_MANIFEST = 65536
 ROOM = 16384  # bytes that stay free for the state
 TRIES = 2
-HEAD = 8  # of a piece: first bytes of the manifest's digest ...
-PLACE = 4  # ... and where in the bundle it begins, big-endian
 
 
 class Refused(Exception):
@@ -38,18 +37,17 @@ class Refused(Exception):
 class Update:
     """What is under way. root: of the file system. settings: checked. sync(file): makes it durable.
 
-    ask: (bytes of the digest, offset, length) that is wanted now, or None. verdict: (verdict, told) of the last thing
-    to be said upstream; whoever says it sets it to None. switched: the other slot starts next.
+    verdict: (verdict, told) of the last thing to be said upstream; whoever says it sets it to None. switched: the other
+    slot starts next.
     """
 
     def __init__(self, root, settings, sync):
         self.root = root
         self.settings = settings
         self.sync = sync
-        self.ask = None
         self.verdict = None
         self.switched = False
-        self._piece = None
+        self._pieces = None
         self._told = None
         self._note = root + "/update.json"
 
@@ -76,23 +74,25 @@ class Update:
             return None
 
     def put(self, payload):
-        """A message of .../upd. Taken when it is the piece that was asked for."""
-        if self.ask is None or len(payload) <= HEAD + PLACE:
-            return
-        digest, offset, length = self.ask
-        at = int.from_bytes(payload[HEAD : HEAD + PLACE], "big")
-        if payload[:HEAD] == digest[:HEAD] and at == offset and len(payload) <= HEAD + PLACE + length:
-            self._piece = payload[HEAD + PLACE :]
-            self.ask = None
+        """A message of .../upd; True when it is a piece that was asked for."""
+        return self._pieces is not None and self._pieces.put(payload)
 
-    def request(self):
-        """The bytes to publish on .../rsp for what is wanted now."""
-        digest, offset, length = self.ask
-        return cbor.encode({0: 1, 10: digest, 11: offset, 12: length})
+    def lacks(self):
+        """True while bytes are waited for that are not here."""
+        return self._pieces is not None and self._pieces.lacks()
+
+    def wanted(self, late=False):
+        """(offset, length) to ask for now, or None. late: what was asked for before is lost."""
+        return self._pieces and self._pieces.wanted(late)
+
+    def request(self, late):
+        """The bytes to publish on .../rsp now, or None. late: as wanted()."""
+        wanted = self.wanted(late)
+        return wanted and cbor.encode({0: 1, 10: self._pieces.digest, 11: wanted[0], 12: wanted[1]})
 
     def give_up(self):
         """Nobody sends what is asked for: end it."""
-        self.ask = None
+        self._pieces = None
         self._remove(self._note)
         self._say(o.V_GIVEN_UP, "no answer")
 
@@ -105,12 +105,12 @@ class Update:
         try:
             yield from self._all(binascii.unhexlify(row[0]), row[1], row[2])
         except Refused as error:
-            self.ask = None
+            self._pieces = None
             yield WRITE
             self._remove(self._note)
             self._say(error.args[0], error.args[1])
         except OSError as error:
-            self.ask = None
+            self._pieces = None
             self._remove(self._note)
             self._say(o.V_ROOM, "flash: %s" % error)
 
@@ -134,7 +134,9 @@ class Update:
             raise Refused(o.V_OLDER, "%d, this device is at %d" % (rollback, slots.highest))
         if slots.on_trial():
             raise Refused(o.V_BUSY, "the running version is on trial itself")
+        self._pieces = Pieces(digest, size)
         yield from self._slot(digest, size, rollback, here, there)
+        self._pieces = None
         self._say(o.V_READY, "roll-back number %d" % rollback)
         yield READY
         yield WRITE
@@ -148,20 +150,26 @@ class Update:
         self._folder(there)
         self._remove(there + MANIFEST)
         start = yield from self._manifest(digest, there)
-        self._fits(there + "/manifest.new", rollback, here, size, start)
         at = start
+        self._pieces.size = start + self._fits(there + "/manifest.new", rollback, here, size, start)
         with open(there + "/manifest.new", "rb") as file:
             for line in file:
                 words = line.decode().strip().split(" ", 3)
                 if words[0] == "file":
-                    yield from self._file(digest, at, words, here, there)
+                    yield from self._file(at, words, here, there)
                     at += int(words[1])
         yield from self._clean(there)
+        yield from self._proved(there)
         yield WRITE
         os.rename(there + "/manifest.new", there + MANIFEST)
-        wrong = damage(there)
-        if wrong is not None:
-            raise Refused(o.V_DAMAGED, wrong)
+
+    def _proved(self, there):
+        """Raise Refused unless every file reads back as it should."""
+        with open(there + "/manifest.new", "rb") as file:
+            for line in file:
+                words = line.decode().strip().split(" ", 3)
+                if words[0] == "file" and (yield from self._digest(there + "/" + words[3])) != words[2]:
+                    raise Refused(o.V_DAMAGED, words[3])
 
     def _folder(self, path):
         try:
@@ -170,9 +178,9 @@ class Update:
             pass
 
     def _manifest(self, digest, there):
-        """Get, check and believe the manifest; where in the bundle the first file begins."""
+        """Get, check and believe the manifest of that SHA-256; where in the bundle the first file begins."""
         path, first = there + "/manifest.new", b""
-        line = yield from self._bytes(digest, 0, 64)
+        line = yield from self._bytes(0, 64)
         try:
             first = line[: line.index(b"\n") + 1]
             length = int(first.split(b" ")[-1])
@@ -184,13 +192,13 @@ class Update:
         for number in range(TRIES):  # what lies there may be of another update
             if self._size(path) > length or number:
                 self._remove(path)
-            yield from self._append(path, digest, start, length)
+            yield from self._append(path, start, length)
             if digest_of(path) == binascii.hexlify(digest).decode():
                 break
         else:
             self._remove(path)
             raise Refused(o.V_DAMAGED, "another manifest than the order names")
-        line = yield from self._bytes(digest, start + length, 200)
+        line = yield from self._bytes(start + length, 200)
         line = line[: line.find(b"\n") + 1]
         yield from self._believe(line.decode().split(), digest)
         return start + length + len(line)
@@ -218,7 +226,7 @@ class Update:
             yield SLICE
 
     def _fits(self, path, rollback, here, size, start):
-        """Raise Refused unless the manifest is for this device, this kind of board and has room."""
+        """Bytes of all files. Raises Refused unless the manifest is for this device and kind of board and has room."""
         head, need = {}, 0
         try:
             for words in lines_of(path):
@@ -243,6 +251,7 @@ class Update:
             raise Refused(o.V_DAMAGED, "the size is not that of the order")
         if need > self._free() + self._sizes(path[: -len("/manifest.new")]) - ROOM:
             raise Refused(o.V_ROOM, "%d KB needed" % (need // 1024))
+        return need
 
     def _free(self):
         """Bytes that are free."""
@@ -263,7 +272,7 @@ class Update:
         except OSError:
             return 0
 
-    def _file(self, digest, at, words, here, there):
+    def _file(self, at, words, here, there):
         """One file of the slot, from the other slot or from afar."""
         path, size, wanted = there + "/" + words[3], int(words[1]), words[2]
         if self._size(path) == size and (yield from self._digest(path)) == wanted:
@@ -278,7 +287,7 @@ class Update:
         for _ in range(TRIES):
             if self._size(path + ".part") > size:
                 self._remove(path + ".part")
-            yield from self._append(path + ".part", digest, at, size)
+            yield from self._append(path + ".part", at, size)
             if (yield from self._digest(path + ".part")) == wanted:
                 yield WRITE
                 os.rename(path + ".part", path)
@@ -310,26 +319,25 @@ class Update:
             self.sync(new)
         os.rename(path + ".part", path)
 
-    def _append(self, path, digest, at, size):
+    def _append(self, path, at, size):
         """Get the rest of a file of size bytes that begins at `at` of the bundle; what is there stays."""
         have = self._size(path)
         if size == 0:
             open(path, "wb").close()
         while have < size:
-            data = yield from self._bytes(digest, at + have, min(CHUNK, size - have))
+            data = yield from self._bytes(at + have, min(BLOCK, size - have))
             yield WRITE
             with open(path, "ab") as file:
                 file.write(data)
                 self.sync(file)
             have += len(data)
 
-    def _bytes(self, digest, offset, length):
-        self._piece = None
-        self.ask = (digest, offset, length)
-        while self._piece is None:
+    def _bytes(self, offset, length):
+        """Bytes of the bundle from offset on; fewer only at its end."""
+        self._pieces.seek(offset, length)
+        while self._pieces.lacks():
             yield ASK
-        data, self._piece = self._piece, None
-        return data
+        return self._pieces.take()
 
     def _clean(self, there):
         """Remove what the new manifest does not name."""

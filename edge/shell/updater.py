@@ -26,7 +26,7 @@ class Updater:
         self._offer = offer
         self._work = self.update.resumed()
         self._state = SLICE
-        self._asked_ms = None
+        self._asked_ms = clock.now_ms()
         self._heard_ms = clock.now_ms()
         self._idle = False
 
@@ -47,19 +47,23 @@ class Updater:
     def flush(self):
         """The moment in which writing disturbs nobody."""
         end_ms = self._clock.now_ms() + BUSY_MS
-        while self._work is not None and (self._state in (WRITE, SLICE) or (self._state == READY and self._idle)):
+        while self._work is not None and not self._waits():
             self._next()
             if self._clock.now_ms() >= end_ms:
                 break
         if self.update.switched:
             raise Restart("an update starts on trial")
 
+    def _waits(self):
+        """True while bytes, or the site, are waited for."""
+        return (self._state == READY and not self._idle) or (self._state == ASK and self.update.lacks())
+
     def compute(self):
         """A slice of the work, if there is any to be done now; True when there will be more at once."""
         now_ms = self._clock.now_ms()
         if self._work is None or self._state in (WRITE, READY):
             return False
-        if self._state == ASK and self.update.ask is not None:
+        if self._waits():
             if now_ms - self._heard_ms > PATIENCE_MS:
                 self._work = None
                 self.update.give_up()
@@ -74,7 +78,6 @@ class Updater:
             self._state = next(self._work)
         except StopIteration:
             self._work = None
-        self._asked_ms = None
         self._say()
 
     def _say(self):
@@ -87,15 +90,16 @@ class Updater:
 
     def put(self, payload):
         """A message of .../upd."""
-        self.update.put(payload)
+        if self.update.put(payload):
+            self._heard_ms = self._clock.now_ms()
 
     def take(self):
-        """The request to publish now, or None; asked again every ASK_MS."""
+        """The request to publish now, or None; what did not come for ASK_MS is asked for again."""
         now_ms = self._clock.now_ms()
-        if self.update.ask is None or (self._asked_ms is not None and now_ms - self._asked_ms < ASK_MS):
-            return None
-        self._asked_ms = now_ms
-        return self.update.request()
+        wanted = self.update.request(now_ms - max(self._asked_ms, self._heard_ms) >= ASK_MS)
+        if wanted:
+            self._asked_ms = now_ms
+        return wanted
 
 
 def permits(settings, commands):

@@ -3,7 +3,8 @@
 """The module `machine` of the virtual board: what a board has and the unix port lacks.
 
 Resets and the watchdog are messages to the supervisor (simulator/vboard.py), one text line each on a pipe.
-A UART is a pseudo-terminal whose other end the supervisor publishes. Pins only remember their level.
+A UART is a pseudo-terminal whose other end the supervisor publishes. What drives input pins stands in a small file
+(simulator/vboard_outside.py); levels of output pins are messages.
 """
 
 import io
@@ -20,7 +21,8 @@ SOFT_RESET = 5
 
 _POLL = 3
 _FILENO = 10
-_board = {"pipe": None, "cause": PWRON_RESET, "uarts": {}, "pins": {}, "sent": False}
+_board = {"pipe": None, "cause": PWRON_RESET, "uarts": {}, "pins": {}, "sent": False, "outside": None}
+_PINS = 64
 
 
 def tell(line):
@@ -28,12 +30,25 @@ def tell(line):
     _board["pipe"].write(line + "\n")
 
 
-def attach(pipe_fd, cause, uart_fds):
-    """Wire the module to the supervisor: its pipe, the reset cause, {uart id: file descriptor}."""
+def attach(pipe_fd, cause, uart_fds, outside_fd):
+    """Wire the module to the supervisor: its pipe, the reset cause, {uart id: file descriptor}, what lies outside."""
+    _board["outside"] = open(outside_fd, "rb")  # noqa: SIM115
     _board["pipe"] = open(pipe_fd, "w", encoding="utf-8")
     _board["cause"] = cause
     for number in uart_fds:
         _board["uarts"][number] = open(uart_fds[number], "r+b")  # noqa: SIM115
+
+
+def _outside():
+    file = _board["outside"]
+    file.seek(0)
+    return file.read()
+
+
+def air():
+    """(generation, ssid, password) of the access point that is there; no ssid: there is none."""
+    generation, ssid, password, _ = _outside()[_PINS:].decode().split("\n")
+    return int(generation), ssid, password
 
 
 def sent():
@@ -116,7 +131,7 @@ mem8 = mem16 = mem32 = _NoMemory()
 
 
 class Pin(PinBase):
-    """A pin that remembers its level."""
+    """A pin. An input has the level that drives it from outside, else that of its pull; an output is told."""
 
     IN = 0
     OUT = 1
@@ -125,14 +140,26 @@ class Pin(PinBase):
 
     def __init__(self, id, mode=-1, pull=-1, value=None):
         self.id = id
+        self._mode = mode
+        self._pull = pull
         if value is not None:
             self.value(value)
 
     def value(self, level=None):
         """Read the level, or set it."""
         if level is None:
-            return _board["pins"].get(self.id, 0)
-        _board["pins"][self.id] = 1 if level else 0
+            return self._driven() if self._mode == self.IN else _board["pins"].get(self.id, 0)
+        level = 1 if level else 0
+        if _board["pins"].get(self.id) != level:
+            _board["pins"][self.id] = level
+            if isinstance(self.id, int):
+                tell("pin %d %d" % (self.id, level))
+
+    def _driven(self):
+        level = _outside()[self.id : self.id + 1]
+        if level in (b"0", b"1"):
+            return int(level)
+        return 1 if self._pull == self.PULL_UP else 0
 
     def __call__(self, level=None):
         return self.value(level)

@@ -38,7 +38,9 @@ def _attach():
     for pair in os.getenv("VBOARD_UARTS").split():
         number, fd = pair.split("=")
         uarts[int(number)] = int(fd)
-    machine.attach(int(os.getenv("VBOARD_PIPE")), int(os.getenv("VBOARD_CAUSE")), uarts)
+    machine.attach(
+        int(os.getenv("VBOARD_PIPE")), int(os.getenv("VBOARD_CAUSE")), uarts, int(os.getenv("VBOARD_OUTSIDE"))
+    )
 
 
 def _run(name):
@@ -71,6 +73,8 @@ def _slow_down():
 def _start():
     _attach()
     _slow_down()
+    if os.getenv("VBOARD_RADIO") == "1":
+        import network  # noqa: F401  # this folder is not looked into later
     _mount(os.getenv("VBOARD_IMAGE"), int(os.getenv("VBOARD_BLOCKS")))
     machine.tell("run")
     if _run("boot.py") and os.getenv("VBOARD_RAW") != "1":

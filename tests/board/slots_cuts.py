@@ -2,16 +2,19 @@
 # Copyright 2026 The reuse-edge authors
 """Power cuts at every operation of the flash chip while a slot is switched, confirmed, left, and filled by an update.
 
-    MICROPYPATH=.:.frozen micropython -X heapsize=8M tests/board/slots_cuts.py
+    MICROPYPATH=.:.frozen micropython -X heapsize=8M tests/board/slots_cuts.py [STRIDE [PLANT]]
 
 The chip is in RAM, with littlefs on it. After each cut the power comes back: the board must choose a slot that is whole,
 the old one until the new one was switched to, and an update that goes on must end. Prints one line with the counts.
+PLANT: a mistake that must be found: "early" switches before the slot is filled, "same" fills the slot that runs.
 """
 
+import gc
 import sys
 
 import vfs
 
+from edge.shell import update as update_module
 from edge.shell.slots import Slots, damage
 from edge.shell.update import Update
 from tests.both import update_help as h
@@ -24,7 +27,7 @@ class Cut(Exception):
 
 
 CUT = Cut()
-FILES = h.FILES + (("edge/core/site.mpy", b"site" * 2500), ("bms_bridge/bms.mpy", b"bms" * 1500))
+FILES = h.FILES + (("edge/core/site.mpy", b"site" * 3500), ("bms_bridge/bms.mpy", b"bms" * 1500))
 
 
 class Chip:
@@ -80,6 +83,7 @@ def powered(data, work, left=None):
     except (Cut, OSError):
         return Cut, chip.done
     finally:
+        gc.collect()  # a file that is still open would be closed on a file system that is gone
         vfs.umount(AT)
 
 
@@ -150,13 +154,22 @@ def update():
     raw = h.manifest(FILES)
     parcel = h.bundle(raw, FILES) if not PARCEL else PARCEL[0]
     PARCEL[:] = [parcel]
-    under_way = Update(AT, h.SETTINGS, h.sync)
+    under_way = (Early if PLANT == "early" else Update)(AT, h.SETTINGS, h.sync)
     steps = under_way.resumed() or under_way.begin(h.order(raw, parcel), h.TOLD)
     h.run(under_way, steps, h.Sender(parcel))
     return under_way.switched
 
 
+class Early(Update):
+    """A planted mistake: the switch comes first."""
+
+    def _slot(self, *about):
+        Slots(self.root).switch("b", "early")
+        yield from Update._slot(self, *about)
+
+
 PARCEL = []
+PLANT = sys.argv[2] if len(sys.argv) > 2 else None
 
 
 def sweep_update(before, stride):
@@ -180,6 +193,8 @@ def sweep_update(before, stride):
 
 def main(stride):
     """Run all sweeps; prints the counts."""
+    if PLANT == "same":
+        update_module.other_than = lambda name: name
     first = blank()
     both = with_b(first)
     counts = [

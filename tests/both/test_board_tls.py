@@ -72,3 +72,12 @@ def test_parts_of_der():
     short, long = b"\x30\x02ab", b"\x30\x82\x01\x00" + bytes(256)
     assert list(parts(short + long + short)) == [short, long, short]
     assert list(parts(b"")) == []
+
+
+def test_a_file_that_is_missing_is_named():
+    place = {"ca": "tls/none.der", "certificate": "tls/none.der", "private_key": "tls/none.der"}
+    try:
+        board_tls.BoardTls(".", place)._part("certificate")
+        raise AssertionError("it was there")
+    except OSError as error:
+        assert "certificate file tls/none.der is missing" in str(error)

@@ -8,6 +8,7 @@ import os
 
 from edge.core import orders as o
 from edge.shell import ed25519
+from edge.shell.pieces import CHUNK
 from edge.shell.update import ASK, PREFIX, Update
 
 SEED = bytes(range(32))
@@ -114,18 +115,23 @@ class Sender:
         self.asked = []
 
     def answer(self, update):
-        digest, offset, length = update.ask
-        self.asked.append((offset, length))
-        data = self.spoil(offset, self.data[offset : offset + length])
-        if data:
-            update.put(digest[:8] + offset.to_bytes(4, "big") + data)
+        """Answer what is asked for, in pieces; a piece that was lost is asked for again."""
+        wanted = update.wanted() or update.wanted(True)
+        while wanted:
+            offset, length = wanted
+            self.asked.append(wanted)
+            for at in range(offset, offset + length, CHUNK):
+                data = self.spoil(at, self.data[at : min(at + CHUNK, offset + length)])
+                if data:
+                    update.put(update._pieces.digest[:8] + at.to_bytes(4, "big") + data)
+            wanted = update.wanted()
 
 
 def run(update, steps, sender, most=100000):
     """Drive the work to its end; the verdicts that it said."""
     said = []
     for state in steps:
-        if state == ASK and update.ask is not None:
+        if state == ASK and update.lacks():
             sender.answer(update)
         if update.verdict is not None:
             said.append(update.verdict[0])

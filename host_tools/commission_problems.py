@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The reuse-edge authors
+"""What stops a step of a commissioning, and how to mend it, in English and Korean."""
+
+# What stops a step: id: (English, Korean, mend English, mend Korean).
+PROBLEMS = {
+    "no_values": (
+        "{0} tells no values",
+        "{0} 값이 없음",
+        "look at its cable, address and profile: reuse-edge top",
+        "케이블, 주소, 프로파일 확인: reuse-edge top",
+    ),
+    "serial": (
+        "{0}: the {3} says {1}, expected {2}",
+        "{0}: {3} 번호 {1}, 기대 번호 {2}",
+        "is this the pack of the certificate? correct serial: (bms_serial:), or take the right pack",
+        "인증서의 팩이 맞습니까? serial: (bms_serial:) 을 고치거나 맞는 팩을 연결하십시오",
+    ),
+    "device": (
+        "the controller is {0}, site.yaml is of {1}",
+        "제어기는 {0}, site.yaml 은 {1}",
+        "take the site.yaml of this controller",
+        "이 제어기의 site.yaml 을 쓰십시오",
+    ),
+    "not_observe": (
+        "the controller is in {0}",
+        "제어기 모드: {0}",
+        "commissioning starts in observe: set mode: observe",
+        "시운전은 관찰 모드에서 시작: mode: observe",
+    ),
+    "version": (
+        "the controller runs {0}, this tool is {1}",
+        "제어기 버전 {0}, 도구 버전 {1}",
+        "install or flash the same version",
+        "같은 버전을 설치하십시오",
+    ),
+    "meter": (
+        "{0}: the BMS says {1}, your meter {2}: apart by more than {3}",
+        "{0}: BMS {1}, 계측기 {2}: 차이가 {3} 초과",
+        "measure again at the terminals of the pack; else profile, unit or scale of the BMS is wrong",
+        "팩 단자에서 다시 측정; 아니면 BMS 프로파일·주소·배율이 틀림",
+    ),
+    "cells": (
+        "{0}: its voltage is that of {1} cells in series, site.yaml says {2}",
+        "{0}: 전압은 직렬 {1} 셀, site.yaml 은 {2}",
+        "count the cells on the pack; set cells: {1} when it is so",
+        "팩의 셀 수를 세고, 맞으면 cells: {1} 로 고치십시오",
+    ),
+    "cells_sum": (
+        "{0}: the cells sum up to {1}, the pack says {2}",
+        "{0}: 셀 합계 {1}, 팩 전압 {2}",
+        "a sense wire or the BMS's own cell count is wrong",
+        "측정선 또는 BMS 셀 수 설정이 틀림",
+    ),
+    "cells_range": (
+        "{0}: {1} V per cell cannot be a {2} cell",
+        "{0}: 셀당 {1} V 는 {2} 셀이 아님",
+        "correct cells: or chemistry:",
+        "cells: 또는 chemistry: 를 고치십시오",
+    ),
+    "no_flow": (
+        "no current above {0} A in {1} s",
+        "{1} s 동안 {0} A 이상 흐르지 않음",
+        "make it flow by hand at the PCS, or raise --wait",
+        "PCS 수동 운전으로 흘리거나 --wait 를 늘리십시오",
+    ),
+    "sign_bms": (
+        "{0}: the BMS says {1} while the current {2}s",
+        "{0}: {2} 중 BMS 값 {1}",
+        "the shunt of the BMS is the wrong way round, or the sign in its profile: correct it there",
+        "BMS 션트 방향 또는 프로파일 부호가 반대: 그곳에서 고치십시오",
+    ),
+    "sign_pcs": (
+        "the PCS says {0} while the current {1}s",
+        "{1} 중 PCS 값 {0}",
+        "correct the sign in the profile of the PCS",
+        "PCS 프로파일의 부호를 고치십시오",
+    ),
+    "sign_meter": (
+        "the meter says {0} while the current {1}s",
+        "{1} 중 계량기 값 {0}",
+        "its current transformers are the wrong way round, or another load is on it",
+        "CT 방향이 반대이거나 다른 부하가 있음",
+    ),
+    "sign_apart": (
+        "{0}: BMS {1} and PCS {2} are apart by more than {3}",
+        "{0}: BMS {1}, PCS {2} 차이가 {3} 초과",
+        "look for the wrong scale (mA, 0.1 A), or another load on the bus",
+        "배율(mA, 0.1 A) 또는 다른 부하 확인",
+    ),
+    "temp_dead": (
+        "{0}: temperature sensor {1} says nothing",
+        "{0}: 온도 센서 {1} 값 없음",
+        "look at its plug and wire; only a sensor that is not there leaves temps:",
+        "커넥터와 배선 확인; 실제로 없는 센서만 temps: 에서 뺍니다",
+    ),
+    "temp_odd": (
+        "{0}: temperature sensor {1} says {2}, the others about {3}",
+        "{0}: 온도 센서 {1} 값 {2}, 나머지 약 {3}",
+        "touch it and watch it move; replace it",
+        "손으로 데워 변화를 확인하고 교체하십시오",
+    ),
+    "temp_ambient": (
+        "{0}: sensors say about {1}, the room is {2}",
+        "{0}: 센서 약 {1}, 실내 {2}",
+        "let the pack rest until it has the room's temperature, or look for a wrong offset",
+        "팩이 실온이 될 때까지 두거나 옵셋 확인",
+    ),
+    "cell_dead": (
+        "{0}: cell {1} says nothing",
+        "{0}: 셀 {1} 값 없음",
+        "look at its sense wire",
+        "측정선을 확인하십시오",
+    ),
+    "cell_odd": (
+        "{0}: cell {1} says {2}, the mean is {3}",
+        "{0}: 셀 {1} 값 {2}, 평균 {3}",
+        "measure it by hand: a bad wire is mended, a bad cell means that the pack is graded again",
+        "직접 측정: 배선 불량이면 수리, 셀 불량이면 재등급",
+    ),
+    "input_active": (
+        "{0} is active while it is at rest",
+        "{0} 입력이 평상시에 작동 상태",
+        "wire it normally closed (current flows while all is quiet), or close the loop",
+        "상시 닫힘(NC)으로 배선하거나 루프를 닫으십시오",
+    ),
+    "input_quiet": (
+        "{0} was not seen to become active in {1} s",
+        "{0} 작동이 {1} s 동안 보이지 않음",
+        "right input number? the wire must open when it is actuated (normally closed)",
+        "입력 번호 확인; 작동할 때 배선이 열려야 함(NC)",
+    ),
+    "input_stays": (
+        "{0} was not seen to become quiet again in {1} s",
+        "{0} 복귀가 {1} s 동안 보이지 않음",
+        "release it; a latching device has to be reset",
+        "복귀시키십시오; 잠금형은 리셋",
+    ),
+    "trial_start": (
+        "the trial did not come to control: {0}",
+        "시험 제어가 시작되지 않음: {0}",
+        "reuse-edge top shows why; the mend is beside the fault",
+        "reuse-edge top 에서 원인을 확인하십시오",
+    ),
+    "contactor_closed": (
+        "{0}: its contactor does not close ({1})",
+        "{0}: 접촉기가 닫히지 않음 ({1})",
+        "look at precharge resistor, bus voltage, auxiliary contact, and the relay module's own watchdog: its time "
+        "must be the hold of the contactor, else no relay is pulled",
+        "프리차지 저항, 버스 전압, 보조 접점, 릴레이 모듈 워치독 확인: 유지 시간과 같아야 릴레이가 동작함",
+    ),
+    "contactor_stays": (
+        "{0}: its contactor did not fall within {1} of the controller's death",
+        "{0}: 제어기 종료 후 {1} 안에 접촉기가 열리지 않음",
+        "the relay module's own watchdog must let go: set it, see docs/PROFILES.md",
+        "릴레이 모듈의 워치독을 설정하십시오: docs/PROFILES.md",
+    ),
+    "contactor_early": (
+        "{0}: its contactor fell {1} after the controller's death, before the PCS has stopped ({2})",
+        "{0}: 제어기 종료 {1} 후, PCS 정지({2}) 전에 접촉기가 열림",
+        "it would open under load: lengthen its hold, or shorten pcs.watchdog_s",
+        "부하 중 개방 위험: 유지 시간을 늘리거나 pcs.watchdog_s 를 줄이십시오",
+    ),
+    "current_flows": (
+        "{0} A flow although every limit is zero",
+        "모든 한도가 0인데 {0} A 흐름",
+        "stop the PCS by hand and look for who orders it",
+        "PCS를 수동으로 멈추고 원인을 찾으십시오",
+    ),
+    "pcs_refuses": (
+        "the PCS does not hold what it was told: {0}",
+        "PCS가 지령을 유지하지 않음: {0}",
+        "remote control enabled at the PCS? rated power and watchdog as in site.yaml?",
+        "PCS 원격 제어, 정격 출력, 워치독 설정 확인",
+    ),
+    "pcs_goes_on": (
+        "the PCS goes on without us: {0} after {1}",
+        "PCS가 제어기 없이 계속 동작: {1} 후 {0}",
+        "its watchdog does not work: new firmware, its fallback setting, or another PCS; control stays refused",
+        "워치독이 동작하지 않음: 펌웨어·폴백 설정 확인 또는 교체; 제어는 거부됨",
+    ),
+    "residual": (
+        "the PCS goes on for {0} after us, more than {1}",
+        "PCS가 제어기 종료 후 {0} 동안 동작, {1} 초과",
+        "shorten pcs.watchdog_s, or give each pack a dead-man contactor",
+        "pcs.watchdog_s 를 줄이거나 데드맨 접촉기를 설치하십시오",
+    ),
+    "service_runs": (
+        "the service reuse-edge runs and holds the lines",
+        "reuse-edge 서비스가 통신선을 사용 중",
+        "sudo systemctl stop reuse-edge",
+        "sudo systemctl stop reuse-edge",
+    ),
+    "certificate": (
+        "{0}: {1}",
+        "{0}: {1}",
+        "have the request {2} signed again by the operator's authority",
+        "요청서 {2} 를 운영자 CA에서 다시 서명받으십시오",
+    ),
+    "board_no_key": (
+        "the board has no key of its own; {0} is the request of another one",
+        "보드에 자체 키가 없음; {0} 은(는) 다른 키의 요청서",
+        "remove {0} and run this again: a new key is made",
+        "{0} 을(를) 지우고 다시 실행하십시오: 새 키를 만듭니다",
+    ),
+    "handed_twice": (
+        "the board has its acknowledgement key and order key already",
+        "보드에 확인 키와 명령 키가 이미 있음",
+        "leave --hand-over out; lost? reuse-edge board wipe, flash and commission make new ones",
+        "--hand-over 를 빼십시오; 잃어버렸으면 board wipe 후 flash, commission 을 다시 하십시오",
+    ),
+    "hand_over": (
+        "--hand-over {0}: {1}",
+        "--hand-over {0}: {1}",
+        "name a folder that exists and has no keys of this device yet, best a stick",
+        "이 장치의 키가 없는 기존 폴더를 지정하십시오 (USB 권장)",
+    ),
+    "must": (
+        "control is refused: {0}",
+        "제어 거부: {0}",
+        "do these steps: reuse-edge commission ... --again STEP",
+        "이 단계를 수행하십시오: reuse-edge commission ... --again STEP",
+    ),
+    "no_key": (
+        "nobody signs: --key FILE is missing",
+        "서명 키 없음: --key FILE",
+        "reuse-edge key new NAME --role commission; trust: {{commission: [NAME.pub]}} in site.yaml",
+        "reuse-edge key new NAME --role commission; site.yaml 의 trust: {{commission: [NAME.pub]}}",
+    ),
+    "not_trusted": (
+        "key {0} is not trusted for commission in site.yaml",
+        "키 {0} 은(는) site.yaml 에서 commission 으로 신뢰되지 않음",
+        "trust: {{commission: [NAME.pub]}}",
+        "trust: {{commission: [NAME.pub]}}",
+    ),
+    "not_done": (
+        "you said no",
+        "아니오로 답함",
+        "run it again when all is ready; finished steps are not repeated",
+        "준비되면 다시 실행하십시오; 끝난 단계는 반복하지 않음",
+    ),
+    "refused_edit": (
+        "site.yaml would be refused in control: {0}",
+        "제어 모드의 site.yaml 이 거부됨: {0}",
+        "mend that first; the file is as it was",
+        "먼저 고치십시오; 파일은 그대로임",
+    ),
+}
