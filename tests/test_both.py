@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SLOW = ("test_core_soc", "test_core_cells")  # seconds of estimation in the VM
+SLOW = ("test_core_soc", "test_core_cells", "test_backlog", "test_bridge_text", "test_journal")  # seconds in the VM
 FILES = [
     pytest.param(path, id=path.stem, marks=pytest.mark.long if path.stem in SLOW else ())
     for path in sorted((ROOT / "tests" / "both").glob("test_*.py"))

@@ -65,6 +65,7 @@ def folder(tmp_path_factory):
     return root
 
 
+@pytest.mark.long
 def test_only_what_did_not_train_is_scored(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(real, "TRAINED_S", 4000.0)
     cold, warm = sorted(real.ucb(str(folder / "real" / "lfp_ucb_any"), str(tmp_path)), key=lambda one: one.temp)

@@ -130,7 +130,8 @@ def digest(rows):
     return zlib.crc32(repr(kept).encode())
 
 
-@pytest.mark.parametrize("runtime", ["micropython", pytest.param("cpython", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("runtime", ["micropython", "cpython"])
 def test_broker_has_no_influence_on_control(runtime, tmp_path):
     if runtime == "micropython" and not find_vm():
         pytest.skip("no MicroPython VM")

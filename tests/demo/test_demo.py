@@ -22,8 +22,6 @@ SECONDS = "15"
 # name: (file, function, statement put at its head, check that must then be bad)
 PLANTED = {
     "guard_returns_its_input": ("edge/core/guard.py", "guard", "return wanted, 0", "step without a guard decision"),
-}
-PLANTED_LONG = {
     "disobedience_unnoticed": ("edge/core/controller.py", "_flow", "return", "PCS ignores its limit"),
     "receiver_off": ("host_tools/receiver.py", "_on_message", "return", "records complete"),
     "limits_ignored": ("simulator/pcs.py", "limits_w", "return self.power_w, self.power_w", "BMS silent"),
@@ -64,9 +62,10 @@ def test_healthy_demo_exits_0():
     assert "missing 0" in text
 
 
-@pytest.mark.parametrize("name", (*PLANTED, *(pytest.param(name, marks=pytest.mark.long) for name in PLANTED_LONG)))
+@pytest.mark.long
+@pytest.mark.parametrize("name", PLANTED)
 def test_planted_fault_exits_1(name, tmp_path):
-    file, function, statement, bad = {**PLANTED, **PLANTED_LONG}[name]
+    file, function, statement, bad = PLANTED[name]
     plant(tmp_path, file, function, statement)
     code, text = output_of(run_demo(tmp_path, "--cpython", "--days", "1"))
     assert code == 1, text

@@ -42,6 +42,7 @@ def test_only_the_tables_of_the_site(tmp_path):
     assert tables == ["bms_bridge/tables/%s.mpy" % name for name in ("seplos_v3", "sunspec_meter", "sunspec_pcs")]
 
 
+@pytest.mark.long
 def test_parts_that_the_site_does_not_have_stay_away(tmp_path):
     site = settings()
     some = {"bms_bridge/coils.mpy", "edge/core/coil_gate.mpy", "edge/shell/journal.mpy", "edge/shell/frames.mpy"}

@@ -122,6 +122,7 @@ def test_only_a_site_in_control_keeps_a_can_bms_awake():
         assert Wiring(site, load, None).devices[0].sending is (mode == "control")
 
 
+@pytest.mark.long
 def test_a_board_gets_only_the_buses_of_its_site(tmp_path):
     for profile, connection, has in (
         ("seplos_v3", "tcp:127.0.0.1:502", ()),

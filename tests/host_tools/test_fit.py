@@ -111,6 +111,7 @@ def test_known_resistances_come_back(files, tmp_path, capsys):
     assert "90-100" in printed and "no half cells" in printed
 
 
+@pytest.mark.long
 def test_arrhenius_factor_from_two_temperatures(files, tmp_path):
     found = run(tmp_path, files["r25"], files["r10"], "--chemistry", "nmc", "--ocv", files["ocv"])
     assert abs(found["ea_k"] - 2000) < 100
@@ -125,6 +126,7 @@ def test_sign_and_counted_soc(files, tmp_path):
         run(tmp_path, *arguments)
 
 
+@pytest.mark.long
 def test_soc_of_a_rested_start(files, tmp_path):
     found = run(tmp_path, files["bare"] + "@sign=-1", "--chemistry", "nmc", "--ocv", files["ocv"])
     assert np.abs(np.array(found["r_uohm"][0][5:18]) - 20000).max() < 800
@@ -136,6 +138,7 @@ def test_ocv_from_rests(files, tmp_path):
     assert np.abs(np.array(found["ocv_uv"])[inside] * 1e-6 - OCV[inside]).max() < 0.004
 
 
+@pytest.mark.long
 def test_slow_branches_give_ocv_hysteresis_and_gamma(tmp_path):
     time_s = np.arange(0.0, 31 * 3600.0, 60.0)
     files = []

@@ -51,6 +51,7 @@ def test_a_gain_of_the_sensor_is_seen_by_the_meter(gain_ppm, found):
     rig.close()
 
 
+@pytest.mark.long
 def test_a_drifted_counter_of_the_bms_is_held_against_it_with_both_values():
     rig, events = play(0.3, counter=1.7, kind="nmc96")
     (told,) = [each for each in events if each["event"] == f.E_ANOMALY and a.KINDS[each["anomaly"]] == "bms_soc"]
@@ -59,6 +60,7 @@ def test_a_drifted_counter_of_the_bms_is_held_against_it_with_both_values():
     rig.close()
 
 
+@pytest.mark.long
 def test_one_record_advises_while_sigma_is_wide():
     rig, events = play(0.5)
     told = [each for each in events if each["event"] == f.E_ADVICE]
