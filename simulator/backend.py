@@ -3,12 +3,15 @@
 """A broker and the backend behind it in one, for one board, under somebody else's clock: turn(now_ms) takes what has
 come over TCP (or TLS) and answers it at once. MQTT 3.1.1 as far as the board uses it."""
 
+import select
 import socket
 import ssl
+import time
 
 from edge.shell import acks, cbor
 
 ROOT_WORDS = 5  # bess/v1/ORG/SITE/DEVICE
+MOMENT_S = 0.005
 
 
 class Channel:
@@ -27,9 +30,12 @@ class Channel:
             self._tls = context.wrap_bio(self._in, self._out, server_side=True)
             self._shaken = False
         self.greeted = False
+        self.young = context is not None  # a TLS session that has not subscribed yet
 
     def read(self):
         """Take what has come; True when the other side has something to read now."""
+        if self.young:  # bytes need a moment of real time, in which no simulated time may pass
+            select.select([self.connection], [], [], MOMENT_S)
         try:
             data = self.connection.recv(65536)
         except BlockingIOError:
@@ -76,6 +82,8 @@ class Channel:
             self.connection.sendall(data)
         except OSError:
             self.gone = True
+        if self.young:
+            time.sleep(MOMENT_S)
 
 
 def packet_of(data):
@@ -167,6 +175,7 @@ class Backend:
             self.sessions += 1
             channel.write(b"\x20\x02\x00\x00")
         elif kind == 0x80:
+            channel.young = False
             channel.write(packet(0x90, body[:2] + b"\x01\x01"))
         elif kind == 0xC0:
             channel.write(b"\xd0\x00")

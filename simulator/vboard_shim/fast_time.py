@@ -123,12 +123,13 @@ class Poll:
         self._turns = 0
         self._tls = _board["make"]()  # the VM waits a millisecond of its own when it asks one of those
         self._look = False
+        self._spoke = False  # on a TLS connection: the other side gets its turn before time goes on
 
     def _of(self, stream):
         """The poll that stream belongs to."""
         if type(stream).__name__ != "SSLSocket":
             return self._real
-        self._look = True
+        self._look = self._spoke = True
         return self._tls
 
     def register(self, stream, events):
@@ -161,9 +162,9 @@ class Poll:
         if ready or wait_ms == 0:
             _ask(BLOCK, 1)
             return ready
-        if not _jump(wait_ms):
+        if self._spoke or not _jump(wait_ms):
             _ask(SLEEP, wait_ms)
-            self._look = True
+            self._look, self._spoke = True, False
         return self._now()
 
     poll = ipoll
