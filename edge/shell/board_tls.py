@@ -51,7 +51,7 @@ class BoardTls:
             place, ca = self._place, self._part("ca")
             own, private = self._part("certificate"), self._part("private_key")
             try:
-                for authority in parts(ca):
+                for authority in parts(ca) if ca else (ca,):
                     made.load_verify_locations(cadata=authority)
             except (ValueError, IndexError):
                 raise OSError("certificate file %s is damaged" % place["ca"])

