@@ -96,7 +96,7 @@ def refused(port, rack, words):
     seen = []
     with Console(port) as console:
         status = console.wait_status(20, lambda each: words in (each["link"]["refused"] or ""), seen.append)
-    assert status and words in status["link"]["refused"], status and status["link"]
+    assert status and words in (status["link"]["refused"] or ""), status and status["link"]
     assert status["link"]["refused"] in status["link"]["log"] and status["state"] == "running"
     assert not [each for each in seen if each["link"]["connected"]]
     writes, pcs = rack.world.pcs.writes, rack.world.pcs
