@@ -155,6 +155,10 @@ class Backend:
                 self._channels.remove(channel)
         return woken
 
+    def trust(self, context):
+        """From now on connections get that ssl context."""
+        self._context = context
+
     def refuse(self):
         """There is no way to here: who comes newly is sent away, who was connected is neither heard nor told."""
         self.hears = False

@@ -44,13 +44,21 @@ class BoardTls:
         self._made = None
 
     def context(self):
-        """The ssl context, made once. Raises OSError or ValueError for a file that is missing or damaged."""
+        """The ssl context, made once. Raises OSError that names the file that is missing or damaged."""
         if self._made is None:
             made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             made.verify_mode = ssl.CERT_REQUIRED  # type: ignore[attr-defined]  # its stubs lack it
-            for authority in parts(self._part("ca")):
-                made.load_verify_locations(cadata=authority)
-            made.load_cert_chain(self._part("certificate"), self._part("private_key"))
+            place, ca = self._place, self._part("ca")
+            own, private = self._part("certificate"), self._part("private_key")
+            try:
+                for authority in parts(ca) if ca else (ca,):
+                    made.load_verify_locations(cadata=authority)
+            except (ValueError, IndexError):
+                raise OSError("certificate file %s is damaged" % place["ca"])
+            try:
+                made.load_cert_chain(own, private)
+            except ValueError:
+                raise OSError("certificate file %s or %s is damaged" % (place["certificate"], place["private_key"]))
             self._made = made
         return self._made
 
@@ -61,10 +69,13 @@ class BoardTls:
         except OSError:
             raise OSError("certificate file %s is missing" % self._place[key])
 
-    def why(self, error):
-        """What it means that a connection ended before the broker's yes, as text."""
+    def why(self, error, shaken):
+        """What it means that a connection ended before the broker's yes, as text. shaken: TCP was there."""
         text = str(error).strip()
-        if "ertificate" in text or text.startswith(("broker refuses", "no answer")):
+        if text in ("broker refuses: code 4", "broker refuses: code 5"):  # it knows us by our certificate alone
+            return text + ": our certificate?"
+        told = "ertificate" in text or text.startswith(("broker refuses", "no answer"))
+        if told or not shaken or isinstance(error, MemoryError):
             return text
         return "broker ended the TLS handshake (%s): our certificate?" % text
 

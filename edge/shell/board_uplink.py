@@ -95,8 +95,8 @@ class BoardUplink:
                 except (OSError, MemoryError) as error:
                     shaken = self._tls is not None and self._dialer.opened != opened
                     self._shaken_ms = start_ms if shaken else self._shaken_ms
-                    if shaken and not self._met:
-                        error = self._tls.why(error)
+                    if self._tls is not None and not self._met:
+                        error = self._tls.why(error, shaken)
                         self.refused = error if "ertificate" in error else self.refused
                     self.log = "link lost: %s" % error
                 self.reconnects += 1

@@ -74,7 +74,7 @@ class Dialer:
     A connect that is not ready in time is not abandoned (MicroPython would leak its socket): the next call
     waits for the same one. host should be numeric: a name is looked up by open_connection, which blocks on
     MicroPython. tls: function that gives an ssl context with verification on (OSError or ValueError when it cannot), or
-    None; the broker's certificate has to carry host. opened: number of connections that TCP made.
+    None; the broker's certificate has to carry host. opened: number of connections that open() gave.
     """
 
     def __init__(self, host, port, tls=None):
@@ -91,7 +91,6 @@ class Dialer:
         try:
             extra = {"ssl": self._tls(), "server_hostname": self.host} if self._tls else {}
             self._streams = await asyncio.open_connection(self.host, self.port, **extra)
-            self.opened += 1
         except (OSError, ValueError, MemoryError) as error:  # ValueError: TLS on MicroPython
             self._error = error
 
@@ -111,6 +110,7 @@ class Dialer:
         if self._streams is None:
             raise MqttError("no connection: %s" % self._error)
         streams, self._streams = self._streams, None
+        self.opened += 1
         return streams
 
     def cancel(self):

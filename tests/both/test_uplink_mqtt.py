@@ -295,6 +295,29 @@ def test_refused_connection_is_an_oserror():
     assert play((), use)[0] == "refused"
 
 
+class LateDialer(mqtt.Dialer):
+    """A Dialer whose TCP takes 50 ms."""
+
+    async def _open(self):
+        await asyncio.sleep(0.05)
+        await mqtt.Dialer._open(self)
+
+
+def test_a_connection_that_is_ready_late_counts_for_whom_it_is_given_to():
+    async def use(client, _):
+        dialer = LateDialer("127.0.0.1", client._dialer.port)
+        try:
+            await dialer.open(1)
+        except OSError:
+            await asyncio.sleep(0.2)  # now it is there
+        before = dialer.opened
+        _, writer = await dialer.open(1000)
+        writer.close()
+        return before, dialer.opened
+
+    assert play((), use)[0] == (0, 1)
+
+
 def test_backoff_doubles_to_ten_seconds_with_jitter_and_restarts():
     backoff = link.Backoff(0x123456789)
     waits = [backoff.next_ms(0) for _ in range(12)]

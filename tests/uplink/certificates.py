@@ -22,8 +22,8 @@ def now():
 
 
 def named(text):
-    """The X.509 name with the common name `text`."""
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+    """The X.509 name with the common name `text`; an empty one without."""
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)] if text else [])
 
 
 def secret(key, kind=serialization.PrivateFormat.PKCS8, lock=None):
