@@ -6,9 +6,8 @@ import os
 import sys
 
 import vfs
-from flash_image import FlashImage
+from flash_image import mounted
 
-BLOCK_SIZE = 4096
 FOLDER = 0x4000
 
 
@@ -33,15 +32,7 @@ def copy(source, target):
 
 def main(path, count, folder):
     """Fill the image at path."""
-    try:
-        os.stat(path)
-        blank = False
-    except OSError:
-        blank = True
-    flash = FlashImage(path, count, BLOCK_SIZE, blank)
-    if blank:
-        vfs.VfsLfs2.mkfs(flash)
-    vfs.mount(vfs.VfsLfs2(flash), "/image")
+    mounted(path, count, "/image")
     copy(folder, "/image")
     vfs.umount("/image")
 

@@ -2,11 +2,33 @@
 # Copyright 2026 The reuse-edge authors
 """The flash chip of the virtual board: a file on the host, seen as blocks by littlefs."""
 
+import os
+
+import vfs
+
 ERASED = b"\xff"
 SYNC = 3
 BLOCK_COUNT = 4
 BLOCK_SIZE = 5
 ERASE = 6
+
+
+BLOCK_BYTES = 4096
+
+
+def mounted(path, count, place):
+    """Mount the flash chip in the file path at place; a new one of count blocks is made and formatted."""
+    try:
+        os.stat(path)
+        blank = False
+    except OSError:
+        blank = True
+    flash = FlashImage(path, count, BLOCK_BYTES, blank)
+    if blank:
+        vfs.VfsLfs2.mkfs(flash)
+    if place == "/":
+        vfs.umount(place)
+    vfs.mount(vfs.VfsLfs2(flash), place)
 
 
 class FlashImage:

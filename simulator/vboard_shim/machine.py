@@ -106,7 +106,8 @@ class Timer:
     ONE_SHOT = 0
 
     def __init__(self, id=-1):
-        pass
+        if id not in (-1, 0):
+            raise ValueError("this board has one timer")
 
     def init(self, period=-1, mode=ONE_SHOT, callback=None):
         """Reset the board after period (ms)."""

@@ -10,23 +10,11 @@ import os
 import sys
 
 import machine
-import vfs
-from flash_image import FlashImage
-
-BLOCK_SIZE = 4096
+from flash_image import mounted
 
 
 def _mount(path, count):
-    try:
-        os.stat(path)
-        blank = False
-    except OSError:
-        blank = True
-    flash = FlashImage(path, count, BLOCK_SIZE, blank)
-    if blank:
-        vfs.VfsLfs2.mkfs(flash)
-    vfs.umount("/")
-    vfs.mount(vfs.VfsLfs2(flash), "/")
+    mounted(path, count, "/")
     os.chdir("/")
     sys.path[:] = ["", ".frozen", "/lib"]
     sys.argv[:] = []
