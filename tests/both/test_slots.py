@@ -7,6 +7,7 @@ import hashlib
 import os
 
 from edge.shell.slots import BOOTS, Slots, damage, lines_of
+from tests.both.update_help import remove
 
 ROOT = "slots_test_%d" % id(object())
 
@@ -31,15 +32,6 @@ def fill(root, name, rollback=1, data=b"x"):
     digest = binascii.hexlify(hashlib.sha256(data).digest()).decode()
     head = ("version 1.%d\nrollback %d\nfile %d %s it.mpy\n" % (rollback, rollback, len(data), digest)).encode()
     write(folder + "/manifest", head + b"end %08x\n" % binascii.crc32(head))
-
-
-def remove(path):
-    for entry in os.listdir(path):
-        try:
-            os.remove(path + "/" + entry)
-        except OSError:
-            remove(path + "/" + entry)
-    os.rmdir(path)
 
 
 def tidy(test):

@@ -17,15 +17,6 @@ RAW = h.manifest(h.FILES)
 DATA = h.bundle(RAW, h.FILES)
 
 
-def remove(path):
-    for entry in os.listdir(path):
-        try:
-            os.remove(path + "/" + entry)
-        except OSError:
-            remove(path + "/" + entry)
-    os.rmdir(path)
-
-
 def tidy(test):
     """The test with a board of its own: slot a runs and is confirmed."""
 
@@ -38,7 +29,7 @@ def tidy(test):
             slots.confirm()
             test()
         finally:
-            remove(ROOT)
+            h.remove(ROOT)
 
     return run
 

@@ -17,6 +17,16 @@ FILES = (("edge/loop.mpy", b"loop" * 300), ("edge/shell/board.mpy", b"board" * 9
 OLD = (("edge/loop.mpy", b"loop" * 300), ("edge/shell/board.mpy", b"older" * 700), ("gone.mpy", b"gone"))
 
 
+def remove(path):
+    """Remove a folder with all below it."""
+    for entry in os.listdir(path):
+        try:
+            os.remove(path + "/" + entry)
+        except OSError:
+            remove(path + "/" + entry)
+    os.rmdir(path)
+
+
 def done(steps):
     """The result of a generator."""
     while True:
