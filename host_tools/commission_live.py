@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 from edge.core.records import OK
 from edge.shell import gateway
@@ -30,14 +31,11 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 class Live:
-    """A controller that tells its status."""
+    """What is the same for every controller that tells its status."""
 
     kind = ""
     ours = False  # it can be started, killed and started again
-
-    def status(self):
-        """Its newest status; OSError when there is none."""
-        raise NotImplementedError
+    status: Callable[[], dict]  # its newest status; OSError when there is none
 
     def wait(self, seen, within_s):
         """The first status for which seen(status) holds, within within_s; else None."""

@@ -6,6 +6,7 @@ all moves, and what the edge node says of it is counted with MQTT, TLS and TCP."
 from edge.core.settings import with_defaults
 from edge.core.site import Site
 from edge.shell.mqtt import packet, text_field
+from edge.shell.pipe import DictStore
 from edge.shell.sparkplug_node import Node
 from host_tools import traffic
 
@@ -26,23 +27,13 @@ class _Clock:
         return FIRST_UTC_S + self.ms // 1000, 3
 
 
-class _Nowhere:
-    """Keeps no bdSeq."""
-
-    def load(self):
-        return None
-
-    def save(self, state):
-        pass
-
-
 def said(settings, seconds=SECONDS):
     """[[(topic, payload), ...] of each interval] that the node of a site says in so many virtual seconds, births first.
 
     settings: with defaults and uplink.sparkplug.
     """
     clock = _Clock()
-    site, node = Site(settings), Node(settings, clock, _Nowhere())
+    site, node = Site(settings), Node(settings, clock, DictStore())
     step_ms = settings["period_ms"]
     found = []
     for number in range(1, seconds * 1000 // step_ms + 1):
