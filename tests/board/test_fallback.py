@@ -91,8 +91,10 @@ def test_a_version_that_does_not_control_falls_back(desk, tmp_path, body):
 
 
 def test_a_board_that_nobody_comes_back_to_starts_what_it_has(desk, tmp_path, monkeypatch):
-    monkeypatch.setattr(remote, "DEAD_MAN_MS", 1500)
     board = Board(desk.board.port)
+    put(board, made(tmp_path / "good", "good"))
+    assert runs(board.port, ("good",)) == "good"
+    monkeypatch.setattr(remote, "DEAD_MAN_MS", 1500)
     board.run("print(1)", resume=False)
     with Console(board.port) as console:
         assert console.wait_status(1.0) is None
