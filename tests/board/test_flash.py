@@ -153,9 +153,18 @@ def test_nobody_to_ask_is_wrong_use(desk, site_file, capsys, monkeypatch):
     assert "--yes" in capsys.readouterr().err
 
 
+def running(port, site_file):
+    """The board, with software of ours in the slot that is active."""
+    board = Board(port)
+    about = board.identify()
+    if about["slots"].get("active") not in about["whole"]:
+        assert cli.main(["flash", port, str(site_file), "--yes"]) == 0
+    return board
+
+
 @pytest.mark.long
-def test_interrupted_copy_leaves_what_ran(desk, made):
-    board = Board(desk.board.port)
+def test_interrupted_copy_leaves_what_ran(desk, site_file, made):
+    board = running(desk.board.port, site_file)
     before = board.identify()
     plan = flash_plan.make_plan(made, before)
     active = before["slots"]["active"]
@@ -172,8 +181,9 @@ def test_interrupted_copy_leaves_what_ran(desk, made):
 
 
 @pytest.mark.long
-def test_read_back_finds_a_flipped_byte(desk, made):
-    board = Board(desk.board.port)
+def test_read_back_finds_a_flipped_byte(desk, site_file, made):
+    board = running(desk.board.port, site_file)
+    flash.fill(board, made, flash_plan.make_plan(made, board.identify()))
     about = board.identify()
     slot = flash_plan.target_of(about)
     board.run("f = open('/%s/edge/loop.mpy', 'r+b'); f.seek(40); f.write(b'!'); f.close()" % slot)
