@@ -120,10 +120,7 @@ class Pcs:
             return FAULT_REFUSED
         self._want_ma = (_magnitude(command.charge_ma), _magnitude(command.discharge_ma))
         pack_mv = _magnitude(command.pack_mv)
-        self._want_mw = (
-            self._want_ma[0] * pack_mv // 1000 * MARGIN_PERCENT // 100,
-            self._want_ma[1] * pack_mv // 1000 * MARGIN_PERCENT // 100,
-        )
+        self._want_mw = (_safe_mw(self._want_ma[0], pack_mv), _safe_mw(self._want_ma[1], pack_mv))
         if not pack_mv:
             self._want_ma = (0, 0)
         self._until_ms = command.valid_until_ms
@@ -352,6 +349,12 @@ class Pcs:
         if rated & 1:
             raw = min(raw, 1000 * den // abs(num))  # 100 % of the rating, in mW
         return raw if (value < 0) == (num < 0) else -raw
+
+
+def _safe_mw(ma, mv):
+    """ma * mv // 1000 less the margin, in steps that need no large integers on a board."""
+    mw = mv // 1000 * ma + mv % 1000 * ma // 1000
+    return mw // 100 * MARGIN_PERCENT + mw % 100 * MARGIN_PERCENT // 100
 
 
 def _looser(fields, data, held):
