@@ -183,7 +183,7 @@ class Site:
         self.pcs_watchdog_wrong = pcs_here and self._watchdog_wrong()
         self.day = utc[0] // DAY_S if utc[0] is not None and utc[1] >= TRUSTED_CLOCK else None
         self.pcs_unapplied = pcs_here and bool(self.answers) and self.answers[0] != 0
-        self.relays = self._relays()
+        self.relays = self._relays() if self._ported else self._no_relays
 
     def _commands(self, command, guarded):
         """One command per actuator: the PCS, then each contactor."""
@@ -191,8 +191,6 @@ class Site:
 
     def _relays(self):
         """Per pack what its contactor's port said of the step before, 0 without one: ports in the order of commands."""
-        if not self._ported:
-            return self._no_relays
         said = list(self.answers[1:])
         return [said.pop(0) if pack.contactor is not None and said else 0 for pack in self.packs]
 
@@ -227,8 +225,11 @@ class Site:
         self.late_ms = max(0, now_ms - self.wake_ms)
         self.late_max_ms = max(self.late_max_ms, self.late_ms)
         if self.late_ms > self.settings["late_ms"] and not self.busy:
-            self._late = [at_ms for at_ms in self._late if now_ms - at_ms < LATE_WINDOW_MS] + [now_ms]
-            self.must_restart = len(self._late) >= LATE_STEPS
+            self._came_late(now_ms)
+
+    def _came_late(self, now_ms):
+        self._late = [at_ms for at_ms in self._late if now_ms - at_ms < LATE_WINDOW_MS] + [now_ms]
+        self.must_restart = len(self._late) >= LATE_STEPS
 
     def _orders(self, saved, verify, lost):
         """The orders of this site; None (and not imported) when nobody can give any and none is in force. lost: a newer
