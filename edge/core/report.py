@@ -129,7 +129,9 @@ class Reporter:
 
     def _is_due(self, cls, now_ms, every_ms, first_ms=0):
         """True each every_ms, from first_ms after the first step on."""
-        due_ms = self._due_ms.setdefault(cls, now_ms + first_ms)
+        due_ms = self._due_ms.get(cls)
+        if due_ms is None:
+            due_ms = self._due_ms[cls] = now_ms + first_ms
         if now_ms < due_ms:
             return False
         self._due_ms[cls] = now_ms + every_ms

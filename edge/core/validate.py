@@ -143,6 +143,7 @@ class Validator:
 
         other_ma: the pack's current by a second source (PCS, + charges), or None when there is none.
         """
+        self._aged = None
         self.lost = sample is None
         self.watched = other_ma is not None
         if sample is None:
@@ -218,7 +219,9 @@ class Validator:
             return MISSING
         if group.quality != OK:
             return group.quality
-        age_ms = now_ms - group.at_ms
+        if group is not self._aged:  # groups that came together are one
+            self._aged, self._age_ms = group, now_ms - group.at_ms
+        age_ms = self._age_ms
         if age_ms < 0:
             return IMPLAUSIBLE
         return STALE if age_ms > limit_ms else OK
@@ -226,13 +229,11 @@ class Validator:
     def _judge_content(self, now_ms, sample, other_ma):
         """Set one mark per group for a fresh sample, from its content alone."""
         marks = self._marks
-        for g in range(_ALL):
-            marks[g] = OK
         current_ma = sample.current_ma
         flow_ma = max(abs(current_ma or 0), abs(other_ma or 0))
-        if self._is_frozen(now_ms, sample, flow_ma):
-            for g in range(_ALL):
-                marks[g] = FROZEN
+        mark = FROZEN if self._is_frozen(now_ms, sample, flow_ma) else OK
+        for g in range(_ALL):
+            marks[g] = mark
         cells = _first(sample.cell_mv, self.cells)
         if len(cells) == self.cells and None not in cells:
             self._judge_cells(sample, cells, marks)
@@ -369,8 +370,7 @@ class Validator:
             high, low = self._cell_ends(sample, cells)
         if quality[G_TEMPS] == OK:
             hot, cold = self._temp_ends(sample)
-        limits_ok = quality[G_LIMITS] == OK
-        state_ok = quality[G_STATE] == OK
+        limits_ok, state_ok = quality[G_LIMITS] == OK, quality[G_STATE] == OK
         wrong = len(sample.cell_mv) > self.cells and any([v for v in sample.cell_mv[self.cells :]])
         return Believed(
             sample.pack_mv if quality[G_PACK] == OK else None,
