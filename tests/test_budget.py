@@ -111,7 +111,7 @@ ROOMS = {
 }
 # Bytes of heap on the 64-bit VM, about twice a board's (benchmarks/memory.py): the code of a site with one pack on Modbus,
 # the controller without its line and uplink while it runs, and what one step allocates. Measured + about 4, 4 and 10 %.
-HEAP = {"code": 255500, "running": 333500, "step": 11500}  # 245600, 320800, 10432
+HEAP = {"code": 255500, "running": 333500, "step": 5350}  # 250432, 325888, 4864
 TABLE_BUDGET = 7000  # the largest single table that goes onto a board: 6046
 
 
