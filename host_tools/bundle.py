@@ -67,8 +67,10 @@ LOADER_COPY = "edge/shell/board_loader.mpy"  # in the slot, so that a bundle has
 LOADER_PARTS = ("edge.shell.slots", "edge.shell.board_rom", "edge.shell.board_loader")
 HEAD = "# SPDX-License-Identifier: Apache-2.0\n# Copyright 2026 The reuse-edge authors\n"
 MAIN = """# Written by `reuse-edge flash`: loader.mpy chooses a slot, goes, and the slot's controller runs.
+import gc
 import sys
 
+gc.threshold(2048)  # what stays is packed while all is made; the controller asks for more room between collections
 import loader
 
 found = loader.ready()

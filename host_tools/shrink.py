@@ -8,6 +8,7 @@ All modules of a bundle are known together, so what a board would only carry can
   - a column of a constant table is written as it is, and what the tables per chemistry say of others is left out;
   - functions, methods, tables and imports whose names no text of the bundle mentions any more are left out;
   - all names that the firmware does not say become short ones (host_tools/shrink_rename.py);
+  - comprehensions become loops (host_tools/shrink_loops.py);
   - an assignment of two or three values is written as MicroPython makes no tuple for it.
 What is read by name (getattr, __import__) stays. A constant that is bound twice,
 and a name that a string mentions, is left alone.
@@ -15,6 +16,7 @@ and a name that a string mentions, is left alone.
 
 import ast
 
+from host_tools.shrink_loops import loops
 from host_tools.shrink_names import attributes_written, binds, local_names, mentioned, nodes
 from host_tools.shrink_rename import rename
 
@@ -58,6 +60,7 @@ def shrink(texts, kept=(), chemistries=()):
     drop_unused(trees)
     rename(trees, (*KEPT, *kept))
     for tree in trees.values():
+        loops(tree)
         Bare().visit(tree)
     return {module: ast.unparse(ast.fix_missing_locations(tree)) + "\n" for module, tree in trees.items()}
 

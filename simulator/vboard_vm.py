@@ -9,7 +9,8 @@ SHIM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "vboard_shim")
 POWER_ON, HARD, WATCHDOG, SOFT = 1, 2, 3, 5
 CTRL_C = b"\x03"
 BLOCK_BYTES = 4096
-# The VM's heap is made larger by what takes none of a board's: its ROMFS partition, and modules that are C there.
+# The heap of the VM is made larger by what takes none on a board: its ROMFS partition, with a fortieth for the tables
+# of the collector, and modules that are C there.
 ROM_BLOCKS = 96
 SHIM_BYTES = 28 * 1024  # 34 KB are held under asyncio.sleep(), 5 KB of them are asyncio's and the VM's own
 
@@ -54,7 +55,8 @@ class Vm:
             for fd in [pipe, outside, *getattr(options, "inherit", ()), *[line[0] for line in uarts.values()]]:
                 os.set_inheritable(fd, True)
             start = os.path.join(SHIM, "start.py")
-            heap = "heapsize=%d" % (bytes_of(options.heap) + SHIM_BYTES + BLOCK_BYTES * rom_blocks(options))
+            rom_bytes = BLOCK_BYTES * rom_blocks(options)
+            heap = "heapsize=%d" % (bytes_of(options.heap) + SHIM_BYTES + rom_bytes + rom_bytes // 40)
             command = [options.micropython, "-X", heap, "-i", start]
             os.execve(command[0], command, vm_environment(options, uarts, pipe, cause, raw))
         os.close(pipe)

@@ -126,7 +126,7 @@ class Slots:
     def _read(self, number):
         try:
             with open("%s/slots.%d" % (self.root, number), "rb") as file:
-                crc, text = file.read(1024).split(b" ", 1)
+                crc, text = file.read(640).split(b" ", 1)
             row = json.loads(text) if int(crc, 16) == binascii.crc32(text) else None
             return row if row and row["active"] in ("a", "b") and row["number"] > 0 else None
         except (OSError, ValueError, KeyError, TypeError):
