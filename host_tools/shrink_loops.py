@@ -11,8 +11,8 @@ a closure each time it runs. `x = [f(a) for a in b if c]` becomes
     x = _0
 
 One is left as it is where something that is evaluated before it in its statement may have an effect, where it may not
-be evaluated at all (`a and [...]`), with a lambda in it, in generators and coroutines (they would keep what `_0` holds),
-and outside of functions.
+be evaluated at all (`a and [...]`), with a lambda in it, outside of functions, and in generators and coroutines, which
+would keep what `_0` holds.
 """
 
 import ast
