@@ -22,9 +22,9 @@ def loop(settings, clock, devices, actuators, store, uplink, seen=None, verify=N
 
     settings: checked dict with defaults (edge.core.settings). devices: BMSs, PCS, meter, inputs in settings
     order, each with read(now_ms). actuators: the PCS, each with apply(command) -> 0 or a fault code, and zero().
-    store: load(), save(state) and saved, the state["save"] of the newest state known to be durable. uplink:
-    offer(record) and orders(). seen(site, outcome), when given, is called after each step (status line, watchdog,
-    traces).
+    store: load(), save(state) and saved, the state["save"] of the newest state known to be durable; what save() gets is
+    read between two steps (edge.core.site.Site.state). uplink: offer(record) and orders(). seen(site, outcome), when
+    given, is called after each step (status line, watchdog, traces).
     verify(raw): judges the signature of an order, or None when no key is trusted. made(), when given, is called once,
     when the site has read all that it needs of its settings.
 
@@ -59,7 +59,7 @@ def loop(settings, clock, devices, actuators, store, uplink, seen=None, verify=N
             if site.must_restart:
                 raise Late("%d late steps within a minute, the last by %d ms" % (LATE_STEPS, site.late_ms))
             wake_ms = outcome.wake_ms
-            outcome = None  # its state is as large as all the rest
+            outcome = None  # its records are the uplink's now
             if clock.now_ms() + 2 * SLICE_MS < wake_ms:
                 site.work()
             yield wake_ms

@@ -273,10 +273,10 @@ class Judge:
             found.append(Anomaly(OFFSET, -1, moved_ua, bias.std * 1000, bias.at_ms, T_MOVES))
 
     def state(self):
-        """Dict of integers for the store."""
+        """Dict for the store; the tables themselves are in it."""
         return {
-            "leaks": list(self.leaks),
-            "rises": list(self.rises),
+            "leaks": self.leaks,
+            "rises": self.rises,
             "kept": self.kept,
             "looks": self.looks,
             "spreads": list(self.spreads),

@@ -334,13 +334,14 @@ class CellDeltas:
     # ---- state ----------------------------------------------------------------------------------
 
     def state(self):
-        """Dict for the store; the tables of single-precision numbers as hexadecimal text in short pieces."""
+        """Dict for the store, in parts (see Site.state); the tables of single-precision numbers as hexadecimal text in
+        short pieces."""
         return {
             "cells": self.count,
             "nominal_mah": self.nominal_mah,
-            "x": _texts(self.x),
-            "p": _texts(self.p),
-            "wide": _texts(self.wide),
+            "x": lambda: _texts(self.x),
+            "p": lambda: _texts(self.p),
+            "wide": lambda: _texts(self.wide),
             "seen_s": int(self.seen_s),
         }
 
@@ -370,12 +371,10 @@ def window(z):
 
 
 def _texts(table):
-    """A table as texts of at most TEXT characters: a board has room for a few of them at once."""
-    texts = []
+    """A table as texts of at most TEXT characters, one after the other."""
     step = TEXT // 8
     for at in range(0, len(table), step):
-        texts.append(bytes(table[at : at + step]).hex())
-    return texts
+        yield bytes(table[at : at + step]).hex()
 
 
 def _table(texts, size):

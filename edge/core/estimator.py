@@ -278,15 +278,15 @@ class Estimator:
         return worst.where, Est(own.value // 1000, own.std // 1000 + 1, own.at_ms, own.why)
 
     def state(self):
-        """Dict of integers for the store."""
+        """Dict for the store, in parts (see Site.state)."""
         return {
-            "soc": self.soc.state(),
-            "cells": self.cells.state(),
-            "judge": self.judge.state(),
-            "ohm": self.ohm.state(),
-            "steps": self.steps.state(),
-            "temps": self.temps.state(),
-            "counters": self.counters.state(),
+            "soc": self.soc.state,
+            "cells": self.cells.state,
+            "judge": self.judge.state,
+            "ohm": self.ohm.state,
+            "steps": self.steps.state,
+            "temps": self.temps.state,
+            "counters": self.counters.state,
             "knee_ms": self._knee_ms,
             "advice": self.advice,
         }

@@ -4,6 +4,7 @@
 
 import asyncio
 import gc
+import json
 import logging
 import os
 import queue
@@ -23,7 +24,7 @@ from edge.shell.refusal import Telling
 from edge.shell.shelf import Shelf
 from edge.shell.started import digest_of, started
 from edge.shell.status import serve
-from edge.shell.store import FileStore
+from edge.shell.store import FileStore, pieces
 from edge.shell.wiring import Silent, Wiring
 
 SYNCHRONISED = "/run/systemd/timesync/synchronized"
@@ -65,7 +66,8 @@ class LateStore:
         return self.store.load()
 
     def save(self, state):
-        """Hand state to the writer and return at once."""
+        """Hand state, as it is now, to the writer and return at once."""
+        state = json.loads("".join(pieces(state)))
         try:
             self._queue.get_nowait()
         except queue.Empty:

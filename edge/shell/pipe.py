@@ -22,7 +22,7 @@ from bms_bridge import modbus
 from bms_bridge.tables import load
 from edge.core.tx_gate import SENT
 from edge.loop import loop
-from edge.shell.store import number_in
+from edge.shell.store import number_in, pieces
 from edge.shell.wiring import Wiring
 
 SILENT = 0
@@ -98,7 +98,7 @@ class DictStore:
 
     def save(self, state):
         """Keep state."""
-        self.text = json.dumps(state)
+        self.text = "".join(pieces(state))
         self.saves += 1
         self.saved = number_in(state)
 

@@ -92,8 +92,8 @@ class FileStore:
         return state if isinstance(state, dict) else None
 
     def save(self, state):
-        """Write state (dict of integers, strings, lists, None); a full or read-only disk is counted in
-        failed_saves and does not disturb the caller."""
+        """Write state (a dict as pieces() takes it); a full or read-only disk is counted in failed_saves and does not
+        disturb the caller."""
         number = self.number + 1
         try:
             file = open(self._path(number), "wb")
@@ -113,7 +113,8 @@ class FileStore:
 
 class AfterWires:
     """Store port for a flash that stops everything else while it is written: save() keeps the newest state, flush()
-    writes it when the commands of the step have left. store: FileStore."""
+    writes it when the commands of the step have left, and its parts as they are then: no step may run inside of it.
+    store: FileStore."""
 
     def __init__(self, store):
         self.store = store
@@ -179,7 +180,11 @@ def write(file, number, state, sync):
 
 
 def pieces(value):
-    """The JSON text of value in pieces; a generator."""
+    """The JSON text of value in pieces; a generator. value: None, a number, a text, a dict, or what has entries (a list
+    that begins with a dict has only dicts); or a function that gives one of these. It is called when its turn comes:
+    only one part of a state is in memory at a time."""
+    if callable(value):
+        value = value()
     if isinstance(value, dict):
         before = "{"
         for key in value:
@@ -187,6 +192,8 @@ def pieces(value):
             yield from pieces(value[key])
             before = ","
         yield "}" if value else "{}"
+    elif value is None or isinstance(value, (int, float, str)):
+        yield json.dumps(value)
     elif isinstance(value, (list, tuple)) and value and isinstance(value[0], dict):
         before = "["
         for each in value:
@@ -194,11 +201,15 @@ def pieces(value):
             yield from pieces(each)
             before = ","
         yield "]"
-    elif isinstance(value, (list, tuple)) and len(value) > PIECE:
-        before = "["
-        for at in range(0, len(value), PIECE):
-            yield before + json.dumps(value[at : at + PIECE])[1:-1]
-            before = ","
-        yield "]"
     else:
-        yield json.dumps(value)
+        before = "["
+        few = []
+        for each in value:
+            few.append(each)
+            if len(few) == PIECE:
+                yield before + json.dumps(few)[1:-1]
+                before = ","
+                few = []
+        if few or before == "[":
+            yield before + json.dumps(few)[1:-1]
+        yield "]"
