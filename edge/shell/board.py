@@ -147,10 +147,7 @@ async def run(settings, folder, clock, feed, talk, trace, slot=None, before=()):
         asyncio.create_task(console(guarded, clock, uplink))
     asyncio.create_task(tidy())
 
-    def made():
-        forget_cells(settings)
-
-    steps = loop(settings, clock, ports.devices, ports.actuators, ports.store, uplink, guarded.seen, ports.verify, made)
+    steps = loop(ports.site, clock, ports.devices, ports.actuators, ports.store, uplink, guarded.seen)
     watch = Watch(ports.devices[-1], clock) if settings.get("inputs") else None
     try:
         await control(steps, clock, watch, quiet(ports.writers, clock, settings["pcs"]["watchdog_ms"]), flush)

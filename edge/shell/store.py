@@ -36,15 +36,9 @@ class FileStore:
         self.saved = 0  # state["save"] of the newest state that is durable
         self.problem = None
         self.failed_saves = 0
-        self._seen = None
 
     def _path(self, number):
         return "%s/state.%d" % (self.folder, number & 1)
-
-    def look(self):
-        """What load() will give; it is read once for both."""
-        self._seen = self.load()
-        return self._seen
 
     def load(self):
         """The newest whole state as a dict, or None (nothing saved yet).
@@ -52,9 +46,6 @@ class FileStore:
         With "unreadable": 1 in it when the other slot is rotten, and alone when no slot is whole: what it says may
         be too old, and the reason stands in problem.
         """
-        if self._seen is not None:
-            seen, self._seen = self._seen, None
-            return seen
         numbers = [self._whole(slot) for slot in (0, 1)]
         self.problem = None
         rotten = ROTTEN in numbers
@@ -192,7 +183,7 @@ def pieces(value):
             yield from pieces(value[key])
             before = ","
         yield "}" if value else "{}"
-    elif value is None or isinstance(value, (int, float, str)):
+    elif value is None or isinstance(value, (bool, int, float, str)):
         yield json.dumps(value)
     elif isinstance(value, (list, tuple)) and value and isinstance(value[0], dict):
         before = "["

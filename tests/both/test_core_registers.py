@@ -4,6 +4,7 @@
 
 from edge.core import faults as f
 from edge.core.registry import KEYS
+from edge.core.site import Site
 from edge.loop import loop
 from edge.shell import cbor
 from edge.shell.outbox import encode_record, envelope_head
@@ -184,9 +185,6 @@ class Line:
     def utc_s(self):
         return (1780000000, 3)
 
-    def load(self):
-        return None
-
     def save(self, state):
         self.states.append(state)
 
@@ -223,14 +221,14 @@ class Pcs:
 def test_the_registers_are_told_when_the_loop_stops():
     line = Line()
     pcs = Pcs()
-    steps = loop(h.site_settings(), line, [Bms(line), pcs], [pcs], line, line)
+    steps = loop(Site(h.site_settings()), line, [Bms(line), pcs], [pcs], line, line)
     for _ in range(101):
         line.now = next(steps)
     steps.close()
     last = line.records[-1]
     assert last.cls == "B" and named(last)["ah_in"] >= 990
     assert h.kept(line.states[-1])["report"]["usage"][0]["ms"][0] == named(last)["time_on"]
-    unused = loop(h.site_settings(), line, [Bms(line), pcs], [pcs], line, line)
+    unused = loop(Site(h.site_settings()), line, [Bms(line), pcs], [pcs], line, line)
     unused.close()  # never started
 
 
