@@ -26,7 +26,7 @@ stay inside bounds; a cell that is held at one is not observable until it has be
 from array import array
 from math import sqrt
 
-from edge.core.innovation import DQ, DR, DZ, GATE, KNOTS, LEAK, WIDTH, innovations
+from edge.core.innovation import DQ, DR, DZ, GATE, KNOTS, LEAK, NONE_V, WIDTH, innovations
 from edge.core.records import UNKNOWN, Est
 from edge.core.soc import W_COUNTED, W_HIDDEN
 
@@ -70,6 +70,8 @@ class CellDeltas:
         self.at_ms = None
         self.seen_s = 0.0  # time with information since the start
         self._restored = False
+        # of one block, V; here for good, because a heap in splinters has no room for lists as long as a pack
+        self.errors, self.opens, self.scales = [array("d", [0.0] * count) for _ in range(3)]
         self._fresh()
         if state is not None and state["cells"] == count and state["nominal_mah"] == nominal_mah:
             self._load(state)
@@ -93,7 +95,7 @@ class CellDeltas:
 
         current_a: without the sensor's known offset, + charges. mean: (z, its sigma, slope of the curve
         in V per unit of z, polarisation of the mean cell in V (all parts, slow ones too, + when charged),
-        capacity in Ah). deviations_v: per cell its mean voltage minus the mean of the known cells, None =
+        capacity in Ah). deviations_v: gives per cell its mean voltage minus the mean of the known cells, None =
         not known. ocv: function z -> V of the pack's present curve, for cells far from the mean (None: the
         slope alone). at_ms: time stamp of the results.
         """
@@ -101,24 +103,24 @@ class CellDeltas:
         move = current_a * dt_s / 3600.0 / q_ah
         self._predict(dt_s, move, q_ah)
         self._hold(z)
-        known = 0
+        known = at = 0
         for v in deviations_v:
-            if v is not None:
-                known += 1
+            self.errors[at] = NONE_V if v is None else v
+            known += v is not None
+            at += 1
         if known < 2:  # nobody saw the cells: the covariance only grows
             return
         gain = self._gain(slope, pol_v, z, dt_s, z_std)
-        errors = innovations(self, gain, mean, deviations_v, ocv)
-        if errors is None:
+        if not innovations(self, gain, mean, ocv):
             return
         if self._restored:
             self._restored = False
-            if self._foreign(errors, gain):
+            if self._foreign(gain):
                 self._fresh()
                 return
-        if not self._gated(gain, errors, known):
+        if not self._gated(gain, known):
             return
-        self._correct(gain, errors, z)
+        self._correct(gain, z)
         self._hold(z)
         self.seen_s += dt_s
         self.at_ms = at_ms
@@ -163,47 +165,46 @@ class CellDeltas:
         noise = (NOISE_V * NOISE_V + pol * pol + shape * shape) * max(1.0, TAU_S / dt_s)
         return with_v, max(states, 0.0), noise, low, share
 
-    def _foreign(self, errors, gain):
+    def _foreign(self, gain):
         """True when the voltages of the first block after a restart do not belong to the saved cells."""
         total = 0.0
         known = 0
-        for error in errors:
-            if error is not None:
+        for error in self.errors:
+            if error != NONE_V:
                 total += error * error
                 known += 1
         expected = gain[1] + NOISE_V * NOISE_V
         return total > known * max(16.0 * expected, FOREIGN_V * FOREIGN_V)
 
-    def _gated(self, gain, errors, known):
+    def _gated(self, gain, known):
         """Cut errors beyond the gate, and make those cells wider; False when most cells are beyond it."""
         _, states, noise, _, _ = gain
         widest = self._widest()
         beyond = 0
         for i in range(self.count):
-            error = errors[i]
-            if error is None:
+            error = self.errors[i]
+            if error == NONE_V:
                 self.wide[i] = min(self.wide[i] * (states + noise) / noise, widest)
                 continue
             most = GATE * sqrt(self.wide[i] * states + noise)
             if abs(error) > most:
-                errors[i] = most if error > 0.0 else -most
+                self.errors[i] = most if error > 0.0 else -most
                 self.wide[i] = min(self.wide[i] * 1.1, widest)
                 beyond += 1
         return 2 * beyond <= known
 
-    def _correct(self, gain, errors, z):
+    def _correct(self, gain, z):
         """Every known cell by the shared gain; then the covariance. One that would leave 0..1 stays as it is."""
         with_v, states, noise, _, _ = gain
         least, most = window(z)
         total = states + noise
         x = self.x
         for i in range(self.count):
-            if errors[i] is None:
+            error = self.errors[i]
+            if error == NONE_V:
                 continue
             wide = self.wide[i]
-            factor = errors[i] / total
-            if wide > 1.0:
-                factor = errors[i] * wide / (wide * states + noise)
+            factor = error * wide / (wide * states + noise) if wide > 1.0 else error / total
             at = i * WIDTH
             if not least <= x[at] + factor * with_v[DZ] <= most:
                 self.wide[i] = self._widest()

@@ -77,6 +77,8 @@ class Estimator:
         self._power_ms = None
         self._work = None
         self._missing_mv = 0  # what collapsed cells take from the pack voltage
+        self._mv = array("l", [0] * count)
+        self._looks = array("H", [0] * count)
         self._minute()
 
     def _certificate(self, fresh):
@@ -103,8 +105,8 @@ class Estimator:
         self._span_s = 0.0
         self._ampere_s = 0.0
         self._volt_s = 0.0
-        self._mv = array("l", [0] * self.pack["cells"])
-        self._looks = array("H", [0] * self.pack["cells"])
+        for i in range(len(self._mv)):
+            self._mv[i] = self._looks[i] = 0
 
     # ---- each step ---------------------------------------------------------------------------------
 
@@ -170,23 +172,28 @@ class Estimator:
             self.cells, cell_mv, z, at(ocv, z)[1], joint.polarisation_v, lambda place: at(ocv, place)[0]
         )
 
+    def _mean_v(self, cell):
+        """Mean voltage of a cell in this minute, of which there were looks."""
+        return self._mv[cell] / 1000.0 / self._looks[cell]
+
     def _cells(self, now_ms):
         """Give the cell layer its minute."""
         soc = self.soc
         ocv = soc.joint.ocv
-        means = [self._mv[i] / 1000.0 / self._looks[i] if self._looks[i] else None for i in range(self.pack["cells"])]
+        looks = self._looks
         total = 0.0
         known = 0
-        for mean in means:
-            if mean is not None:
-                total += mean
+        for i in range(len(looks)):
+            if looks[i]:
+                total += self._mean_v(i)
                 known += 1
+        middle = total / known if known else None
         z = soc.joint.x[0]
         mean = (z, soc.std(), at(ocv, z)[1], self._volt_s / self._span_s, soc.capacity_ah)
-        deviations = [None if each is None else each - total / known for each in means]
+        deviations = (self._mean_v(i) - middle if looks[i] else None for i in range(len(looks)))
         ampere = self._ampere_s / self._span_s
         self.cells.update(self._span_s, ampere, mean, deviations, lambda place: at(ocv, place)[0], now_ms)
-        if known and z > ad.KNEE_Z and total / known - self._volt_s / self._span_s >= ad.KNEE_V:
+        if known and z > ad.KNEE_Z and middle - self._volt_s / self._span_s >= ad.KNEE_V:
             self._knee_ms = soc.clock_ms
         self._minute()
         if soc.clock_ms >= self._advice_ms:

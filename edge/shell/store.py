@@ -17,7 +17,7 @@ import errno
 import json
 
 WIDTH = 40  # of the header line, its newline included
-PIECE = 4  # entries of a list in one piece
+PIECE = 4  # entries of a list in one piece; a text is one by itself
 READ = 256
 TORN, ROTTEN = 0, -1  # a save was cut off; it was whole once, and is not
 
@@ -197,7 +197,7 @@ def pieces(value):
         few = []
         for each in value:
             few.append(each)
-            if len(few) == PIECE:
+            if len(few) == PIECE or isinstance(each, str):
                 yield before + json.dumps(few)[1:-1]
                 before = ","
                 few = []

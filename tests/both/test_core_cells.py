@@ -331,7 +331,7 @@ def test_resistance_that_jumps_within_a_day():
         if hour == 48:
             true[5][2] = 0.8  # of the whole, by a contact
         made, dz = run(1, true=true, cells=made, first=hour * 60, dz=dz)
-        fast = [(2000000 if i == 5 and hour > 48 else 0, 20000) for i in range(CELLS)]
+        fast = ([2000000 if i == 5 and hour > 48 else 0 for i in range(CELLS)], [20000] * CELLS)
         for each in judge.look(hour * 3600000, made, fast=lambda: fast):
             kinds.append((a.KINDS[each.kind], each.where, each.text))
     # the fast part is known at once, the whole later, and when it grows no more it is a contact
@@ -356,7 +356,7 @@ def test_a_jump_of_the_fast_part_is_seen_against_its_own_baseline():
         made.step(10.0, current, None if block % 500 == 0 else each)
         rises = made.rises() if block % 360 == 0 else None
         for i in range(CELLS if rises else 0):
-            if rises[i][0] > a.JUMP_PPM and rises[i][0] > a.SIGMAS * rises[i][1]:
+            if rises[0][i] > a.JUMP_PPM and rises[0][i] > a.SIGMAS * rises[1][i]:
                 found.append((block // 360, i))
     assert found and {each[1] for each in found} == {2} and 24 < found[0][0] <= 32, found[:3]
     for damage in (
