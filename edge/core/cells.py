@@ -15,12 +15,12 @@ c   how this cell's curve (and the offset of its voltage input) differs from the
     is. Where the curve is flat, dv goes into c, and dz learns nothing.
 
 All cells see the same I, z, slope and pol, so they share ONE covariance; a cell costs WIDTH values of
-single precision. A cell with gaps keeps a factor (`wide`) by which its own covariance is larger. The model
-error is correlated in time: the variance of one block counts as long as TAU_S. The mean over the cells is
-taken out of dv and of its prediction, so that what all cells have in common stays with the pack filter; a
-cell far off, or on a steeper piece of the curve, counts less there and cannot move the others. A block in
-which a cell is beyond the ends of the curve, or most cells are beyond the gate, corrects nothing. States
-stay inside bounds; a cell that is held at one is not observable until it has been seen well for hours.
+single precision and room for one block. A cell with gaps keeps a factor (`wide`) by which its own covariance
+is larger. The model error is correlated in time: the variance of one block counts as long as TAU_S. The mean
+over the cells is taken out of dv and of its prediction, so that what all cells have in common stays with the
+pack filter; a cell far off, or on a steeper piece of the curve, counts less there and cannot move the others.
+A block in which a cell is beyond the ends of the curve, or most cells are beyond the gate, corrects nothing.
+States stay inside bounds; a cell that is held at one is not observable until it has been seen well for hours.
 """
 
 from array import array
@@ -71,15 +71,15 @@ class CellDeltas:
         self.seen_s = 0.0  # time with information since the start
         self._restored = False
         # of one block, V; here for good, because a heap in splinters has no room for lists as long as a pack
-        self.errors, self.opens, self.scales = [array("d", [0.0] * count) for _ in range(3)]
+        self.errors, self.opens, self.scales = [array("d", bytes(8 * count)) for _ in range(3)]
         self._fresh()
         if state is not None and state["cells"] == count and state["nominal_mah"] == nominal_mah:
             self._load(state)
 
     def _fresh(self):
-        self.x = array("f", [0.0] * (self.count * WIDTH))
+        self.x = array("f", bytes(4 * self.count * WIDTH))
         self.wide = array("f", [1.0] * self.count)
-        self.p = p = array("f", [0.0] * (WIDTH * WIDTH))
+        self.p = p = array("f", bytes(4 * WIDTH * WIDTH))
         self.seen_s = 0.0
         for i in range(4):
             p[i * WIDTH + i] = PRIOR[i] * PRIOR[i]
@@ -180,16 +180,18 @@ class CellDeltas:
         """Cut errors beyond the gate, and make those cells wider; False when most cells are beyond it."""
         _, states, noise, _, _ = gain
         widest = self._widest()
+        narrow = GATE * sqrt(states + noise)
         beyond = 0
         for i in range(self.count):
             error = self.errors[i]
             if error == NONE_V:
                 self.wide[i] = min(self.wide[i] * (states + noise) / noise, widest)
                 continue
-            most = GATE * sqrt(self.wide[i] * states + noise)
+            wide = self.wide[i]
+            most = narrow if wide == 1.0 else GATE * sqrt(wide * states + noise)
             if abs(error) > most:
                 self.errors[i] = most if error > 0.0 else -most
-                self.wide[i] = min(self.wide[i] * 1.1, widest)
+                self.wide[i] = min(wide * 1.1, widest)
                 beyond += 1
         return 2 * beyond <= known
 

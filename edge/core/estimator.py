@@ -22,7 +22,7 @@ from edge.core import power
 from edge.core import sensors as sn
 from edge.core.anomalies import LEAKS, SHORT, Judge
 from edge.core.bounds import bound
-from edge.core.cell import at, exponential
+from edge.core.cell import at, exponential, value_at
 from edge.core.cells import CellDeltas
 from edge.core.collapse import missing_mv
 from edge.core.records import UNKNOWN, Est
@@ -169,7 +169,7 @@ class Estimator:
         ocv = joint.ocv
         z = joint.x[0]
         self._missing_mv = missing_mv(
-            self.cells, cell_mv, z, at(ocv, z)[1], joint.polarisation_v, lambda place: at(ocv, place)[0]
+            self.cells, cell_mv, z, at(ocv, z)[1], joint.polarisation_v, lambda place: value_at(ocv, place)
         )
 
     def _mean_v(self, cell):
@@ -192,7 +192,7 @@ class Estimator:
         mean = (z, soc.std(), at(ocv, z)[1], self._volt_s / self._span_s, soc.capacity_ah)
         deviations = (self._mean_v(i) - middle if looks[i] else None for i in range(len(looks)))
         ampere = self._ampere_s / self._span_s
-        self.cells.update(self._span_s, ampere, mean, deviations, lambda place: at(ocv, place)[0], now_ms)
+        self.cells.update(self._span_s, ampere, mean, deviations, lambda place: value_at(ocv, place), now_ms)
         if known and z > ad.KNEE_Z and middle - self._volt_s / self._span_s >= ad.KNEE_V:
             self._knee_ms = soc.clock_ms
         self._minute()
@@ -239,7 +239,7 @@ class Estimator:
         ocv = joint.ocv
         model = joint.response()
         limits = {key: bound(self.pack, key) for key in ("charge_ma", "discharge_ma", "cell_max_mv", "cell_min_mv")}
-        self.power = yield from power.slices(cells, model, lambda z: at(ocv, z)[0], limits)
+        self.power = yield from power.slices(cells, model, lambda z: value_at(ocv, z), limits)
 
     # ---- results ----------------------------------------------------------------------------------------
 

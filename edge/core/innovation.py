@@ -36,9 +36,10 @@ def innovations(cells, gain, mean, ocv):
             continue
         at = i * WIDTH
         dz = x[at]
-        own = slope * dz
         scales[i] = 1.0
-        if ocv is not None:
+        if ocv is None:
+            own = slope * dz
+        else:
             own = ocv(z + dz) - base
             if abs(dz) > SMALL:
                 scales[i] = _scale(ocv, z, dz, own, slope)
@@ -71,6 +72,8 @@ def _common(cells, gain):
     middle = (ordered[n // 2] + ordered[(n - 1) // 2]) / 2.0
     ordered = None
     _, states, noise, _, _ = gain
+    gate = GATE * GATE
+    narrow = gate * (states + noise)
     total = 0.0
     weights = 0.0
     for i in range(cells.count):
@@ -79,7 +82,8 @@ def _common(cells, gain):
             continue
         scale = scales[i]
         away = (error - middle) * scale
-        if away * away <= GATE * GATE * (cells.wide[i] * states + noise):
+        wide = cells.wide[i]
+        if away * away <= (narrow if wide == 1.0 else gate * (wide * states + noise)):
             total += error * scale
             weights += scale
     return total / weights if weights > 0.0 else middle

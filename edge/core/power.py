@@ -40,7 +40,7 @@ class Cells:
     """The same of many cells in one flat table: a sequence that makes one Cell at a time."""
 
     def __init__(self, count):
-        self.table = array("f", [0.0] * (count * _WIDTH))
+        self.table = array("f", bytes(4 * count * _WIDTH))
 
     def __len__(self):
         return len(self.table) // _WIDTH
