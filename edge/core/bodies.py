@@ -40,7 +40,9 @@ def body(values):
 
     Keys are written KEYS["name"]: a board's bundle has their numbers instead, and no table of names.
     """
-    return tuple(sorted([pair for pair in values if pair[1] is not None]))
+    found = [pair for pair in values if pair[1] is not None]
+    found.sort()
+    return tuple(found)
 
 
 def telemetry(site, i, sources):

@@ -76,6 +76,7 @@ class Estimator:
         self._quiet_look_ms = 0
         self._power_ms = None
         self._work = None
+        self._table = power.Cells(count)  # of that work; here for good, as in CellDeltas
         self._missing_mv = 0  # what collapsed cells take from the pack voltage
         self._mv = array("l", [0] * count)
         self._looks = array("H", [0] * count)
@@ -235,7 +236,7 @@ class Estimator:
         joint = soc.joint
         ohm = self.resistance()
         relative = 0.3 if ohm.value is None or ohm.why == W_HIDDEN else ohm.std / float(ohm.value)
-        cells = power.cells_of(self.cells, joint.x[0], soc.std(), relative)
+        cells = power.cells_of(self.cells, joint.x[0], soc.std(), relative, self._table)
         ocv = joint.ocv
         model = joint.response()
         limits = {key: bound(self.pack, key) for key in ("charge_ma", "discharge_ma", "cell_max_mv", "cell_min_mv")}

@@ -147,8 +147,11 @@ class Steps:
         return risen, stds
 
     def state(self):
-        """List of integers for the store: the baseline; an open window starts again."""
-        return [self.windows, int(self.var * 1e9)] + [int(rho * 1e6) for rho in self.base]
+        """Integers for the store, one after the other: the baseline; an open window starts again."""
+        yield self.windows
+        yield int(self.var * 1e9)
+        for rho in self.base:
+            yield int(rho * 1e6)
 
     def _load(self, state):
         values = [int(value) for value in state]

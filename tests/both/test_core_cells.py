@@ -6,7 +6,7 @@ from edge.core import anomalies as a
 from edge.core import cells as c
 from edge.core.cell import exponential, load, shared
 from edge.core.collapse import missing_mv
-from edge.core.power import CHARGE, DISCHARGE, R_SOC, R_UNKNOWN, R_VOLTAGE, Cell, cells_of, power
+from edge.core.power import CHARGE, DISCHARGE, R_SOC, R_UNKNOWN, R_VOLTAGE, Cell, Cells, cells_of, power
 from edge.core.records import Est
 from edge.core.resistance import Resistance
 from edge.core.sensors import Temps
@@ -129,7 +129,7 @@ def test_unknown_before_the_first_block():
     made = c.CellDeltas(CELLS, NOMINAL_MAH)
     assert made.soc_deviation(0).value is None and made.leak(0).value is None
     assert made.extremes(Est(500000, 3000, 0, W_COUNTED)) == (None, None)
-    assert made.limiting(0.5) == (None, None) and cells_of(made, 0.5, 0.01, 0.02) is None
+    assert made.limiting(0.5) == (None, None) and cells_of(made, 0.5, 0.01, 0.02, Cells(CELLS)) is None
 
 
 def test_state_survives_and_other_packs_start_afresh():
@@ -452,7 +452,7 @@ def test_power_names_what_binds():
 
 def test_power_of_the_cell_layer():
     made, _ = run(24)
-    found = power(cells_of(made, 0.5, 0.01, 0.02), MODEL, line, MAKER)
+    found = power(cells_of(made, 0.5, 0.01, 0.02, Cells(CELLS)), MODEL, line, MAKER)
     assert 0 < found[DISCHARGE][2][0] < 2100 and found[DISCHARGE][2][3] in (1, 2)
 
 
