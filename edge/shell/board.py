@@ -100,12 +100,15 @@ def while_running(feed, tasks):
 
 
 async def console(guarded, clock, uplink):
-    """Print the status line for ever."""
+    """Print the status line for ever; one for which there is no memory is cut off."""
     while True:
         await asyncio.sleep(CONSOLE_S)
         print("~", end="")
-        for text in status_line(guarded, clock, uplink):
-            print(text, end="")
+        try:
+            for text in status_line(guarded, clock, uplink):
+                print(text, end="")
+        except MemoryError:
+            print()
 
 
 async def run(settings, folder, clock, feed, talk, trace, slot=None, before=()):
