@@ -40,6 +40,11 @@ def start(settings, folder, clock, sync, before):
     site = Site(settings, store.load(), verify_of(settings))
     forget_cells(settings)
     wiring = Wiring(settings, load, clock)
+    # imported by the first steps as well, when the memory has no long pieces any more
+    import edge.core.nameplate  # noqa: F401
+
+    if [device for device in wiring.devices if getattr(device, "serial", None) is not None]:
+        import edge.core.identity  # noqa: F401
     epoch = int.from_bytes(os.urandom(7), "big")
     journal = journal_of(settings, folder, epoch, site.boot, sync) if settings.get("journal_kb") else None
     tasks: list = []
