@@ -93,9 +93,10 @@ class Measured:
         row(name, gc.mem_alloc() - self.before)
 
     def steps_told(self):
-        """Tell what the steps allocated: the median and the most."""
+        """Tell what the steps allocated: the median, the mean and the most."""
         used = sorted(self.used[: self.count])
         row("step", used[len(used) // 2])
+        row("step_mean", sum(used) // len(used))
         row("step_most", used[-1])
 
 

@@ -8,7 +8,6 @@ python -m benchmarks.soak [--hours 24] [--heap 384k] [--ballast 80]
 """
 
 import argparse
-import inspect
 import json
 import re
 import sys
@@ -17,8 +16,7 @@ import time
 from pathlib import Path
 
 from edge.core.settings import with_defaults
-from edge.shell.board import main as controller
-from host_tools import boards, bundle
+from host_tools import boards, build, bundle
 from simulator.backend import Backend
 from simulator.sites import DEMO_TRUTH, settings
 from simulator.vboard_fast import FastBoard, Line, Stuck, fill
@@ -59,17 +57,22 @@ def lines_of(world):
 
 def prepared(folder, site, ballast_kb=0, boot=""):
     """A flash image in folder with the bundle of site; boot: more lines for boot.py."""
-    folder = Path(folder)
-    bundle.build(folder / "tree", site, bundle.BOARD)
+    tree = Path(folder) / "tree"
+    in_slot(tree, bundle.build(tree / "a", site, bundle.BOARD), site)
     text = bundle.BOOT + boot
     if ballast_kb:
         text += "import machine\n\nmachine.ballast = bytearray(%d)\n" % (1024 * ballast_kb)
-    given = ", ".join(['""'] * len(inspect.signature(controller).parameters))
-    main = bundle.HEAD + "import edge.shell.board\n\nedge.shell.board.main(%s)\n" % given
-    (folder / "tree" / "main.py").write_text(main, encoding="utf-8")  # without slots: the memory is the controller's
-    (folder / "tree" / "boot.py").write_text(text, encoding="utf-8")
-    fill(folder / "flash.img", folder / "tree")
-    return folder / "flash.img"
+    (tree / "boot.py").write_text(text, encoding="utf-8")
+    fill(tree.parent / "flash.img", tree)
+    return tree.parent / "flash.img"
+
+
+def in_slot(tree, made, site, rollback=0, board=build.ANY_BOARD):
+    """Make tree what lies on a board: a bundle.Bundle in its slot a (tree/a) with a manifest, the rest beside it."""
+    (tree / "a" / "manifest").write_bytes(build.manifest_of(made, site, board, rollback))
+    for name in bundle.OUTSIDE:
+        if (tree / "a" / name).exists():
+            (tree / "a" / name).rename(tree / name)
 
 
 def made(folder, kind="lfp16", heap=HEAP, ballast_kb=BALLAST_KB, seed=1, **options):

@@ -97,6 +97,11 @@ def decode_into(table, index, data, slots, quality):
     return void
 
 
+def signed_word(data, at):
+    """The register at byte `at` of data as a number with a sign; no tuple is made for it."""
+    return (data[at] << 8 | data[at + 1]) - (data[at] >> 7 << 16)
+
+
 def _worse(quality, group, code):
     if code > quality[group]:
         quality[group] = code
@@ -262,6 +267,7 @@ class Assembler:
         self._void = [0] * blocks
         self._make, end, groups = RECORDS[table.KIND]
         self._groups = [NEVER] * groups
+        self._fresh = NEVER  # the newest Group: mostly others say the same
         self._values = [None] * (end + 1)  # the last place for the groups
         for slot, length in table.LISTS:
             self._values[slot] = (None,) * length
@@ -292,9 +298,8 @@ class Assembler:
         self._at_ms[index] = now_ms
         self._count[index] += 1
         self.arrivals += 1
-        fresh = NEVER
         for group in self.table.GROUPS_OF[index]:
-            fresh = self._enter_group(group, fresh)
+            self._fresh = self._enter_group(group, self._fresh)
         self._values[0] = now_ms
         self._newest = None
 
@@ -322,8 +327,8 @@ class Assembler:
                 self._void[index] |= 1 << group
 
     def _enter_group(self, group, like):
-        """Make the group fresh when the block that has just arrived was the last one missing. like: the newest Group
-        of another group, which is taken when it says the same. Returns the newest Group."""
+        """Make the group fresh when the block that has just arrived was the last one missing. like: another
+        Group, which is taken when it says the same. Returns the newest Group."""
         members = self.table.BLOCKS_OF[group]
         before = self._groups[group].count
         counts = self._count

@@ -70,7 +70,8 @@ def tcp_frame(transaction, unit, pdu):
 
 def tcp_request(transaction, request):
     """Frame of a bms_bridge.poll.Request for Modbus TCP: tcp_frame of its request_pdu, in fewer pieces."""
-    unit, function, address, data = request.unit & 0xFF, request.function, request.address, request.data
+    unit, function = request.unit & 0xFF, request.function
+    address, data = request.address, request.data
     if data is None:
         return pack(">HHHBBHH", transaction, 0, 6, unit, function, address, request.count)
     if function == 16:

@@ -87,9 +87,10 @@ class Pcs:
         self._made = [None] * len(table.WRITES)  # (bytes, what they were made of) of the newest write data
         self._held = [None] * len(table.WRITES)  # data last acknowledged, per write
         self._sent_ms = [None] * len(table.WRITES)
+        self._again_ms = [None] * len(table.WRITES)  # when it is refreshed
         self._retry_ms = [None] * len(table.WRITES)
         self._pause_ms = [0] * len(table.WRITES)
-        self._raised_ms = None
+        self._raise_ms = None  # from when a limit may be raised again
         self._differs = [0] * len(table.WRITES)  # reads in a row that did not show what was acknowledged
         self._looser = [False] * len(table.WRITES)
         fields = sum([row[2] for row in table.WRITES], ())
@@ -120,10 +121,7 @@ class Pcs:
             return FAULT_REFUSED
         self._want_ma = (_magnitude(command.charge_ma), _magnitude(command.discharge_ma))
         pack_mv = _magnitude(command.pack_mv)
-        self._want_mw = (
-            self._want_ma[0] * pack_mv // 1000 * MARGIN_PERCENT // 100,
-            self._want_ma[1] * pack_mv // 1000 * MARGIN_PERCENT // 100,
-        )
+        self._want_mw = (_safe_mw(self._want_ma[0], pack_mv), _safe_mw(self._want_ma[1], pack_mv))
         if not pack_mv:
             self._want_ma = (0, 0)
         self._until_ms = command.valid_until_ms
@@ -177,11 +175,12 @@ class Pcs:
         if request.index < 0:
             index = -1 - request.index
             if self._rises(index, request.data):
-                self._raised_ms = now_ms
+                self._raise_ms = now_ms + RAISE_MS
             self._held[index] = request.data
             if self.table.WRITES[index][2][0][1] == SETPOINT_MW:
                 self._owes_zero = any(request.data)
             self._sent_ms[index] = now_ms
+            self._again_ms[index] = now_ms + self.watchdog_ms // 3
             self._differs[index] = 0
             self._retry_ms[index] = None
             self._pause_ms[index] = 0
@@ -244,7 +243,7 @@ class Pcs:
                 continue  # nobody asks, and it holds nothing of ours
             if held is None:
                 return index
-            if (len(row) < 5 or not row[4]) and now_ms - self._sent_ms[index] >= self.watchdog_ms // 3:
+            if (len(row) < 5 or not row[4]) and now_ms >= self._again_ms[index]:
                 return index
             if self._write_data(now_ms, index) != held:
                 return index
@@ -295,7 +294,7 @@ class Pcs:
         """Register bytes of write index for this moment. Zero after the command has expired; no limit
         above the held one for RAISE_MS after the last rise."""
         held = self._held[index]
-        if self._raised_ms is None or now_ms - self._raised_ms >= RAISE_MS:
+        if self._raise_ms is None or now_ms >= self._raise_ms:
             held = None
         live = self._until_ms is not None and now_ms <= self._until_ms and self._rating_agrees()
         live = live and self._watchdog_agrees() and True not in self._looser
@@ -352,6 +351,12 @@ class Pcs:
         if rated & 1:
             raw = min(raw, 1000 * den // abs(num))  # 100 % of the rating, in mW
         return raw if (value < 0) == (num < 0) else -raw
+
+
+def _safe_mw(ma, mv):
+    """ma * mv // 1000 less the margin, in steps that need no large integers on a board."""
+    mw = mv // 1000 * ma + mv % 1000 * ma // 1000
+    return mw // 100 * MARGIN_PERCENT + mw % 100 * MARGIN_PERCENT // 100
 
 
 def _looser(fields, data, held):

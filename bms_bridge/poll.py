@@ -66,7 +66,7 @@ class Plan:
         self._until_ms = None  # back-off
         self._silent_ms = None  # since the first failure in a row
         self._free_ms = None  # end of the pause between requests
-        self._window_ms = None  # since when the requests of this window are counted
+        self._window_ms = None  # end of the window in which requests are counted
         self._asked = 0
         self._part = None  # (index, offset) of a block that is being read in parts
         self._trial = None  # (index, former most): smaller parts are being tried
@@ -110,7 +110,7 @@ class Plan:
         if self._free_ms is not None:
             free = max(free, self._free_ms)
         if self._window_ms is not None and self._asked >= WINDOW_MOST:
-            free = max(free, self._window_ms + WINDOW_MS)
+            free = max(free, self._window_ms)
         return free
 
     def next_span(self, now_ms):
@@ -124,14 +124,14 @@ class Plan:
 
     def count(self, now_ms):
         """One request goes out."""
-        if self._window_ms is None or now_ms - self._window_ms >= WINDOW_MS:
-            self._window_ms = now_ms
+        if self._window_ms is None or now_ms >= self._window_ms:
+            self._window_ms = now_ms + WINDOW_MS
             self._asked = 0
         self._asked += 1
 
     def _next_due(self, now_ms):
         best = None
-        best_end = 0
+        best_ms = 0
         for index in range(len(self._due_ms)):
             due = self._due_ms[index]
             if due is None:
@@ -139,15 +139,19 @@ class Plan:
                     self._first_ms[index] = now_ms
                 due = self._first_ms[index]
             if self.counts[index] and due <= now_ms:
-                end = due + self._periods[index]
-                if best is None or end < best_end:
-                    best, best_end = index, end
+                if best is None or self._ends_first(index, due, best, best_ms):
+                    best, best_ms = index, due
         if best is None:
             return None
         if self.functions[best] > 2 and self.counts[best] > self.most:
             self._part = (best, 0)
             return self._next_part()
         return self._joined_span(best, now_ms)
+
+    def _ends_first(self, index, due, other, other_due):
+        """True when the period of block index, due then, ends before that of the other."""
+        period, other_period = self._periods[index], self._periods[other]
+        return due < other_due if period == other_period else due + period < other_due + other_period
 
     # ---- which registers ---------------------------------------------------------------------------
 
@@ -304,8 +308,9 @@ class Plan:
     def _schedule(self, now_ms, index):
         period_ms = self._periods[index]
         due = self._due_ms[index]
-        if due is not None and due + period_ms > now_ms:
-            self._due_ms[index] = due + period_ms
+        next_ms = now_ms if due is None else due + period_ms
+        if next_ms > now_ms:
+            self._due_ms[index] = next_ms
         elif index in self._turns:  # spread over half a period: the oldest of a list is never old
             turn = self._turns.index(index)
             self._due_ms[index] = now_ms + (period_ms + period_ms * turn // len(self._turns)) // 2

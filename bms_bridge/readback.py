@@ -4,7 +4,7 @@
 
 from struct import pack_into, unpack_from
 
-from bms_bridge.decode import Assembler
+from bms_bridge.decode import Assembler, signed_word
 from edge.core.tx_gate import FLOAT, SETPOINT_MW, signed_float
 
 # Meaning of a register that says how the PCS works: num on its own, den to charge, rated to discharge with its limits.
@@ -29,9 +29,11 @@ class Readback(Assembler):
 def get_raw(data, field):
     """Raw value of field (row of a write: offset, ..., form) in data (bytes); None for a float32 that is no whole
     number. Only a float32 and what may be an order (is_end, SETPOINT_MW) has a sign."""
+    at = 2 * field[0]
     if len(field) < 6:
-        return unpack_from(">h" if is_end(field) or field[1] == SETPOINT_MW else ">H", data, 2 * field[0])[0]
-    high, low = unpack_from(">HH", data, 2 * field[0])
+        raw = signed_word(data, at)
+        return raw if is_end(field) or field[1] == SETPOINT_MW else raw & 0xFFFF
+    high, low = unpack_from(">HH", data, at)
     return signed_float(high << 16 | low if field[5] == FLOAT else low << 16 | high)
 
 

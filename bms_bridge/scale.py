@@ -8,8 +8,7 @@ unit at factor 0, low and high in the record's unit. Until a factor is known, an
 implemented or absurd, nothing that hangs on it is believed.
 """
 
-from struct import unpack_from
-
+from bms_bridge.decode import signed_word
 from bms_bridge.narrow import copy_table
 
 FACTOR_MOST = 10  # SunSpec: -10 to 10; 0x8000 is not implemented
@@ -32,9 +31,10 @@ class Scaled:
         """Take the factors in the data of block index. Returns a bit mask of the groups whose values mean
         something else from now on, so that what was read before does not count."""
         changed = 0
-        for place, (block, offset, _) in enumerate(self._scales):
-            if block == index and offset + 2 <= len(data):
-                factor = unpack_from(">h", data, offset)[0]
+        for place in range(len(self._scales)):
+            row = self._scales[place]
+            if row[0] == index and row[1] + 2 <= len(data):
+                factor = signed_word(data, row[1])
                 if factor != self._known[place]:
                     self._known[place] = factor
                     self._set(place, factor if -FACTOR_MOST <= factor <= FACTOR_MOST else None)

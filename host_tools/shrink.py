@@ -7,13 +7,16 @@ All modules of a bundle are known together, so what a board would only carry can
     entry of a constant table that is looked up by a constant key as well;
   - a column of a constant table is written as it is, and what the tables per chemistry say of others is left out;
   - functions, methods, tables and imports whose names no text of the bundle mentions any more are left out;
-  - all names that the firmware does not say become short ones (host_tools/shrink_rename.py).
+  - all names that the firmware does not say become short ones (host_tools/shrink_rename.py);
+  - comprehensions become loops (host_tools/shrink_loops.py);
+  - an assignment of two or three values is written as MicroPython makes no tuple for it.
 What is read by name (getattr, __import__) stays. A constant that is bound twice,
 and a name that a string mentions, is left alone.
 """
 
 import ast
 
+from host_tools.shrink_loops import loops
 from host_tools.shrink_names import attributes_written, binds, local_names, mentioned, nodes
 from host_tools.shrink_rename import rename
 
@@ -56,6 +59,9 @@ def shrink(texts, kept=(), chemistries=()):
         Folder().visit(tree)
     drop_unused(trees)
     rename(trees, (*KEPT, *kept))
+    for tree in trees.values():
+        loops(tree)
+        Bare().visit(tree)
     return {module: ast.unparse(ast.fix_missing_locations(tree)) + "\n" for module, tree in trees.items()}
 
 
@@ -124,6 +130,17 @@ class Folder(ast.NodeTransformer):
         self.generic_visit(node)
         value = number_of(node, {})
         return node if value is None else ast.copy_location(ast.Constant(value), node)
+
+
+class Bare(ast.NodeTransformer):
+    """`a, b = c, d` in the text without brackets: the compiler of MicroPython makes no tuple for it then."""
+
+    def visit_Assign(self, node):
+        """The two or three values of an assignment to as many names as the text between two commas."""
+        if isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple):
+            if len(node.value.elts) in (2, 3):
+                node.value = ast.Name(", ".join([ast.unparse(each) for each in node.value.elts]))
+        return node
 
 
 def number_of(node, names):

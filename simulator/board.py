@@ -29,7 +29,7 @@ def parse(argv):
         epilog="exit codes: 0 switched off, 2 wrong use, 3 cannot start, 130 interrupted",
     )
     parser.add_argument("--image", default="board.img", metavar="FILE", help="its flash; made when missing (board.img)")
-    parser.add_argument("--heap", default="448k", help="of the VM; a board has half of it (448k)")
+    parser.add_argument("--heap", default="384k", help="of the VM; a board has half of it (384k)")
     parser.add_argument("--uart", type=int, action="append", metavar="N", help="UARTs that it has (1)")
     text = "serve a simulated rack around it, its BMS on the first UART, and write its site.yaml when missing"
     parser.add_argument("--site", metavar="FILE", help=text)

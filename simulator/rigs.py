@@ -21,7 +21,7 @@ NTP = 3
 # does not show them.
 Turn = namedtuple("Turn", ("wake_ms", "commands", "soc", "delivered", "believed_ma", "totals", "records", "seq"))
 
-_PACK_AT = 5  # first pack's place in Outcome.trace
+_PACK_AT = 5  # first pack's place in Site.trace()
 _PACK_SIZE = 6
 
 
@@ -62,7 +62,7 @@ class Local:
         rig.set_time(world.now_ms, world.utc_s(), NTP)
         wake_ms = rig.turn()
         outcome = rig.outcome
-        self.digest = fold(self.digest, outcome.trace)
+        self.digest = fold(self.digest, rig.site.trace(outcome))
         world.contact(outcome.commands)
         controllers = rig.site.packs
         return Turn(

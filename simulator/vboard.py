@@ -25,7 +25,7 @@ import time
 
 from simulator.lockstep import find_vm
 from simulator.vboard_outside import Outside
-from simulator.vboard_vm import CTRL_C, HARD, POWER_ON, SOFT, WATCHDOG, Vm
+from simulator.vboard_vm import CTRL_C, HARD, POWER_ON, ROM_BLOCKS, SOFT, WATCHDOG, Vm
 
 CTRL_A, CTRL_B = b"\x01", b"\x02"
 PROMPT = b">>> "
@@ -247,11 +247,11 @@ class VirtualBoard:
     It ends with close() or when the process that started it ends.
     """
 
-    def __init__(self, image, heap="448k", tcp=False, uarts=(), blocks=512):
+    def __init__(self, image, heap="384k", tcp=False, uarts=(), blocks=512, rom=ROM_BLOCKS):
         root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
         environ = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH")))))
         command = [sys.executable, "-m", "simulator.vboard", "--stdin"]
-        command += ["--image", str(image), "--heap", heap, "--blocks", str(blocks)]
+        command += ["--image", str(image), "--heap", heap, "--blocks", str(blocks), "--rom", str(rom)]
         if tcp:
             command.append("--tcp")
         for number in uarts:
@@ -306,7 +306,10 @@ def parse(argv):
     parser = argparse.ArgumentParser(prog="simulator.vboard", description="A virtual MicroPython board.")
     parser.add_argument("--image", required=True, help="flash image; made when missing")
     parser.add_argument("--blocks", type=int, default=512, help="size of a new image in blocks of 4 KiB")
-    parser.add_argument("--heap", default="448k", help="heap of the VM (64-bit: twice a board's)")
+    parser.add_argument("--rom", type=int, default=ROM_BLOCKS, help="blocks of its ROMFS partition")
+    parser.add_argument(
+        "--heap", default="384k", help="heap of a 64-bit VM: twice a board's; what its ROM and shim take comes on top"
+    )
     parser.add_argument("--uart", type=int, action="append", default=[], help="give the board UART number N")
     parser.add_argument("--tcp", action="store_true", help="serve the console on a free local port too")
     parser.add_argument("--stdin", action="store_true", help="obey stdin (`power`) and end with it")

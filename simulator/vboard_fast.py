@@ -18,7 +18,7 @@ from struct import pack, unpack
 
 from simulator.lockstep import find_vm
 from simulator.vboard_outside import Outside
-from simulator.vboard_vm import HARD, POWER_ON, SHIM, WATCHDOG, Vm
+from simulator.vboard_vm import BLOCK_BYTES, HARD, POWER_ON, ROM_BLOCKS, SHIM, WATCHDOG, Vm
 
 SLEEP, BLOCK, HEAP = 0, 1, 2  # as vboard_shim/fast_time.py has them
 WORLD_MS = 500  # the plant moves in such steps
@@ -97,6 +97,7 @@ class FastBoard:
     simulator.backend.Backend or None. heap: of the VM as -X heapsize= takes it. start: ticks_ms at power-on. slow: how
     many milliseconds of the board's time one of the VM's is, 0: computing takes no time. shake_ms: for so long the
     board stands still in each TLS handshake. each(board): called whenever the world has moved.
+    rom: blocks of 4 KiB of its ROMFS partition, 0: its firmware has none.
     radio: the backend hears nothing while the board's radio has not joined the air.
 
     outside: its simulator.vboard_outside.Outside. now_ms: of the board. heaps: [(now_ms, free, allocated)] after a
@@ -110,13 +111,14 @@ class FastBoard:
         world,
         lines,
         backend=None,
-        heap="448k",
+        heap="384k",
         start=0,
         slow=0,
         each=None,
         blocks=256,
         shake_ms=0,
         radio=False,
+        rom=ROM_BLOCKS,
     ):
         self.world = world
         self.lines = lines
@@ -137,7 +139,13 @@ class FastBoard:
         self._next_heap_ms = self._until_ms = 0
         self._start = start
         self._options = Namespace(
-            image=str(image), blocks=blocks, heap=heap, micropython=find_vm(), outside=self.outside, radio=radio
+            image=str(image),
+            blocks=blocks,
+            rom=rom,
+            heap=heap,
+            micropython=find_vm(),
+            outside=self.outside,
+            radio=radio,
         )
         self._boot(POWER_ON)
 
@@ -238,7 +246,7 @@ class FastBoard:
             if self.now_ms >= self._next_heap_ms:
                 self._line.sendall(pack("<qqq", now_ms, now_ms, HEAP))
                 _, free, held, _ = unpack("<qqqq", self._line.recv(32, socket.MSG_WAITALL))
-                self.heaps.append((self.now_ms, free, held))
+                self.heaps.append((self.now_ms, free, held - BLOCK_BYTES * self._options.rom))
                 self._next_heap_ms += HOUR_MS
             self._line.sendall(pack("<qqq", now_ms, free_ms, 0))
         except OSError:

@@ -8,6 +8,22 @@ import signal
 SHIM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "vboard_shim")
 POWER_ON, HARD, WATCHDOG, SOFT = 1, 2, 3, 5
 CTRL_C = b"\x03"
+BLOCK_BYTES = 4096
+# The heap of the VM is made larger by what takes none on a board: its ROMFS partition, with a fortieth for the tables
+# of the collector, and modules that are C there.
+ROM_BLOCKS = 96
+SHIM_BYTES = 28 * 1024  # 34 KB are held under asyncio.sleep(), 5 KB of them are asyncio's and the VM's own
+
+
+def bytes_of(heap):
+    """Bytes of a size as -X heapsize= takes it."""
+    number = heap.rstrip("kKmM")
+    return int(number) * {"": 1, "k": 1 << 10, "m": 1 << 20}[heap[len(number) :].lower()]
+
+
+def rom_blocks(options):
+    """How many blocks of 4 KiB the ROMFS partition of a board has; 0: its firmware knows none."""
+    return getattr(options, "rom", ROM_BLOCKS)
 
 
 def prepare_console():
@@ -39,7 +55,9 @@ class Vm:
             for fd in [pipe, outside, *getattr(options, "inherit", ()), *[line[0] for line in uarts.values()]]:
                 os.set_inheritable(fd, True)
             start = os.path.join(SHIM, "start.py")
-            command = [options.micropython, "-X", "heapsize=" + options.heap, "-i", start]
+            rom_bytes = BLOCK_BYTES * rom_blocks(options)
+            heap = "heapsize=%d" % (bytes_of(options.heap) + SHIM_BYTES + rom_bytes + rom_bytes // 40)
+            command = [options.micropython, "-X", heap, "-i", start]
             os.execve(command[0], command, vm_environment(options, uarts, pipe, cause, raw))
         os.close(pipe)
         self.phase = "boot"  # boot -> run (boot.py, main.py) -> done -> repl
@@ -79,6 +97,7 @@ def vm_environment(options, uarts, pipe, cause, raw):
         "MICROPYPATH": SHIM + ":.frozen",
         "VBOARD_IMAGE": os.path.abspath(options.image),
         "VBOARD_BLOCKS": str(options.blocks),
+        "VBOARD_ROM": str(rom_blocks(options)),
         "VBOARD_PIPE": str(pipe),
         "VBOARD_RADIO": "1" if getattr(options, "radio", True) else "0",
         "VBOARD_OUTSIDE": str(options.outside.fileno()),

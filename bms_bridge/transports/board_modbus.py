@@ -239,4 +239,9 @@ async def shut(writer):
 
 
 async def _wait_closed(writer):
-    await writer.wait_closed()
+    """Streams of MicroPython close the port below them (s); a UART has no close(), it is switched off."""
+    port = getattr(writer, "s", writer)
+    if hasattr(port, "close"):
+        await writer.wait_closed()
+    else:
+        port.deinit()

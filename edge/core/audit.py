@@ -35,7 +35,7 @@ class Audit:
         self._count = [0, 0, 0]  # of this minute: limits records with a new reason, freeze-frames, mere moves
 
     def step(self, now_ms, pack, sample, events):
-        """[(class, ((key, value), ...)), ...] of this step. sample: newest of the BMS or None; events: [(event, fault),
+        """((class, ((key, value), ...)), ...) of this step. sample: newest of the BMS or None; events: [(event, fault),
         ...] of this pack."""
         if self._minute_ms is None or now_ms - self._minute_ms >= MINUTE_MS:
             self._minute_ms = now_ms
@@ -44,17 +44,17 @@ class Audit:
             self.box.take(now_ms, pack, sample)
         limits = pack.limits
         now = (limits.charge_ma, limits.charge_why, limits.discharge_ma, limits.discharge_why, pack.faults.names())
-        made = []
+        made = ()
         cause = self._cause(events)
         if self.box is not None:
             if cause and self._allowed(1):
                 self.box.trip(now_ms)
-                made.append(("X", self._frame(pack, now, cause) + self.box.part()))
+                made += (("X", self._frame(pack, now, cause) + self.box.part()),)
             for part in self.box.following(now_ms):
-                made.append(("X", ((KEYS["event"], f.E_BOX),) + part))
+                made += (("X", ((KEYS["event"], f.E_BOX),) + part),)
         why = self._news(now)
         if why is not None and self._allowed(why):
-            made.append(("E", self._limits(pack, now)))
+            made += (("E", self._limits(pack, now)),)
             self._told = now
             self._suppressed = 0
         self._before = (now, pack.mode)

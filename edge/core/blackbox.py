@@ -57,7 +57,7 @@ class BlackBox:
             FORM,
             self._bytes,
             at,
-            now_ms & 0xFFFFFFFF,
+            now_ms if now_ms <= 0xFFFFFFFF else now_ms & 0xFFFFFFFF,
             _fit(b.current_ma, -0x7FFFFFFF, 0x7FFFFFFF, NO_MA),
             _fit(b.pack_mv, 0, 0xFFFFFFFE, NO_MV),
             _fit(b.cell_max_mv, 0, 0xFFFE, NO_CELL),
@@ -120,7 +120,7 @@ class BlackBox:
     def following(self, now_ms):
         """The parts that are due in this step, each as in part(); the last one says so."""
         if self._began_ms is None:
-            return []
+            return ()
         parts = []
         if self._told_ms is None:
             self._told_ms = now_ms

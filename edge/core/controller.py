@@ -54,6 +54,7 @@ class Controller:
         self.believed = None
         self.limits = None
         self.reason = 0
+        self.news = []  # of the newest step
         self.flow_fresh = 0  # steps so far that brought a fresh current, by the BMS or by the PCS
         self._lost_ms = None  # since when a required value is lost, although answers come
         self._permits = []  # (since_ms, charge_ma, discharge_ma) of the last obey_ms, oldest first
@@ -107,22 +108,23 @@ class Controller:
     # ---- second half: what may flow -----------------------------------------------------------
 
     def permit(self, now_ms, sample, site):
-        """Limits and guarded Command of this pack; returns (Command, events).
+        """Limits and guarded Command of this pack; its events [(event, fault), ...] are in news.
 
-        site: edge.core.site.SiteView with what concerns every pack in this step.
+        site: edge.core.site.Site, which knows what concerns every pack in this step.
         """
         if site.pcs_count != self._pcs_count:
             self._pcs_count = site.pcs_count
             self.flow_fresh += 1
         conditions = self._conditions(now_ms, site)
         told = None if self.identity is None else self.identity.count
-        events = self.faults.step(now_ms, self.believed.fresh, self.flow_fresh, conditions, site.day, told)
+        self.news = self.faults.step(now_ms, self.believed.fresh, self.flow_fresh, conditions, site.day, told)
         valid = self.believed.worst == OK
         before = self.mode
         self.mode = f.MODES[before][f.effect(self.faults, valid)]
         if before == f.OPEN and self.faults.level() < f.TRIP:
             self.mode = f.MODES[before][f.RESTART]
-        self._connect(now_ms, site)
+        if self.contactor is not None:
+            self._connect(now_ms, site)
         caps = self._caps(site)
         soc = self.soc_est = self.soc.soc()
         papers = site.papers[self.index]
@@ -147,8 +149,8 @@ class Controller:
         self._permitted(now_ms, command)
         self.ramp.took(now_ms, command.charge_ma, command.discharge_ma)
         if before != self.mode:
-            events.append((f.E_MODE, self.mode))
-        return command, events
+            self.news.append((f.E_MODE, self.mode))
+        return command
 
     def _caps(self, site):
         """Per direction: None or (source, 0) when something forces it to zero."""
@@ -164,9 +166,7 @@ class Controller:
         return charge, discharge
 
     def _connect(self, now_ms, site):
-        """One step of the contactor that is ours, if any."""
-        if self.contactor is None:
-            return
+        """One step of the contactor that is ours."""
         flows = self._flows(site)
         current_ma = None if flows is None else max(flows)
         pack_mv = self.believed.pack_mv
@@ -212,10 +212,11 @@ class Controller:
         c[f.F_SENSOR_LOST] = self._is_lost(now_ms) and not c[f.F_BMS_SILENT]
         c[f.F_INPUT_INVALID] = believed.worst != OK or site.inputs_missing
         c[f.F_CELLS_WRONG] = believed.cells_wrong
-        alarms = believed.alarms or 0
-        c[f.F_BMS_BLOCKS_CHARGE] = bool(alarms & f.BLOCK_CHARGE_MASK)
-        c[f.F_BMS_BLOCKS_DISCHARGE] = bool(alarms & f.BLOCK_DISCHARGE_MASK)
-        c[f.F_BMS_ALARM] = bool(alarms & f.ALARM_MASK)
+        alarms = believed.alarms
+        if alarms:
+            c[f.F_BMS_BLOCKS_CHARGE] = bool(alarms & f.BLOCK_CHARGE_MASK)
+            c[f.F_BMS_BLOCKS_DISCHARGE] = bool(alarms & f.BLOCK_DISCHARGE_MASK)
+            c[f.F_BMS_ALARM] = bool(alarms & f.ALARM_MASK)
         self._flow(c, now_ms, site)
         inputs = site.inputs
         if inputs is not None:

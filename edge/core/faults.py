@@ -252,7 +252,7 @@ class Faults:
             self.uptime_ms += max(0, now_ms - self._last_ms)
         self._last_ms = now_ms
         changes = []
-        due = []
+        due = ()
         for fault in range(1, COUNT):
             if conditions[fault]:
                 reads = flow_fresh if fault in FLOW_FAULTS else fresh
@@ -268,7 +268,7 @@ class Faults:
                 self._clear_ms[fault] = None  # what is not known proves nothing: the time begins when it is known again
             elif self.active[fault] and self._is_over(fault, now_ms):
                 if LEVEL[fault] == TRIP:
-                    due.append(fault)
+                    due += (fault,)
                 else:
                     self.active[fault] = False
                     changes.append((E_CLEARED, fault))
@@ -307,7 +307,7 @@ class Faults:
         for fault in range(COUNT):
             if self.active[fault] and LEVEL[fault] == TRIP and fault not in due:
                 return []
-        silent = due == [F_BMS_SILENT]
+        silent = due == (F_BMS_SILENT,)
         if self._paid is None or self._paid[0] != silent:
             if not self._spend(silent):
                 if silent or self.active[F_BUDGET_USED]:

@@ -21,10 +21,11 @@ class Jump:
     def step(self, high, low, most):
         """(high, low) that count. most: a larger step of one of them is a jump."""
         before = self._last
-        self._last = (high, low)
+        if before is None or before[0] != high or before[1] != low:
+            self._last = (high, low)
         if before is not None and (abs(high - before[0]) > most or abs(low - before[1]) > most):
             self._reads = JUMP_READS
             self._held = before
         if self._reads:
             return max(high, self._held[0]), min(low, self._held[1])
-        return high, low
+        return self._last

@@ -116,8 +116,8 @@ Record = namedtuple("Record", ("cls", "pack", "mono_ms", "wall_ms", "clock_quali
 CLASSES = ("E", "X", "B", "M", "T", "I")
 
 # The result of one step. commands: one per actuator, in settings order, always complete. state: dict
-# to save or None when nothing needs saving. trace: small tuple of integers for the step digest.
-Outcome = namedtuple("Outcome", ("commands", "records", "state", "wake_ms", "decision", "trace"))
+# to save or None when nothing needs saving.
+Outcome = namedtuple("Outcome", ("commands", "records", "state", "wake_ms", "decision"))
 
 # SunSpec model 802 Evt1: our alarm vocabulary (bit numbers).
 ALARMS = (

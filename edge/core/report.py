@@ -40,7 +40,7 @@ class Reporter:
         self.settings = settings
         self._due_ms = {}
         self._minutes = [Minute() for _ in settings["packs"]]
-        self._minute = None  # the one that runs: (the wall clock is known, its number)
+        self._minute = None  # the one that runs: (the wall clock is known, its start, its end)
         # certificates and proofs of identity that were told and still hold
         self._grades = [(pack["grade"], 0) for pack in settings["packs"]]
         self._sources = [None] * len(settings["packs"])  # sources of the limits in the telemetry before
@@ -61,26 +61,23 @@ class Reporter:
         dropped = state.get("dropped")
         self.dropped_events = dropped if isinstance(dropped, int) else 0
 
-    def step(self, now_ms, utc, site, view, events):
-        """Records of this step (list of Record)."""
-        stamp = (now_ms, None if utc[0] is None else utc[0] * 1000, utc[1])
-        records = []
+    def step(self, now_ms, utc, site, events, records):
+        """Append the records of this step to records. events: ((pack, event, fault), ...)."""
         for pack, event, fault in events:
-            self._event(records, stamp, site, pack, event, fault)
+            self._event(records, now_ms, utc, site, pack, event, fault)
         minute_over = self._next_minute(now_ms, utc[0])
         if self._is_due("I", now_ms, I_MS, I_FIRST_MS):
             self._grades = [None] * len(site.packs)
         for i in range(len(site.packs)):
-            self._pack(records, stamp, site, i, _news_of(i, events))
+            self._pack(records, now_ms, utc, site, i, _news_of(i, events) if events else ())
             if minute_over:
-                values = minute(site, i, self._minutes[i].close())
-                records.append(Record("M", i, stamp[0], stamp[1], stamp[2], values))
+                _tell(records, "M", i, now_ms, utc, minute(site, i, self._minutes[i].close()))
             self._minutes[i].take(site.packs[i])
         if self._together is not None:
             for cls, values in self._together.step(now_ms, site.sharing):
-                records.append(Record(cls, -1, stamp[0], stamp[1], stamp[2], body(values)))
-        if view.late:
-            self._event(records, stamp, site, -1, f.E_LATE, f.F_LATE_STEP)
+                _tell(records, cls, -1, now_ms, utc, body(values))
+        if site.late:
+            self._event(records, now_ms, utc, site, -1, f.E_LATE, f.F_LATE_STEP)
         if self._is_due("T", now_ms, T_MS, T_FIRST_MS):
             if self._is_due("sources", now_ms, M_MS):
                 self._sources = [None] * len(site.packs)
@@ -88,26 +85,27 @@ class Reporter:
                 sources = flat(site.packs[i].limits.sources)
                 values = telemetry(site, i, None if sources == self._sources[i] else sources)
                 self._sources[i] = sources
-                records.append(Record("T", i, stamp[0], stamp[1], stamp[2], values))
+                _tell(records, "T", i, now_ms, utc, values)
         self.settled = self._is_due("B", now_ms, B_MS, B_FIRST_MS)
         if self.settled:
             records.extend(self.registers(now_ms, utc, site))
-        return records
 
     def registers(self, now_ms, utc, site):
         """The B records of all packs: every 15 minutes, and when the controller stops."""
-        wall_ms = None if utc[0] is None else utc[0] * 1000
-        return [Record("B", i, now_ms, wall_ms, utc[1], registers(site, i, now_ms)) for i in range(len(site.packs))]
+        records = []
+        for i in range(len(site.packs)):
+            _tell(records, "B", i, now_ms, utc, registers(site, i, now_ms))
+        return records
 
-    def _pack(self, records, stamp, site, i, news):
+    def _pack(self, records, now_ms, utc, site, i, news):
         """What one pack reports in this step beside its events. news: [(event, fault), ...] of it."""
         pack = site.packs[i]
-        for cls, values in self.audits[i].step(stamp[0], pack, site.reads[i], news):
-            records.append(Record(cls, i, stamp[0], stamp[1], stamp[2], body(values)))
-        self.usages[i].step(stamp[0], pack.believed, pack.soc_est.value, news)
-        self._watch_quality(records, stamp, site, i)
-        self._watch_anomalies(records, stamp, site, i)
-        self._watch_advice(records, stamp, site, i)
+        for cls, values in self.audits[i].step(now_ms, pack, site.reads[i], news):
+            _tell(records, cls, i, now_ms, utc, body(values))
+        self.usages[i].step(now_ms, pack.believed, pack.soc_est.value, news)
+        self._watch_quality(records, now_ms, utc, site, i)
+        self._watch_anomalies(records, now_ms, utc, site, i)
+        self._watch_advice(records, now_ms, utc, site, i)
         proof = pack.identity.proof() if pack.identity else 0
         told = self._grades[i]
         if told is None or told[0] is not pack.pack["grade"] or told[1] != proof:
@@ -115,32 +113,41 @@ class Reporter:
 
             self._grades[i] = (pack.pack["grade"], proof)
             values = body(nameplate(self.settings, pack.pack, VERSION_TEXT, pack.identity))
-            records.append(Record("I", i, stamp[0], stamp[1], stamp[2], values))
+            _tell(records, "I", i, now_ms, utc, values)
 
     def _next_minute(self, now_ms, utc_s):
         """True in the first step of a minute, but not in the very first step."""
-        number = (False, now_ms // M_MS) if utc_s is None else (True, utc_s // 60)
-        before, self._minute = self._minute, number
-        return before is not None and before != number
+        known = utc_s is not None
+        now = utc_s if known else now_ms
+        before = self._minute
+        if before is not None and before[0] == known and before[1] <= now < before[2]:
+            return False
+        length = 60 if known else M_MS
+        start = now - now % length
+        self._minute = (known, start, start + length)
+        return before is not None
 
     def _is_due(self, cls, now_ms, every_ms, first_ms=0):
         """True each every_ms, from first_ms after the first step on."""
-        due_ms = self._due_ms.setdefault(cls, now_ms + first_ms)
+        due_ms = self._due_ms.get(cls)
+        if due_ms is None:
+            due_ms = self._due_ms[cls] = now_ms + first_ms
         if now_ms < due_ms:
             return False
         self._due_ms[cls] = now_ms + every_ms
         return True
 
-    def _watch_quality(self, records, stamp, site, i):
+    def _watch_quality(self, records, now_ms, utc, site, i):
         believed = site.packs[i].believed
         worst = believed.worst
         if worst != self._quality[i]:
             before = self._quality[i]
             self._quality[i] = worst
             if before is not None:
-                self._event(records, stamp, site, i, f.E_QUALITY, f.F_INPUT_INVALID if worst else f.F_NONE)
+                fault = f.F_INPUT_INVALID if worst else f.F_NONE
+                self._event(records, now_ms, utc, site, i, f.E_QUALITY, fault)
 
-    def _watch_anomalies(self, records, stamp, site, i):
+    def _watch_anomalies(self, records, now_ms, utc, site, i):
         """One record when an anomaly of a pack begins, and one when it is over."""
         now = site.packs[i].estimator.anomalies()
         if not now and not self._anomalies[i]:
@@ -148,13 +155,13 @@ class Reporter:
         kept = {(each.kind, each.where): each for each in now}
         for key_now in kept:
             if key_now not in self._anomalies[i]:
-                self._anomaly(records, stamp, site, i, f.E_ANOMALY, kept[key_now])
+                self._anomaly(records, now_ms, utc, site, i, f.E_ANOMALY, kept[key_now])
         for key_before in self._anomalies[i]:
             if key_before not in kept:
-                self._anomaly(records, stamp, site, i, f.E_OVER, self._anomalies[i][key_before])
+                self._anomaly(records, now_ms, utc, site, i, f.E_OVER, self._anomalies[i][key_before])
         self._anomalies[i] = kept
 
-    def _watch_advice(self, records, stamp, site, i):
+    def _watch_advice(self, records, now_ms, utc, site, i):
         """One record when another manoeuvre would tell most, or none is needed any more."""
         advice = site.packs[i].estimator.advice
         if advice == self._advice[i]:
@@ -168,11 +175,11 @@ class Reporter:
             (KEYS["capacity"], e.capacity_mah.value),
             (KEYS["capacity_std"], e.capacity_mah.std),
         )
-        records.append(Record("E", i, stamp[0], stamp[1], stamp[2], body(values)))
+        _tell(records, "E", i, now_ms, utc, body(values))
 
-    def _anomaly(self, records, stamp, site, i, event, anomaly):
+    def _anomaly(self, records, now_ms, utc, site, i, event, anomaly):
         over = event == f.E_OVER
-        counted = self._counted(stamp[0], (f.E_ANOMALY, anomaly.kind, i, anomaly.where))
+        counted = self._counted(now_ms, (f.E_ANOMALY, anomaly.kind, i, anomaly.where))
         if counted is None:
             return
         pack = site.packs[i]
@@ -192,11 +199,11 @@ class Reporter:
             (KEYS["capacity"], e and e.capacity_mah.value),
             (KEYS["capacity_std"], e and e.capacity_mah.std),
         )
-        records.append(Record("E", i, stamp[0], stamp[1], stamp[2], body(values)))
+        _tell(records, "E", i, now_ms, utc, body(values))
 
-    def _event(self, records, stamp, site, pack, event, fault):
+    def _event(self, records, now_ms, utc, site, pack, event, fault):
         """One event record, within the flood budget per minute; what exceeds it is counted."""
-        counted = self._counted(stamp[0], _kind(pack, event, fault))
+        counted = self._counted(now_ms, _kind(pack, event, fault))
         if counted is None:
             return
         detail = _detail(site, pack, event)
@@ -209,8 +216,8 @@ class Reporter:
             (KEYS["alarms"], site.packs[max(pack, 0)].believed.alarms),
             (KEYS["suppressed"], counted or None),
         )
-        records.append(Record("E", pack, stamp[0], stamp[1], stamp[2], body(values)))
-        self.recent.append((stamp[0], pack, event, fault, detail))
+        _tell(records, "E", pack, now_ms, utc, body(values))
+        self.recent.append((now_ms, pack, event, fault, detail))
         if len(self.recent) > 8:
             self.recent.pop(0)
 
@@ -232,9 +239,14 @@ class Reporter:
         return {"dropped": self.dropped_events, "usage": [usage.state(now_ms) for usage in self.usages]}
 
 
+def _tell(records, cls, i, now_ms, utc, pairs):
+    """Append a Record of pack i, -1: of the site."""
+    records.append(Record(cls, i, now_ms, None if utc[0] is None else utc[0] * 1000, utc[1], pairs))
+
+
 def _news_of(i, events):
-    """((event, fault), ...) of pack i; most steps have none."""
-    return [(event, fault) for pack, event, fault in events if pack == i] if events else ()
+    """[(event, fault), ...] of pack i."""
+    return [(event, fault) for pack, event, fault in events if pack == i]
 
 
 def _kind(pack, event, fault):

@@ -8,7 +8,7 @@ and current really flowed: at rest a counter's dead band and a converter's own u
 
 from math import sqrt
 
-from edge.core.records import Est
+from edge.core.records import UNKNOWN, Est
 from edge.core.soc import W_COUNTED, W_HIDDEN, W_UNKNOWN
 
 LOOK_MS = 60000
@@ -80,6 +80,8 @@ class Counters:
     def ratio(self):
         """Est in ppm: how much more charge the BMS counts than its own current readings hold."""
         theirs, ours, ends = self.sums
+        if ours == 0 and self.at_ms is None:
+            return UNKNOWN
         if ours < LEAST_C * self.nominal_mah:
             return Est(None, None, self.at_ms, W_UNKNOWN if ours == 0 else W_HIDDEN)
         edge = EDGE_PPM * sqrt(ends) * self.nominal_mah / ours

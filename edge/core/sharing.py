@@ -37,6 +37,10 @@ class Sharing:
             return (None,) * len(self.packs)
         if len(self.packs) == 1:
             return (pcs_ma,)
+        return self._apart(now_ms, reads, pcs_ma)
+
+    def _apart(self, now_ms, reads, pcs_ma):
+        """shares() of several packs."""
         currents = [self._reported(now_ms, i, reads[i]) for i in range(len(self.packs))]
         if None in currents:
             return (None,) * len(self.packs)
@@ -86,7 +90,7 @@ class Sharing:
             count -= 1
         charge = discharge = None
         charge_why = discharge_why = lim.S_MODE
-        self.binds = [None, None]
+        self.binds[0] = self.binds[1] = None
         for i in members:
             share = self._share_ppm(i, count)
             c = _together(guarded[i].charge_ma, share, count)
@@ -122,15 +126,16 @@ class Sharing:
 
     def _connected(self):
         """Indexes of the packs that are on the bus; when that changes, how they share is not known any more."""
-        members = []
         for i in range(len(self.packs)):
-            if not self.packs[i].is_away():
-                members.append(i)
-        if members != self._members:
-            self._members = members
-            self.peak_share_ppm = [0] * len(self.packs)
-            self.share_reads = 0
-        return members
+            if self._members is None or self.packs[i].is_away() == (i in self._members):
+                self._members = self._on_bus()
+                self.peak_share_ppm = [0] * len(self.packs)
+                self.share_reads = 0
+                break
+        return self._members
+
+    def _on_bus(self):
+        return [i for i in range(len(self.packs)) if not self.packs[i].is_away()]
 
     def _ramped(self, now_ms, members, charge_ma, discharge_ma):
         """The site's limits, which rise no faster than the packs on the bus together may: when a pack has left,

@@ -2,8 +2,6 @@
 # Copyright 2026 The reuse-edge authors
 """The whole site in one step: every pack's controller first, then what they allow together."""
 
-from collections import namedtuple
-
 from edge.core import faults as f
 from edge.core.controller import Controller
 from edge.core.durable import Durable
@@ -23,40 +21,6 @@ SAVE_EVENT_MS = 10000  # but those not more often than this
 
 BY_ORDER = 1  # edge.core.requests.S_ORDER
 
-# What concerns every pack in one step. shares: each pack's current by the PCS or None. late: the step
-# came too late. controls: this site writes. started_ms: first step. pcs_count: fresh reads of the PCS.
-# inputs: Inputs or None when there are none; inputs_missing: there are, but nothing recent came. papers: per
-# pack what the orders in force allow (edge.core.limits.in_force), for charging and for discharging. bus_mv: voltage of
-# the bus by the PCS or None. circulates: several packs and a PCS that carries nothing. pcs_lost: it has not answered
-# for its watchdog and 2 s more. pcs_watchdog_wrong: it holds another one. state_lost: in the first step after a boot
-# that found an unreadable state. day: since 1970, by a clock that can be trusted, or None. pcs_unapplied: it answers,
-# and what it was told is not in force there. relays: what each pack's contactor port said last, 0 good.
-SiteView = namedtuple(
-    "SiteView",
-    (
-        "lease_ms",
-        "decision",
-        "late",
-        "late_ms",
-        "controls",
-        "started_ms",
-        "pcs_silent",
-        "pcs_count",
-        "shares",
-        "inputs",
-        "inputs_missing",
-        "papers",
-        "bus_mv",
-        "circulates",
-        "pcs_lost",
-        "pcs_watchdog_wrong",
-        "state_lost",
-        "day",
-        "pcs_unapplied",
-        "relays",
-        "busy",
-    ),
-)
 NO_PAPERS = ((), ())
 DAY_S = 86400
 CLOCK_STEP_MS = 2000  # by so much the wall clock may leave the monotonic one between two steps: it counts in seconds
@@ -67,6 +31,15 @@ class Site:
     """Controller of one site. settings: checked dict with defaults; state: dict of the store or None.
 
     verify(raw): judges the signature of an order (edge.core.orders), or None when no key is trusted.
+
+    What concerns every pack in one step, for Controller.permit: late: the step came too late. controls: this site
+    writes. pcs_count: fresh reads of the PCS. shares: each pack's current by the PCS or None. inputs: Inputs or None
+    when there are none; inputs_missing: there are, but nothing recent came. papers: per pack what the orders in force
+    allow (edge.core.limits.in_force), for charging and for discharging. bus_mv: voltage of the bus by the PCS or None.
+    circulates: several packs and a PCS that carries nothing. pcs_lost: it has not answered for its watchdog and 2 s
+    more. pcs_watchdog_wrong: it holds another one. state_lost: in the first step after a boot that found an unreadable
+    state. day: since 1970, by a clock that can be trusted, or None. pcs_unapplied: it answers, and what it was told is
+    not in force there. relays: what each pack's contactor port said last, 0 good.
     """
 
     def __init__(self, settings, state=None, verify=None):
@@ -76,7 +49,7 @@ class Site:
         state = state if isinstance(state, dict) else {}
         saved = state.get("packs")
         found = [own_state(pack, saved if isinstance(saved, list) else ()) for pack in packs]
-        self._state_lost = bool(state.get("unreadable")) or True in [lost for _, lost in found]
+        self.state_lost = bool(state.get("unreadable")) or True in [lost for _, lost in found]
         number = state.get("save")
         self.durable = Durable(number if isinstance(number, int) else 0)
         self.saved = self.durable.saved  # the loop keeps it: number of the newest durable state
@@ -87,8 +60,9 @@ class Site:
         ]
         self._ported = [i for i in range(len(packs)) if self.packs[i].contactor is not None]
         self._no_papers = (NO_PAPERS,) * len(packs)
+        self._no_relays = (0,) * len(packs)
         self._slack_ma = max([pack.slack_ma for pack in self.packs])  # beside a permit
-        self._numbers = [0] * (5 + 6 * len(packs))  # room for the trace
+        self._guarded = [None] * len(packs)  # room for the commands of the packs
         self.obey = Obey(obey_ms)
         self.lease_ms = max(1000, min(LEASE_PERIODS * period_ms, settings["lease_ms"]))
         self.lease_ms = max(self.lease_ms, period_ms + 1000)  # a command must reach the next step
@@ -163,66 +137,53 @@ class Site:
         """
         self._time(now_ms, reads)
         self._clock(utc)
-        verdicts = self._ordered(now_ms, utc, orders)
+        records = self._ordered(now_ms, utc, orders)
         count = len(self.packs)
         self.pcs = reads[count]
-        rest = list(reads[count + 1 :])
-        self.meter = rest.pop(0) if self.settings.get("meter") else None
-        inputs, inputs_missing = self._inputs(now_ms, rest)
+        at = count + 1
+        if self.settings.get("meter"):
+            self.meter = reads[at]
+            at += 1
+        self.inputs, self.inputs_missing = self._inputs(now_ms, reads[at] if at < len(reads) else None)
         pcs_here = self._pcs_answers(now_ms)
         pcs_ma = self.pcs.dc_ma if pcs_here else None
-        shares = self.sharing.shares(now_ms, reads, pcs_ma)
+        self.shares = self.sharing.shares(now_ms, reads, pcs_ma)
         for i in range(count):
-            self.packs[i].sense(now_ms, reads[i], shares[i])
+            self.packs[i].sense(now_ms, reads[i], self.shares[i])
         self._weigh(now_ms)
         self.decision += 1
-        view = self._view(now_ms, utc, pcs_ma, shares, inputs, inputs_missing)
-        self._state_lost = False
+        self._look(now_ms, utc, pcs_here, pcs_ma)
         self.obey.step(now_ms, pcs_ma, self.sharing.allowed, self._slack_ma)
-        guarded = []
-        events = [(-1, f.E_CLOCK, f.F_NONE)] if self._clock_stepped(now_ms, utc[0]) else []
+        guarded = self._guarded
+        events = ((-1, f.E_CLOCK, f.F_NONE),) if self._clock_stepped(now_ms, utc[0]) else ()
         for i in range(count):
-            command, news = self.packs[i].permit(now_ms, reads[i], view)
-            guarded.append(command)
-            for event, fault in news:
-                events.append((i, event, fault))
+            guarded[i] = self.packs[i].permit(now_ms, reads[i], self)
+            for event, fault in self.packs[i].news:
+                events += ((i, event, fault),)
+        self.state_lost = False
         command = self.sharing.together(now_ms, guarded, self.obey.is_slow(now_ms))
         self.site_limits = self.sharing.limits
-        records = verdicts + self.reporter.step(now_ms, utc, self, view, events)
+        self.reporter.step(now_ms, utc, self, events, records)
         if self.requests is not None:
             records += self.requests.step(now_ms, utc, command, self.pcs if pcs_here else None)
         state = self._state(now_ms, events)
         self.wake_ms = self._next(now_ms)
-        return Outcome(
-            self._commands(command, guarded), records, state, self.wake_ms, self.decision, self._trace(now_ms, command)
-        )
+        return Outcome(self._commands(command, guarded), records, state, self.wake_ms, self.decision)
 
-    def _view(self, now_ms, utc, pcs_ma, shares, inputs, inputs_missing):
-        """What concerns every pack in this step."""
-        pcs_here = self._pcs_answers(now_ms)
-        return SiteView(
-            self.lease_ms,
-            self.decision,
-            self.late_ms > self.settings["late_ms"],
-            self.late_ms,
-            self.settings["mode"] == "control",
-            self.started_ms,
-            not pcs_here and self.pcs_was_seen(now_ms),
-            self.pcs.groups[G_MEASURE].count if pcs_here else None,
-            shares,
-            inputs,
-            inputs_missing,
-            self._no_papers if self.orders is None else self.orders.papers(),
-            self.pcs.dc_mv if pcs_here else None,
-            len(self.packs) > 1 and pcs_ma is not None and abs(pcs_ma) <= self._slack_ma,
-            self._pcs_is_lost(now_ms),
-            pcs_here and self._watchdog_wrong(),
-            self._state_lost,
-            utc[0] // DAY_S if utc[0] is not None and utc[1] >= TRUSTED_CLOCK else None,
-            pcs_here and bool(self.answers) and self.answers[0] != 0,
-            self._relays(),
-            self.busy,
-        )
+    def _look(self, now_ms, utc, pcs_here, pcs_ma):
+        """What concerns every pack in this step, beside what is known already. pcs_here: the PCS answers."""
+        self.late = self.late_ms > self.settings["late_ms"]
+        self.controls = self.settings["mode"] == "control"
+        self.pcs_silent = not pcs_here and self.pcs_was_seen(now_ms)
+        self.pcs_count = self.pcs.groups[G_MEASURE].count if pcs_here else None
+        self.papers = self._no_papers if self.orders is None else self.orders.papers()
+        self.bus_mv = self.pcs.dc_mv if pcs_here else None
+        self.circulates = len(self.packs) > 1 and pcs_ma is not None and abs(pcs_ma) <= self._slack_ma
+        self.pcs_lost = self._pcs_is_lost(now_ms)
+        self.pcs_watchdog_wrong = pcs_here and self._watchdog_wrong()
+        self.day = utc[0] // DAY_S if utc[0] is not None and utc[1] >= TRUSTED_CLOCK else None
+        self.pcs_unapplied = pcs_here and bool(self.answers) and self.answers[0] != 0
+        self.relays = self._relays() if self._ported else self._no_relays
 
     def _commands(self, command, guarded):
         """One command per actuator: the PCS, then each contactor."""
@@ -230,8 +191,6 @@ class Site:
 
     def _relays(self):
         """Per pack what its contactor's port said of the step before, 0 without one: ports in the order of commands."""
-        if not self._ported:
-            return (0,) * len(self.packs)
         said = list(self.answers[1:])
         return [said.pop(0) if pack.contactor is not None and said else 0 for pack in self.packs]
 
@@ -266,8 +225,11 @@ class Site:
         self.late_ms = max(0, now_ms - self.wake_ms)
         self.late_max_ms = max(self.late_max_ms, self.late_ms)
         if self.late_ms > self.settings["late_ms"] and not self.busy:
-            self._late = [at_ms for at_ms in self._late if now_ms - at_ms < LATE_WINDOW_MS] + [now_ms]
-            self.must_restart = len(self._late) >= LATE_STEPS
+            self._came_late(now_ms)
+
+    def _came_late(self, now_ms):
+        self._late = [at_ms for at_ms in self._late if now_ms - at_ms < LATE_WINDOW_MS] + [now_ms]
+        self.must_restart = len(self._late) >= LATE_STEPS
 
     def _orders(self, saved, verify, lost):
         """The orders of this site; None (and not imported) when nobody can give any and none is in force. lost: a newer
@@ -305,12 +267,11 @@ class Site:
             return False
         return 0 <= now_ms - group.at_ms <= self.pcs_stale_ms
 
-    def _inputs(self, now_ms, rest):
+    def _inputs(self, now_ms, inputs):
         """(Inputs or None, missing). A record that is absent or old permits nothing; after SILENT_MIN_MS
         without one every input counts as active, as an open wire does."""
         if not self.settings.get("inputs"):
             return None, False
-        inputs = rest[0] if rest else None
         at_ms = None if inputs is None else inputs.at_ms
         if at_ms is not None and 0 <= now_ms - at_ms <= self.inputs_ms:
             return inputs, False
@@ -384,17 +345,12 @@ class Site:
         self._now_ms = now_ms
         return self.reporter.registers(now_ms, utc, self)
 
-    def _trace(self, now_ms, command):
-        """Integers that tell this step: equal on every runtime for equal input."""
-        trace = self._numbers
-        trace[0], trace[1], trace[2] = now_ms, command.charge_ma, command.discharge_ma
-        trace[3], trace[4] = command.pack_mv or 0, self.late_ms
-        at = 5
+    def trace(self, outcome):
+        """Integers that tell the newest step, which gave outcome: equal on every runtime for equal input."""
+        command = outcome.commands[0]
+        trace = [self._now_ms, command.charge_ma, command.discharge_ma, command.pack_mv or 0, self.late_ms]
         for pack in self.packs:
             soc, limits = pack.soc_est, pack.limits
-            trace[at], trace[at + 5] = pack.mode, pack.believed.worst
-            trace[at + 1] = -1 if soc.value is None else soc.value
-            trace[at + 2] = -1 if soc.std is None else soc.std
-            trace[at + 3], trace[at + 4] = limits.charge_why, limits.discharge_why
-            at += 6
-        return tuple(trace)
+            trace += [pack.mode, -1 if soc.value is None else soc.value, -1 if soc.std is None else soc.std]
+            trace += [limits.charge_why, limits.discharge_why, pack.believed.worst]
+        return trace

@@ -87,6 +87,7 @@ class Soc:
         self.floor = self._unaligned()
         self.why = W_UNKNOWN
         self._capacity = None  # (Ah, its deviation, Est) while there was no alignment
+        self._std = (None, None, None, None, None)  # what std() is made of, and what it was
         self._known = False
         self._guess = None
         self._seen_ms = None
@@ -256,11 +257,16 @@ class Soc:
 
     def std(self):
         """One standard deviation of the SoC, 0..1."""
-        variance = max(self.joint.p[0], 0.0) + FLOOR_SHARE * self.floor * self.floor
+        kept, of_z = self._std, self.joint.p[0]
+        if kept[0] is of_z and kept[1] is self.floor and kept[2] is self._steep and kept[3] is self.aligned_ms:
+            return kept[4]
+        variance = max(of_z, 0.0) + FLOOR_SHARE * self.floor * self.floor
         if self.aligned_ms is None:
             flat = FLAT_V[self.chemistry] * self.strange / max(self._steep, 0.01)
             variance += flat * flat
-        return min(sqrt(variance), 0.5)
+        std = min(sqrt(variance), 0.5)
+        self._std = (of_z, self.floor, self._steep, self.aligned_ms, std)
+        return std
 
     def soc(self):
         """Est of the pack's SoC in ppm, with the charge counted since the last block."""

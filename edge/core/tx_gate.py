@@ -89,12 +89,17 @@ class TxGate:
         self.mode = mode
         self.reads, self.writes = rules
         self.approved = 0
-        self.approved_sum = 1
+        self._low, self._high = 1, 0  # of approved_sum: as one number it is an object on a board
         self.refused = 0
         self.last_refusal = SENT
         self.sink = None
         self._permit = None  # decision, charge_ma, discharge_ma, pack_mv, until_ms
-        self._window = None  # its start in ms; reads, and writes or cycles, since then
+        self._window = [None, None, None]  # its start in ms; reads, and writes or cycles, since then
+
+    @property
+    def approved_sum(self):
+        """approved_sum() over all that was let out."""
+        return self._high << 16 | self._low
 
     def permit(self, now_ms, command):
         """Take command (edge.core.records.Command) as what may be written from now on; True if taken.
@@ -125,7 +130,7 @@ class TxGate:
             self.last_refusal = verdict
             return verdict
         self.approved += 1
-        self.approved_sum = approved_sum(self.approved_sum, frame)
+        self._low, self._high = _summed(self._low, self._high, frame)
         if self.sink is not None:
             self.sink(frame)
         write(frame)
@@ -224,7 +229,7 @@ class TxGate:
     def _judge_read(self, unit, function, frame, start, end):
         if end - start != 5:
             return REFUSED_FRAME
-        address, count = unpack_from(">HH", frame, start + 1)
+        address, count = _word(frame, start + 1), _word(frame, start + 3)
         for rule in self.reads:
             if unit == rule[0] and function == rule[1] and rule[2] <= address and 0 < count <= rule[4]:
                 step = rule[5] if len(rule) > 5 else 1
@@ -239,15 +244,15 @@ class TxGate:
         if function == 6:
             if end - start != 5:
                 return REFUSED_FRAME
-            (address,) = unpack_from(">H", frame, start + 1)
             count, data = 1, start + 3
         else:
             if end - start < 6:
                 return REFUSED_FRAME
-            address, count, size = unpack_from(">HHB", frame, start + 1)
+            count, size = _word(frame, start + 3), frame[start + 5]
             if size != 2 * count or end - start != 6 + size:
                 return REFUSED_FRAME
             data = start + 6
+        address = _word(frame, start + 1)
         verdict = REFUSED_ADDRESS
         for rule in self.writes:  # one register may have several rules: what one of them lets out may go
             if rule[0] == unit and rule[1] == function and rule[2] == address and rule[3] == count:
@@ -259,17 +264,19 @@ class TxGate:
     def _judge_fields(self, now_ms, frame, data, count, fields):
         named = 0
         for field in fields:
-            offset, what, num, den = field[0], field[1], field[2], field[3]
+            what, num, den = field[1], field[2], field[3]
+            raw = _word(frame, data + 2 * field[0])
             if len(field) > 4:
-                words = unpack_from(">HH", frame, data + 2 * offset)
-                bits = words[0] << 16 | words[1] if field[4] == FLOAT else words[1] << 16 | words[0]
+                word = _word(frame, data + 2 * field[0] + 2)
+                bits = raw << 16 | word if field[4] == FLOAT else word << 16 | raw
                 raw = signed_float(bits) if what == SETPOINT_MW else whole_float(bits)
                 named += 2
             else:
-                (raw,) = unpack_from(">h" if what == SETPOINT_MW else ">H", frame, data + 2 * offset)
-                if what not in (CONSTANT, WATCHDOG_MS) and raw >= 0x8000:
-                    raw = None
                 named += 1
+                if what == SETPOINT_MW:
+                    raw -= raw >> 15 << 16
+                elif what not in (CONSTANT, WATCHDOG_MS) and raw >= 0x8000:
+                    raw = None
             if raw is None:
                 good = False
             elif what == CONSTANT:
@@ -310,10 +317,17 @@ class TxGate:
         return self._count(now_ms, 2, RATE_CYCLES)
 
     def _count(self, now_ms, kind, most):
-        if self._window is None or now_ms - self._window[0] >= RATE_WINDOW_MS:
-            self._window = [now_ms, 0, 0]
-        self._window[kind] += 1
-        return SENT if self._window[kind] <= most else REFUSED_RATE
+        window = self._window
+        if window[0] is None or now_ms - window[0] >= RATE_WINDOW_MS:
+            window[0] = now_ms
+            window[1] = window[2] = 0
+        window[kind] += 1
+        return SENT if window[kind] <= most else REFUSED_RATE
+
+
+def _word(frame, at):
+    """The register whose high byte is frame[at]; no tuple is made for it."""
+    return frame[at] << 8 | frame[at + 1]
 
 
 def _milliwatts(ma, mv):
@@ -371,13 +385,15 @@ def signed_float(bits):
 
 
 def approved_sum(total, frame):
-    """Running sum over approved frames: Adler-32 (RFC 1950) continued from total (start: 1).
+    """Running sum over approved frames: Adler-32 (RFC 1950) continued from total (start: 1). Applied to bytes captured
+    at the peer it must give the gate's approved_sum."""
+    low, high = _summed(total & 0xFFFF, total >> 16, frame)
+    return high << 16 | low
 
-    The same function applied to bytes captured at the peer must give the gate's approved_sum.
-    """
-    low = total & 0xFFFF
-    high = total >> 16
+
+def _summed(low, high, frame):
+    """The two halves of approved_sum, continued."""
     for byte in frame:
         low = (low + byte) % 65521
         high = (high + low) % 65521
-    return high << 16 | low
+    return low, high

@@ -26,7 +26,7 @@ from edge.core.records import (
     OK,
     STALE,
 )
-from edge.core.trust import Trust
+from edge.core.trust import Trust, is_same
 
 # Groups without which no current may flow (LIMITS: V, I, T, cell extremes, BMS limits, alarm word).
 REQUIRED_GROUPS = (G_PACK, G_CURRENT, G_EXTREMES, G_CELLS, G_TEMPS, G_LIMITS, G_ALARMS)
@@ -81,7 +81,7 @@ Believed = namedtuple(
 def _together(sample):
     """True when the cells and the BMS's own extremes arrived together: others may belong to another load."""
     cells_ms, extremes_ms = sample.groups[G_CELLS].at_ms, sample.groups[G_EXTREMES].at_ms
-    return None not in (cells_ms, extremes_ms) and abs(cells_ms - extremes_ms) <= TOGETHER_MS
+    return cells_ms is not None and extremes_ms is not None and abs(cells_ms - extremes_ms) <= TOGETHER_MS
 
 
 def _first(values, count):
@@ -116,7 +116,6 @@ class Validator:
         self._count = None
         self._fresh = 0
         self._oldest_ms = None
-        self._content = None
         self._same_reads = 0
         self._same_ms = 0
         self._judged_ms = None
@@ -131,7 +130,7 @@ class Validator:
         self._mean_bad = 0
         self._before = None  # the fresh sample before
         self._against = 0
-        self._drift = None  # (SoC at its start, charge since then in mA x ms)
+        self._drift = None  # [SoC at its start, charge since then in ppm of C, and the rest of it in mA x ms]
         self._drifts = 0
         self.lost = True  # a required value is absent, old or impossible by itself, whatever its neighbours say
         self.watched = False  # a second source of current tells whether any flows: a page frozen at rest is noticed
@@ -144,6 +143,7 @@ class Validator:
 
         other_ma: the pack's current by a second source (PCS, + charges), or None when there is none.
         """
+        self._aged = None
         self.lost = sample is None
         self.watched = other_ma is not None
         if sample is None:
@@ -219,7 +219,9 @@ class Validator:
             return MISSING
         if group.quality != OK:
             return group.quality
-        age_ms = now_ms - group.at_ms
+        if group is not self._aged:  # groups that came together are one
+            self._aged, self._age_ms = group, now_ms - group.at_ms
+        age_ms = self._age_ms
         if age_ms < 0:
             return IMPLAUSIBLE
         return STALE if age_ms > limit_ms else OK
@@ -227,19 +229,17 @@ class Validator:
     def _judge_content(self, now_ms, sample, other_ma):
         """Set one mark per group for a fresh sample, from its content alone."""
         marks = self._marks
-        for g in range(_ALL):
-            marks[g] = OK
         current_ma = sample.current_ma
         flow_ma = max(abs(current_ma or 0), abs(other_ma or 0))
-        if self._is_frozen(now_ms, sample, flow_ma):
-            for g in range(_ALL):
-                marks[g] = FROZEN
+        mark = FROZEN if self._is_frozen(now_ms, sample, flow_ma) else OK
+        for g in range(_ALL):
+            marks[g] = mark
         cells = _first(sample.cell_mv, self.cells)
         if len(cells) == self.cells and None not in cells:
             self._judge_cells(sample, cells, marks)
         if current_ma is not None and other_ma is not None:
             apart = abs(current_ma - other_ma) > self._apart_ma
-            if self._trust.is_lost(apart, (cells, sample.pack_mv, current_ma)):
+            if self._trust.is_lost(apart, sample, cells):
                 marks[G_CURRENT] = IMPLAUSIBLE
         before, self._before = self._before, sample
         if before is not None:
@@ -248,7 +248,7 @@ class Validator:
     def _judge_steps(self, before, sample, marks):
         """What two fresh samples say together: SoC without charge, a voltage that goes against the current."""
         span_ms = sample.at_ms - before.at_ms
-        if None not in (before.bms_soc_ppm, sample.bms_soc_ppm, sample.current_ma):
+        if before.bms_soc_ppm is not None and sample.bms_soc_ppm is not None and sample.current_ma is not None:
             moved_ppm = abs(sample.current_ma) * span_ms // (self.capacity_mah * 18 // 5 or 1)
             if abs(sample.bms_soc_ppm - before.bms_soc_ppm) > JUMP_SOC_PPM + 2 * moved_ppm:
                 marks[G_STATE] = IMPLAUSIBLE
@@ -257,7 +257,7 @@ class Validator:
                 self._judge_drift(sample, span_ms)
         if self._drifts >= DRIFTS:
             marks[G_CURRENT] = IMPLAUSIBLE
-        if None in (before.current_ma, sample.current_ma, before.pack_mv, sample.pack_mv):
+        if before.current_ma is None or sample.current_ma is None or before.pack_mv is None or sample.pack_mv is None:
             return
         if sample.groups[G_PACK].at_ms != sample.groups[G_CURRENT].at_ms:
             return  # not measured together: the voltage may follow a reading later
@@ -270,22 +270,22 @@ class Validator:
 
     def _judge_drift(self, sample, span_ms):
         """Does the BMS's SoC go the way of its current?"""
-        start_ppm, charge = self._drift or (sample.bms_soc_ppm, 0)
-        charge += sample.current_ma * span_ms
-        self._drift = (start_ppm, charge)
-        charge_ppm = charge // (self.capacity_mah * 18 // 5 or 1)
+        unit = self.capacity_mah * 18 // 5 or 1  # a millionth of C
+        drift = self._drift = self._drift or [sample.bms_soc_ppm, 0, 0]
+        drift[2] += sample.current_ma * span_ms
+        drift[1] += drift[2] // unit
+        drift[2] %= unit
+        charge_ppm = drift[1]
         if abs(charge_ppm) >= DRIFT_PPM:
-            moved_ppm = sample.bms_soc_ppm - start_ppm
+            moved_ppm = sample.bms_soc_ppm - drift[0]
             wrong = abs(moved_ppm) >= DRIFT_PPM // 2 and (moved_ppm > 0) != (charge_ppm > 0)
             self._drifts = self._drifts + 1 if wrong else 0
             self._drift = None
 
     def _is_frozen(self, now_ms, sample, flow_ma):
-        content = (sample.cell_mv, sample.pack_mv, sample.current_ma, sample.cell_max_mv, sample.cell_min_mv)
         span_ms = 0 if self._judged_ms is None else now_ms - self._judged_ms
         self._judged_ms = now_ms
-        if content != self._content:
-            self._content = content
+        if self._before is None or not is_same(sample, self._before):
             self._same_reads = 0
             self._same_ms = 0
             return False
@@ -331,11 +331,14 @@ class Validator:
                 low[i] = value
             elif value > high[i]:
                 high[i] = value
-        if self._window_reads < CELL_WINDOW_READS:
-            return
-        self._window = None
-        moved = [high[i] - low[i] for i in range(count)]
-        per_cell = moved.pop() // self.cells if pack_mv is not None else 0
+        if self._window_reads >= CELL_WINDOW_READS:
+            self._window = None
+            self._judge_window(low, high, pack_mv is not None)
+
+    def _judge_window(self, low, high, with_pack):
+        """The cells that are dead after a window. low, high: of every cell, and of the pack behind them (with_pack)."""
+        moved = [high[i] - low[i] for i in range(len(low))]
+        per_cell = moved.pop() // self.cells if with_pack else 0
         quiet = max(sorted(moved)[len(moved) // 2], per_cell) < CELL_MOVE_LSB * self.lsb_mv
         self._dead = [i for i in range(self.cells) if moved[i] == 0 and (not quiet or i in self._dead)]
 
@@ -367,8 +370,7 @@ class Validator:
             high, low = self._cell_ends(sample, cells)
         if quality[G_TEMPS] == OK:
             hot, cold = self._temp_ends(sample)
-        limits_ok = quality[G_LIMITS] == OK
-        state_ok = quality[G_STATE] == OK
+        limits_ok, state_ok = quality[G_LIMITS] == OK, quality[G_STATE] == OK
         wrong = len(sample.cell_mv) > self.cells and any([v for v in sample.cell_mv[self.cells :]])
         return Believed(
             sample.pack_mv if quality[G_PACK] == OK else None,

@@ -21,7 +21,7 @@ from edge.shell.control import Guarded, Restart, Watch, control
 from edge.shell.status import serve, status_line
 
 CONSOLE_S = 2
-GC_BYTES = 24 * 1024  # collect after so many: waiting for a full heap leaves it in splinters
+GC_BYTES = 24 * 1024  # collect after so many while it runs: waiting for a full heap leaves it in splinters
 WATCHDOG_MS = 8000
 # Clocks of boards count from 2000 or from 1970; before this (2026-01-01) the RTC was never set.
 OLDEST_UTC_S = 1767225600
@@ -118,7 +118,6 @@ async def run(settings, folder, clock, feed, talk, trace, slot=None, before=()):
     for the console's status lines. trace: file for one line per step, or None. slot: folder of the software when
     it runs in a slot of a board. before: pairs of the first record (edge.shell.board_crash).
     """
-    gc.threshold(GC_BYTES)
     from edge.shell.board_start import start
 
     ports = start(settings, folder, clock, sync, before)
@@ -149,6 +148,8 @@ async def run(settings, folder, clock, feed, talk, trace, slot=None, before=()):
     if talk:
         asyncio.create_task(console(guarded, clock, uplink))
     asyncio.create_task(tidy())
+    gc.collect()
+    gc.threshold(GC_BYTES)
 
     steps = loop(ports.site, clock, ports.devices, ports.actuators, ports.store, uplink, guarded.seen)
     watch = Watch(ports.devices[-1], clock) if settings.get("inputs") else None

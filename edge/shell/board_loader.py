@@ -2,14 +2,16 @@
 # Copyright 2026 The reuse-edge authors
 """The loader of a board: chooses a slot and imports its controller; falls back when that fails.
 
-host_tools/bundle.py makes /main.py of this text and of edge/shell/slots.py. It stands outside the slots and has to
-start every version in them: what it needs of one is main(folder) of edge.shell.board.
+host_tools/bundle.py makes /loader.mpy of this text, edge/shell/slots.py and edge/shell/board_rom.py; /main.py imports
+it. It stands outside the slots and has to start every version in them: what it needs of one is main(folder) of
+edge.shell.board.
 """
 
 import os
 import sys
 import time
 
+from edge.shell.board_rom import in_rom
 from edge.shell.slots import Slots, word_of
 
 SERVICE = "/service"  # asks to wait once, without a watchdog, for an engineer
@@ -39,7 +41,7 @@ def ready(root=""):
     folder = slots.folder(name)
     trial = ", start %d on trial" % slots.boots if slots.on_trial() else ""
     print("slot %s: reuse-edge %s%s" % (name, word_of(folder, "version", "?"), trial))
-    sys.path.insert(0, folder)
+    sys.path[:] = [in_rom(folder), folder] + sys.path
     try:
         from edge.shell.board import main
 

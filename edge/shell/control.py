@@ -42,7 +42,7 @@ class Guarded:
         for told in self.told:
             told(site, outcome)
         if self.trace is not None:
-            self.trace.write("%s\n" % " ".join([str(value) for value in outcome.trace]))
+            self.trace.write("%s\n" % " ".join([str(value) for value in site.trace(outcome)]))
         if self.feed is not None:
             self.feed()
 

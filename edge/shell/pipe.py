@@ -277,7 +277,7 @@ def answer_of(rig, outcome, wake_ms):
     """Payload that tells the world what this step did."""
     writes = rig.wires.writes
     parts = [pack(">qI", wake_ms, rig.uplink.seq), written(writes)]
-    parts.append(_row(outcome.trace))
+    parts.append(_row(rig.site.trace(outcome)))
     parts.append(pack(">B", len(outcome.commands)))
     for c in outcome.commands:
         parts.append(

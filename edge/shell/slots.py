@@ -62,13 +62,15 @@ def word_of(folder, name, default=None):
     return default
 
 
-def damage(folder):
-    """What is wrong with the slot in folder as text, or None: each file is what its manifest says."""
+def damage(folder, ending=""):
+    """What is wrong with the slot in folder as text, or None: each file is what its manifest says. ending: of the
+    names of the files that are looked at."""
     lines = lines_of(folder + MANIFEST)
     try:
         for words in lines:
-            if words[0] == "file" and digest_of(folder + "/" + words[3]) != words[2]:
-                return "%s is damaged" % words[3]
+            if words[0] == "file" and words[3].endswith(ending):
+                if digest_of(folder + "/" + words[3]) != words[2]:
+                    return "%s is damaged" % words[3]
     except (OSError, ValueError, IndexError) as error:
         return "not whole (%s)" % error
     finally:
@@ -124,7 +126,7 @@ class Slots:
     def _read(self, number):
         try:
             with open("%s/slots.%d" % (self.root, number), "rb") as file:
-                crc, text = file.read(1024).split(b" ", 1)
+                crc, text = file.read(640).split(b" ", 1)
             row = json.loads(text) if int(crc, 16) == binascii.crc32(text) else None
             return row if row and row["active"] in ("a", "b") and row["number"] > 0 else None
         except (OSError, ValueError, KeyError, TypeError):

@@ -17,7 +17,7 @@ BLOCK_BYTES = 4096
 
 
 def mounted(path, count, place):
-    """Mount the flash chip in the file path at place; a new one of count blocks is made and formatted."""
+    """Mount the flash chip in the file path at place; a new one of count blocks is made and formatted. Returns it."""
     try:
         os.stat(path)
         blank = False
@@ -29,6 +29,7 @@ def mounted(path, count, place):
     if place == "/":
         vfs.umount(place)
     vfs.mount(vfs.VfsLfs2(flash), place)
+    return flash
 
 
 class FlashImage:

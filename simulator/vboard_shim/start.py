@@ -10,14 +10,17 @@ import os
 import sys
 
 import machine
+import rom_partition
 from flash_image import mounted
 
 
-def _mount(path, count):
-    mounted(path, count, "/")
+def _mount(path, count, rom_count):
+    flash = mounted(path, count, "/")
     os.chdir("/")
     sys.path[:] = ["", ".frozen", "/lib"]
     sys.argv[:] = []
+    if rom_count:
+        rom_partition.install(flash.chip, count, rom_count)
     sys.modules.pop("flash_image", None)
 
 
@@ -63,7 +66,7 @@ def _start():
     _slow_down()
     if os.getenv("VBOARD_RADIO") == "1":
         import network  # noqa: F401  # this folder is not looked into later
-    _mount(os.getenv("VBOARD_IMAGE"), int(os.getenv("VBOARD_BLOCKS")))
+    _mount(os.getenv("VBOARD_IMAGE"), int(os.getenv("VBOARD_BLOCKS")), int(os.getenv("VBOARD_ROM")))
     machine.tell("run")
     if _run("boot.py") and os.getenv("VBOARD_RAW") != "1":
         _run("main.py")

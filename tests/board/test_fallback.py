@@ -48,8 +48,8 @@ def made(folder, name, body=BODY):
     lines += ["file %d %s %s" % (len(files[path]), digests[path], path) for path in sorted(files)]
     raw = ("\n".join(lines) + "\n").encode()
     raw += b"end %08x\n" % zlib.crc32(raw)
-    files["main.py"] = bundles.loader_text().encode()
-    digests["main.py"] = hashlib.sha256(files["main.py"]).hexdigest()
+    files.update(bundles.starters(bundles.loader_code()))
+    digests.update({path: hashlib.sha256(files[path]).hexdigest() for path in bundles.STARTERS})
     bundles.write_tree(folder, {**files, "manifest": raw})
     sizes = {path: len(data) for path, data in files.items()}
     head = {"version": name, "rollback": "1", "board": "any"}

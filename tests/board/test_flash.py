@@ -223,10 +223,10 @@ def test_plan_names_what_differs(made):
     found["files"]["state.1"] = [3, "0" * 64]
     found["files"]["main.py"] = [3, "0" * 64]
     plan = flash_plan.make_plan(other, found)
-    assert (plan.slot, plan.send, plan.outside, plan.equal) == ("b", ["edge/loop.mpy"], ["main.py"], 1)
-    assert len(plan.copy) == count - 3 and plan.stale == ["b/edge/core/gone.mpy"]
+    assert (plan.slot, plan.send, plan.outside, plan.equal) == ("b", ["edge/loop.mpy"], ["main.py"], 2)
+    assert len(plan.copy) == count - 4 and plan.stale == ["b/edge/core/gone.mpy"]
     blank = flash_plan.make_plan(made, {**ABOUT, "whole": [], "slots": {"active": "a", "good": ""}})
-    assert (blank.slot, len(blank.send), blank.outside) == ("a", count - 2, ["boot.py", "main.py"])
+    assert (blank.slot, len(blank.send), blank.outside) == ("a", count - 3, ["boot.py", "loader.mpy", "main.py"])
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import soak
 from edge.core.orders import V_BOARD, V_DAMAGED, V_OLDER, V_ROOM, V_UNSIGNED, VERDICTS
 from edge.core.registry import KEYS
 from edge.shell import cbor
@@ -47,7 +48,7 @@ class Field:
         self.image = folder / "flash.img"
         self.count = 0
         self.install()
-        self.board = VirtualBoard(self.image, heap="600k", blocks=400)
+        self.board = VirtualBoard(self.image, blocks=400)
 
     def write(self, text, **change):
         """The site.yaml; change: words to replace."""
@@ -61,9 +62,7 @@ class Field:
         """Put the site into slot a of a blank image."""
         tree = self.folder / "tree"
         bundle, settings = build.built(self.site, tree / "a", build.ANY_BOARD)
-        (tree / "a" / "manifest").write_bytes(build.manifest_of(bundle, settings, "virtual", 100))
-        for name in ("main.py", "boot.py", "secrets.json"):
-            (tree / "a" / name).rename(tree / name)
+        soak.in_slot(tree, bundle, settings, 100, "virtual")
         fill(self.image, tree, 400)
 
     def build(self, name, rollback, *words, key="vendor.key"):

@@ -300,6 +300,7 @@ def test_the_permit_to_the_last_unit():
         (command(-5, -1), (0, 0, 0, 0)),
         (command(100, 200, pack_mv=None), (0, 0, 0, 0)),
         (command(19, 39, pack_mv=50999), (968, 1988, 19, 39)),  # rounded down
+        (command(300, 600, pack_mv=50999), (15299, 30599, 300, 600)),
     )
     for permit, most in rows:
         for place in range(4):

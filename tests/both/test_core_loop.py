@@ -74,15 +74,10 @@ class World:
         if len(self.actuators) > 1:
             return
         command = outcome.commands[0]
-        self.outcomes.append(
-            (
-                command.charge_ma,
-                command.discharge_ma,
-                command.valid_until_ms - self.start_ms,
-                outcome.trace[0] - self.start_ms,
-            )
-            + outcome.trace[1:]
-        )
+        trace = site.trace(outcome)
+        trace[0] -= self.start_ms
+        until_ms = command.valid_until_ms - self.start_ms
+        self.outcomes.append((command.charge_ma, command.discharge_ma, until_ms) + tuple(trace))
 
     def run(self, steps):
         """That many steps, then a peaceful end."""

@@ -326,7 +326,7 @@ class Reported:
     def records(self, advice):
         self.site.packs[0].estimator.advice = advice
         found = []
-        self.reporter._watch_advice(found, (0, None, 0), self.site, 0)
+        self.reporter._watch_advice(found, 0, (None, 0), self.site, 0)
         return [dict(record.pairs)[KEYS["advice"]] for record in found]
 
 

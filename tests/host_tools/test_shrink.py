@@ -213,3 +213,19 @@ def test_a_column_stays_without_its_table_and_a_chemistry_without_the_others():
     assert run(short) == run(texts) == ["high", 1, 3, (1, 2)]
     assert "too much" not in short["a.kinds"] and "nmc" not in short["a.kinds"]
     assert "nmc" in shrink(texts)["a.kinds"]
+
+
+SWAPPED = """
+def main():
+    a, b = 1, (2, 3)
+    a, b, c = b, lambda: (7, 5), a if a else (0, 0)
+    (one,) = (a,)
+    return a, b(), c, one
+"""
+
+
+def test_two_or_three_values_are_assigned_without_brackets():
+    texts = {"a.kinds": "COUNT = 1\n", "a.user": SWAPPED}
+    short = shrink(texts)["a.user"]
+    assert " = 1, (2, 3)\n" in short and ": (7, 5), " in short and "else (0, 0)\n" in short
+    assert run({**texts, "a.user": short}) == run(texts) == ((2, 3), (7, 5), 1, (2, 3))
