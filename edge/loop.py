@@ -6,7 +6,7 @@ A board awaits, a gateway sleeps, the simulator jumps: the same loop runs in all
 no clock of its own, waits for nothing and is never delayed by a broker, a disk or a slow device.
 """
 
-from edge.core.site import LATE_STEPS, Site
+from edge.core.site import LATE_STEPS
 
 SLICE_MS = 70  # what one slice of longer work may take on a slow board
 
@@ -15,28 +15,22 @@ class Late(Exception):
     """Too many late steps in a short time: the process has to start afresh."""
 
 
-def loop(settings, clock, devices, actuators, store, uplink, seen=None, verify=None, made=None):
+def loop(site, clock, devices, actuators, store, uplink, seen=None):
     """Yield the monotonic time (ms) at which the next step is due; step once per resumption.
 
     A slice of the estimators' longer work is done when the next step is more than two slices away.
 
-    settings: checked dict with defaults (edge.core.settings). devices: BMSs, PCS, meter, inputs in settings
-    order, each with read(now_ms). actuators: the PCS, each with apply(command) -> 0 or a fault code, and zero().
-    store: load(), save(state) and saved, the state["save"] of the newest state known to be durable. uplink:
-    offer(record) and orders(). seen(site, outcome), when given, is called after each step (status line, watchdog,
-    traces).
-    verify(raw): judges the signature of an order, or None when no key is trusted. made(), when given, is called once,
-    when the site has read all that it needs of its settings.
+    site: edge.core.site.Site of what store.load() gave. devices: BMSs, PCS, meter, inputs in settings order, each with
+    read(now_ms). actuators: the PCS, each with apply(command) -> 0 or a fault code, and zero(). store: save(state) and
+    saved, the state["save"] of the newest state known to be durable; save() may read state until the next step
+    (edge.core.site.Site.state). uplink: offer(record) and orders(). seen(site, outcome), when given, is called after
+    each step (status line, watchdog, traces).
 
     Raises Late after the third late step within a minute. Whatever goes wrong inside, every actuator is told
     zero before the error leaves; a port that raises does not keep the others from it. The
     registers are told and state is saved when the loop is closed in peace.
     """
-    site = None
     try:
-        site = _started(settings, store, verify)
-        if made is not None:
-            made()
         reads = [None] * len(devices)  # these two lists serve every step
         answers = [0] * len(actuators)
         while True:
@@ -59,7 +53,7 @@ def loop(settings, clock, devices, actuators, store, uplink, seen=None, verify=N
             if site.must_restart:
                 raise Late("%d late steps within a minute, the last by %d ms" % (LATE_STEPS, site.late_ms))
             wake_ms = outcome.wake_ms
-            outcome = None  # its state is as large as all the rest
+            outcome = None  # its records are the uplink's now
             if clock.now_ms() + 2 * SLICE_MS < wake_ms:
                 site.work()
             yield wake_ms
@@ -71,11 +65,6 @@ def loop(settings, clock, devices, actuators, store, uplink, seen=None, verify=N
         raise
     finally:
         zero_all(actuators)
-
-
-def _started(settings, store, verify):
-    """The site of what was saved. A function of its own: what a generator has on its stack stays in memory."""
-    return Site(settings, store.load(), verify)
 
 
 def zero_all(actuators):

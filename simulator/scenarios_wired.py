@@ -185,7 +185,7 @@ def actuator_raises(stage):
     stage.settle()
     stage.need(max(stage.world.pcs.limits_w()) > 0, "no limit to lose")
     broken.broken = True
-    stage.rig.rig.ports.insert(0, broken)
+    stage.rig.rig.actuators.insert(0, broken)
     stage.fault()
     try:
         stage.run(2000)

@@ -7,7 +7,6 @@ wires, the contactor is iron, orders are bytes, the store and the uplink are por
 """
 
 from edge.core.records import Inputs
-from edge.loop import loop
 from edge.shell.gateway_signed import verify_of
 from edge.shell.pipe import Rig
 from simulator.checks import Checks
@@ -113,17 +112,8 @@ class SiteRig(Rig):
         self.uplink = parts.get("uplink", self.uplink)
         if "contacts" in parts:
             self.devices.append(parts["contacts"])
-        self.ports = [*self.actuators, *([parts["coil"]] if "coil" in parts else [])]
-        self.generator = loop(
-            settings,
-            self.clock,
-            self.devices,
-            self.ports,
-            self.store,
-            self.uplink,
-            self._seen,
-            verify_of({"trust": parts.get("trust")}),
-        )
+        self.actuators = [*self.actuators, *([parts["coil"]] if "coil" in parts else [])]
+        self.generator = self.steps(settings, verify_of({"trust": parts.get("trust")}))
 
 
 class Site(Here):

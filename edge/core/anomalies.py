@@ -123,7 +123,7 @@ class Judge:
         """Judge once an hour of clock_ms (operating time); returns the tuple of Anomaly that hold now.
 
         cells: CellDeltas. z: SoC of the mean cell (0..1). bias: Est of the current sensor's offset, mA, or
-        None. fast: function -> per cell (rise of its resistance at 10 s, sigma) in ppm, or None
+        None. fast: function -> (rise of the resistance at 10 s per cell, sigma per cell) in ppm, or None
         (edge.core.steps.Steps.rises).
         """
         if clock_ms < self.due_ms:
@@ -157,28 +157,28 @@ class Judge:
         self.kept = min(self.kept + 1, KEEP)
 
     def _judge_leaks(self, cells, found):
-        each = [cells.leak(i) for i in range(self.count)]
-        if each[0].value is None:
+        if cells.leak(0).value is None:
             return
-        middle = median([est.value for est in each])
+        middle = median([cells.leak(i).value for i in range(self.count)])
         warn_ua = self.nominal_mah * 1000 // WARN_C
         for i in range(self.count):
-            over = each[i].value - middle
-            std = each[i].std
+            est = cells.leak(i)
+            over = est.value - middle
+            std = est.std
             if over <= warn_ua:
                 continue
             if over <= SIGMAS * std:
-                if each[i].why == W_HIDDEN:  # an alarm does not go because the cell can no longer be seen
+                if est.why == W_HIDDEN:  # an alarm does not go because the cell can no longer be seen
                     found.extend([old for old in self.found if old.kind == SHORT and old.where == i])
                 continue
             growing = self._growing(i, std)
             if over < self.nominal_mah * 1000 // LARGE_C and self._apart(cells, i):
                 week = int(over * 168.0 / self.nominal_mah * 1000.0)
-                found.append(Anomaly(DIVERGING, i, week, week * std // over, each[i].at_ms, T_APART))
+                found.append(Anomaly(DIVERGING, i, week, week * std // over, est.at_ms, T_APART))
             elif over > self.nominal_mah * 1000 // SHORT_C or growing:
-                found.append(Anomaly(SHORT, i, over, std, each[i].at_ms, T_GROWING if growing else T_FAST))
+                found.append(Anomaly(SHORT, i, over, std, est.at_ms, T_GROWING if growing else T_FAST))
             else:
-                found.append(Anomaly(LEAKS, i, over, std, each[i].at_ms, T_LEAK))
+                found.append(Anomaly(LEAKS, i, over, std, est.at_ms, T_LEAK))
 
     def _apart(self, cells, cell):
         """True while a cell that seems to lose charge may as well be a small one: its capacity is beyond the spread of
@@ -198,7 +198,7 @@ class Judge:
         for i in range(self.count):
             rise, std = self._risen(cells, i)
             risen = rise > JUMP_PPM and rise > SIGMAS * std
-            quick, quick_std = fast[i] if fast else (0, 0)
+            quick, quick_std = (fast[0][i], fast[1][i]) if fast else (0, 0)
             jumped = quick > JUMP_PPM and quick > SIGMAS * quick_std
             if not risen and not jumped:
                 continue
@@ -246,15 +246,19 @@ class Judge:
         """Once a day: the spread of SoC as it would be at half charge, where capacities do not matter."""
         if cells.soc_deviation(0).why != W_COUNTED:
             return
-        at_half = [cells.x[i * c.WIDTH] + (0.5 - z) * cells.x[i * c.WIDTH + c.DQ] for i in range(self.count)]
-        low = min(at_half)
+        low = high = low_cell = None
+        for i in range(self.count):
+            at_half = cells.x[i * c.WIDTH] + (0.5 - z) * cells.x[i * c.WIDTH + c.DQ]
+            if low is None or at_half < low:
+                low, low_cell = at_half, i
+            if high is None or at_half > high:
+                high = at_half
         if self.looks % 24 == 0:
-            self.spreads = [int((max(at_half) - low) * 1e6)] + self.spreads[: DAYS - 1]
+            self.spreads = [int((high - low) * 1e6)] + self.spreads[: DAYS - 1]
         if len(self.spreads) < DAYS:
             return
         grown = self.spreads[0] - self.spreads[DAYS - 1]
         if grown > SPREAD_PPM and grown > 2 * SPREAD_STD_PPM:
-            low_cell = at_half.index(low)
             found.append(Anomaly(DIVERGING, low_cell, grown, SPREAD_STD_PPM, cells.at_ms, T_SPREAD))
 
     def _judge_offset(self, bias, found):
@@ -273,10 +277,10 @@ class Judge:
             found.append(Anomaly(OFFSET, -1, moved_ua, bias.std * 1000, bias.at_ms, T_MOVES))
 
     def state(self):
-        """Dict of integers for the store."""
+        """Dict for the store; the tables themselves are in it."""
         return {
-            "leaks": list(self.leaks),
-            "rises": list(self.rises),
+            "leaks": self.leaks,
+            "rises": self.rises,
             "kept": self.kept,
             "looks": self.looks,
             "spreads": list(self.spreads),
@@ -307,11 +311,11 @@ class Judge:
 def observable(cells, bias=None):
     """((kind, True or False), ...): could such an anomaly be seen now at all? False means: not known."""
     count = range(cells.count)
-    leak = max([cells.std(i, c.LEAK) for i in count]) * SIGMAS < 1.0 / SHORT_C
-    rise = max([cells.std(i, c.DR) for i in count]) * SIGMAS * 1e6 < 2 * JUMP_PPM
-    capacity = max([cells.std(i, c.DQ) for i in count]) * WEAK_SIGMAS * 1e6 < 2 * WEAK_PPM
+    leak = max(cells.std(i, c.LEAK) for i in count) * SIGMAS < 1.0 / SHORT_C
+    rise = max(cells.std(i, c.DR) for i in count) * SIGMAS * 1e6 < 2 * JUMP_PPM
+    capacity = max(cells.std(i, c.DQ) for i in count) * WEAK_SIGMAS * 1e6 < 2 * WEAK_PPM
     capacity = capacity and cells.seen_s >= WEAK_S
-    charge = max([cells.std(i, c.DZ) for i in count]) < c.HIDDEN[c.DZ]
+    charge = max(cells.std(i, c.DZ) for i in count) < c.HIDDEN[c.DZ]
     offset = bias is not None and bias.value is not None
     return ((LEAKS, leak), (JUMP, rise), (DIVERGING, charge), (WEAK, capacity), (OFFSET, offset))
 

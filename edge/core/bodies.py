@@ -36,11 +36,17 @@ TIME_KEYS = bytes(
 
 
 def body(values):
-    """((key, value), ...) by growing key from ((key, value), ...); None values are left out.
+    """((key, value), ...) by growing key from ((key, value), ...); None values are left out. A list is used up: a board
+    has no room for another one as long.
 
     Keys are written KEYS["name"]: a board's bundle has their numbers instead, and no table of names.
     """
-    return tuple(sorted([pair for pair in values if pair[1] is not None]))
+    found = values if isinstance(values, list) else list(values)
+    for at in range(len(found) - 1, -1, -1):
+        if found[at][1] is None:
+            del found[at]
+    found.sort()
+    return tuple(found)
 
 
 def telemetry(site, i, sources):

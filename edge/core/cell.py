@@ -49,6 +49,19 @@ def at(table, u):
     return table[k] + (place - k) * step, step * n
 
 
+def value_at(table, u):
+    """The value alone: it is asked for often, and each number on the way is a piece of a board's heap."""
+    n = len(table) - 1
+    place = u * n
+    k = int(place)
+    if place <= 0.0:
+        return table[0]
+    if k >= n:
+        return table[n]
+    low = table[k]
+    return low + (place - k) * (table[k + 1] - low)
+
+
 class Half:
     """Half-cell potentials of a cell type and the fresh cell's electrodes, for a cell of capacity_ah.
 

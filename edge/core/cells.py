@@ -15,18 +15,18 @@ c   how this cell's curve (and the offset of its voltage input) differs from the
     is. Where the curve is flat, dv goes into c, and dz learns nothing.
 
 All cells see the same I, z, slope and pol, so they share ONE covariance; a cell costs WIDTH values of
-single precision. A cell with gaps keeps a factor (`wide`) by which its own covariance is larger. The model
-error is correlated in time: the variance of one block counts as long as TAU_S. The mean over the cells is
-taken out of dv and of its prediction, so that what all cells have in common stays with the pack filter; a
-cell far off, or on a steeper piece of the curve, counts less there and cannot move the others. A block in
-which a cell is beyond the ends of the curve, or most cells are beyond the gate, corrects nothing. States
-stay inside bounds; a cell that is held at one is not observable until it has been seen well for hours.
+single precision and room for one block. A cell with gaps keeps a factor (`wide`) by which its own covariance
+is larger. The model error is correlated in time: the variance of one block counts as long as TAU_S. The mean
+over the cells is taken out of dv and of its prediction, so that what all cells have in common stays with the
+pack filter; a cell far off, or on a steeper piece of the curve, counts less there and cannot move the others.
+A block in which a cell is beyond the ends of the curve, or most cells are beyond the gate, corrects nothing.
+States stay inside bounds; a cell that is held at one is not observable until it has been seen well for hours.
 """
 
 from array import array
 from math import sqrt
 
-from edge.core.innovation import DQ, DR, DZ, GATE, KNOTS, LEAK, WIDTH, innovations
+from edge.core.innovation import DQ, DR, DZ, GATE, KNOTS, LEAK, NONE_V, WIDTH, innovations
 from edge.core.records import UNKNOWN, Est
 from edge.core.soc import W_COUNTED, W_HIDDEN
 
@@ -70,14 +70,16 @@ class CellDeltas:
         self.at_ms = None
         self.seen_s = 0.0  # time with information since the start
         self._restored = False
+        # of one block, V; here for good, because a heap in splinters has no room for lists as long as a pack
+        self.errors, self.opens, self.scales = [array("d", bytes(8 * count)) for _ in range(3)]
         self._fresh()
         if state is not None and state["cells"] == count and state["nominal_mah"] == nominal_mah:
             self._load(state)
 
     def _fresh(self):
-        self.x = array("f", [0.0] * (self.count * WIDTH))
+        self.x = array("f", bytes(4 * self.count * WIDTH))
         self.wide = array("f", [1.0] * self.count)
-        self.p = p = array("f", [0.0] * (WIDTH * WIDTH))
+        self.p = p = array("f", bytes(4 * WIDTH * WIDTH))
         self.seen_s = 0.0
         for i in range(4):
             p[i * WIDTH + i] = PRIOR[i] * PRIOR[i]
@@ -93,7 +95,7 @@ class CellDeltas:
 
         current_a: without the sensor's known offset, + charges. mean: (z, its sigma, slope of the curve
         in V per unit of z, polarisation of the mean cell in V (all parts, slow ones too, + when charged),
-        capacity in Ah). deviations_v: per cell its mean voltage minus the mean of the known cells, None =
+        capacity in Ah). deviations_v: gives per cell its mean voltage minus the mean of the known cells, None =
         not known. ocv: function z -> V of the pack's present curve, for cells far from the mean (None: the
         slope alone). at_ms: time stamp of the results.
         """
@@ -101,24 +103,24 @@ class CellDeltas:
         move = current_a * dt_s / 3600.0 / q_ah
         self._predict(dt_s, move, q_ah)
         self._hold(z)
-        known = 0
+        known = at = 0
         for v in deviations_v:
-            if v is not None:
-                known += 1
+            self.errors[at] = NONE_V if v is None else v
+            known += v is not None
+            at += 1
         if known < 2:  # nobody saw the cells: the covariance only grows
             return
         gain = self._gain(slope, pol_v, z, dt_s, z_std)
-        errors = innovations(self, gain, mean, deviations_v, ocv)
-        if errors is None:
+        if not innovations(self, gain, mean, ocv):
             return
         if self._restored:
             self._restored = False
-            if self._foreign(errors, gain):
+            if self._foreign(gain):
                 self._fresh()
                 return
-        if not self._gated(gain, errors, known):
+        if not self._gated(gain, known):
             return
-        self._correct(gain, errors, z)
+        self._correct(gain, z)
         self._hold(z)
         self.seen_s += dt_s
         self.at_ms = at_ms
@@ -163,47 +165,48 @@ class CellDeltas:
         noise = (NOISE_V * NOISE_V + pol * pol + shape * shape) * max(1.0, TAU_S / dt_s)
         return with_v, max(states, 0.0), noise, low, share
 
-    def _foreign(self, errors, gain):
+    def _foreign(self, gain):
         """True when the voltages of the first block after a restart do not belong to the saved cells."""
         total = 0.0
         known = 0
-        for error in errors:
-            if error is not None:
+        for error in self.errors:
+            if error != NONE_V:
                 total += error * error
                 known += 1
         expected = gain[1] + NOISE_V * NOISE_V
         return total > known * max(16.0 * expected, FOREIGN_V * FOREIGN_V)
 
-    def _gated(self, gain, errors, known):
+    def _gated(self, gain, known):
         """Cut errors beyond the gate, and make those cells wider; False when most cells are beyond it."""
         _, states, noise, _, _ = gain
         widest = self._widest()
+        narrow = GATE * sqrt(states + noise)
         beyond = 0
         for i in range(self.count):
-            error = errors[i]
-            if error is None:
+            error = self.errors[i]
+            if error == NONE_V:
                 self.wide[i] = min(self.wide[i] * (states + noise) / noise, widest)
                 continue
-            most = GATE * sqrt(self.wide[i] * states + noise)
+            wide = self.wide[i]
+            most = narrow if wide == 1.0 else GATE * sqrt(wide * states + noise)
             if abs(error) > most:
-                errors[i] = most if error > 0.0 else -most
-                self.wide[i] = min(self.wide[i] * 1.1, widest)
+                self.errors[i] = most if error > 0.0 else -most
+                self.wide[i] = min(wide * 1.1, widest)
                 beyond += 1
         return 2 * beyond <= known
 
-    def _correct(self, gain, errors, z):
+    def _correct(self, gain, z):
         """Every known cell by the shared gain; then the covariance. One that would leave 0..1 stays as it is."""
         with_v, states, noise, _, _ = gain
         least, most = window(z)
         total = states + noise
         x = self.x
         for i in range(self.count):
-            if errors[i] is None:
+            error = self.errors[i]
+            if error == NONE_V:
                 continue
             wide = self.wide[i]
-            factor = errors[i] / total
-            if wide > 1.0:
-                factor = errors[i] * wide / (wide * states + noise)
+            factor = error * wide / (wide * states + noise) if wide > 1.0 else error / total
             at = i * WIDTH
             if not least <= x[at] + factor * with_v[DZ] <= most:
                 self.wide[i] = self._widest()
@@ -334,13 +337,14 @@ class CellDeltas:
     # ---- state ----------------------------------------------------------------------------------
 
     def state(self):
-        """Dict for the store; the tables of single-precision numbers as hexadecimal text in short pieces."""
+        """Dict for the store, in parts (see Site.state); the tables of single-precision numbers as hexadecimal text in
+        short pieces."""
         return {
             "cells": self.count,
             "nominal_mah": self.nominal_mah,
-            "x": _texts(self.x),
-            "p": _texts(self.p),
-            "wide": _texts(self.wide),
+            "x": lambda: _texts(self.x),
+            "p": lambda: _texts(self.p),
+            "wide": lambda: _texts(self.wide),
             "seen_s": int(self.seen_s),
         }
 
@@ -370,12 +374,10 @@ def window(z):
 
 
 def _texts(table):
-    """A table as texts of at most TEXT characters: a board has room for a few of them at once."""
-    texts = []
+    """A table as texts of at most TEXT characters, one after the other."""
     step = TEXT // 8
     for at in range(0, len(table), step):
-        texts.append(bytes(table[at : at + step]).hex())
-    return texts
+        yield bytes(table[at : at + step]).hex()
 
 
 def _table(texts, size):

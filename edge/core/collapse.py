@@ -25,12 +25,19 @@ def missing_mv(deltas, cell_mv, z, slope, pol_v, ocv):
     deltas: CellDeltas. cell_mv: one reading (None: not known). z, slope, pol_v: of the mean cell, as in
     CellDeltas.update(). ocv: function z -> V.
     """
+    lowest = highest = None
+    for mv in cell_mv:
+        if mv is not None:
+            lowest = mv if lowest is None or mv < lowest else lowest
+            highest = mv if highest is None or mv > highest else highest
+    if lowest is None or highest - lowest <= FAR_V * 1000.0:
+        return 0
     ordered = sorted([mv for mv in cell_mv if mv is not None])
     n = len(ordered)
     if n < MOST:
         return 0
     middle = ordered[n // 2]
-    if max(ordered[-1] - middle, middle - ordered[0]) <= FAR_V * 1000.0:
+    if max(highest - middle, middle - lowest) <= FAR_V * 1000.0:
         return 0
     far = max(FAR_V, SIGMAS * slope * sqrt(deltas.p[DZ * WIDTH + DZ]))
     total = 0.0

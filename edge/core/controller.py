@@ -370,14 +370,15 @@ class Controller:
         )
 
     def state(self, clean=False):
-        """Dict for the store: versioned, bound to this pack. clean: the last one of a peaceful end."""
+        """Dict for the store, in parts (see Site.state): versioned, bound to this pack. clean: the last of a peaceful
+        end."""
         contactor = self.contactor
         return {
             "contactor": None if contactor is None else contactor.state(clean),
             "version": STATE_VERSION,
             "pack": [self.pack["id"], self.pack.get("serial"), self.pack["cells"], self.pack["chemistry"]],
             "metering": self.metering.state(),
-            "estimator": self.estimator.state(),
+            "estimator": self.estimator.state,
             "faults": self.faults.state(),
             "identity": self._known if self.identity is None else self.identity.state(),
         }

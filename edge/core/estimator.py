@@ -22,7 +22,7 @@ from edge.core import power
 from edge.core import sensors as sn
 from edge.core.anomalies import LEAKS, SHORT, Judge
 from edge.core.bounds import bound
-from edge.core.cell import at, exponential
+from edge.core.cell import at, exponential, value_at
 from edge.core.cells import CellDeltas
 from edge.core.collapse import missing_mv
 from edge.core.records import UNKNOWN, Est
@@ -76,7 +76,10 @@ class Estimator:
         self._quiet_look_ms = 0
         self._power_ms = None
         self._work = None
+        self._table = power.Cells(count)  # of that work; here for good, as in CellDeltas
         self._missing_mv = 0  # what collapsed cells take from the pack voltage
+        self._mv = array("l", [0] * count)
+        self._looks = array("H", [0] * count)
         self._minute()
 
     def _certificate(self, fresh):
@@ -103,8 +106,8 @@ class Estimator:
         self._span_s = 0.0
         self._ampere_s = 0.0
         self._volt_s = 0.0
-        self._mv = array("l", [0] * self.pack["cells"])
-        self._looks = array("H", [0] * self.pack["cells"])
+        for i in range(len(self._mv)):
+            self._mv[i] = self._looks[i] = 0
 
     # ---- each step ---------------------------------------------------------------------------------
 
@@ -167,26 +170,31 @@ class Estimator:
         ocv = joint.ocv
         z = joint.x[0]
         self._missing_mv = missing_mv(
-            self.cells, cell_mv, z, at(ocv, z)[1], joint.polarisation_v, lambda place: at(ocv, place)[0]
+            self.cells, cell_mv, z, at(ocv, z)[1], joint.polarisation_v, lambda place: value_at(ocv, place)
         )
+
+    def _mean_v(self, cell):
+        """Mean voltage of a cell in this minute, of which there were looks."""
+        return self._mv[cell] / 1000.0 / self._looks[cell]
 
     def _cells(self, now_ms):
         """Give the cell layer its minute."""
         soc = self.soc
         ocv = soc.joint.ocv
-        means = [self._mv[i] / 1000.0 / self._looks[i] if self._looks[i] else None for i in range(self.pack["cells"])]
+        looks = self._looks
         total = 0.0
         known = 0
-        for mean in means:
-            if mean is not None:
-                total += mean
+        for i in range(len(looks)):
+            if looks[i]:
+                total += self._mean_v(i)
                 known += 1
+        middle = total / known if known else None
         z = soc.joint.x[0]
         mean = (z, soc.std(), at(ocv, z)[1], self._volt_s / self._span_s, soc.capacity_ah)
-        deviations = [None if each is None else each - total / known for each in means]
+        deviations = (self._mean_v(i) - middle if looks[i] else None for i in range(len(looks)))
         ampere = self._ampere_s / self._span_s
-        self.cells.update(self._span_s, ampere, mean, deviations, lambda place: at(ocv, place)[0], now_ms)
-        if known and z > ad.KNEE_Z and total / known - self._volt_s / self._span_s >= ad.KNEE_V:
+        self.cells.update(self._span_s, ampere, mean, deviations, lambda place: value_at(ocv, place), now_ms)
+        if known and z > ad.KNEE_Z and middle - self._volt_s / self._span_s >= ad.KNEE_V:
             self._knee_ms = soc.clock_ms
         self._minute()
         if soc.clock_ms >= self._advice_ms:
@@ -228,11 +236,11 @@ class Estimator:
         joint = soc.joint
         ohm = self.resistance()
         relative = 0.3 if ohm.value is None or ohm.why == W_HIDDEN else ohm.std / float(ohm.value)
-        cells = power.cells_of(self.cells, joint.x[0], soc.std(), relative)
+        cells = power.cells_of(self.cells, joint.x[0], soc.std(), relative, self._table)
         ocv = joint.ocv
         model = joint.response()
         limits = {key: bound(self.pack, key) for key in ("charge_ma", "discharge_ma", "cell_max_mv", "cell_min_mv")}
-        self.power = yield from power.slices(cells, model, lambda z: at(ocv, z)[0], limits)
+        self.power = yield from power.slices(cells, model, lambda z: value_at(ocv, z), limits)
 
     # ---- results ----------------------------------------------------------------------------------------
 
@@ -278,15 +286,15 @@ class Estimator:
         return worst.where, Est(own.value // 1000, own.std // 1000 + 1, own.at_ms, own.why)
 
     def state(self):
-        """Dict of integers for the store."""
+        """Dict for the store, in parts (see Site.state)."""
         return {
-            "soc": self.soc.state(),
-            "cells": self.cells.state(),
-            "judge": self.judge.state(),
-            "ohm": self.ohm.state(),
-            "steps": self.steps.state(),
-            "temps": self.temps.state(),
-            "counters": self.counters.state(),
+            "soc": self.soc.state,
+            "cells": self.cells.state,
+            "judge": self.judge.state,
+            "ohm": self.ohm.state,
+            "steps": self.steps.state,
+            "temps": self.temps.state,
+            "counters": self.counters.state,
             "knee_ms": self._knee_ms,
             "advice": self.advice,
         }

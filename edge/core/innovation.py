@@ -13,12 +13,14 @@ DZ, DQ, DR, LEAK = 0, 1, 2, 3
 GATE = 5.0  # sigmas a single block may pull
 SMALL = 0.01  # below this |dz| the slope at z is good enough
 EDGE_V = 0.02  # an open-circuit voltage this far beyond the ends of the curve tells nothing
+NONE_V = 1e9  # in place of a voltage that is not known
 
 
-def innovations(cells, gain, mean, deviations_v, ocv):
-    """Innovation per cell in V (None: not known), without what the known cells have in common.
+def innovations(cells, gain, mean, ocv):
+    """Turn cells.errors, the deviations of the voltages, into the innovation of every cell in V, without what the known
+    cells have in common. NONE_V stays: not known.
 
-    Each as large as it would be at the slope of the mean cell. None when a cell is beyond the curve.
+    Each as large as it would be at the slope of the mean cell. False when a cell is beyond the curve.
     """
     z, _, slope, pol_v, _ = mean
     _, _, _, low, share = gain
@@ -27,50 +29,63 @@ def innovations(cells, gain, mean, deviations_v, ocv):
     if ocv is not None:
         base, lowest, highest = ocv(z), ocv(0.0) - EDGE_V, ocv(1.0) + EDGE_V
     rest = 1.0 - share
-    errors = [None] * cells.count
-    scales = [1.0] * cells.count
-    opens = [0.0] * cells.count
+    errors, scales, opens = cells.errors, cells.scales, cells.opens
     for i in range(cells.count):
-        v = deviations_v[i]
-        if v is None:
+        v = errors[i]
+        if v == NONE_V:
             continue
         at = i * WIDTH
         dz = x[at]
-        own = slope * dz
-        if ocv is not None:
+        scales[i] = 1.0
+        if ocv is None:
+            own = slope * dz
+        else:
             own = ocv(z + dz) - base
             if abs(dz) > SMALL:
                 scales[i] = _scale(ocv, z, dz, own, slope)
         v -= pol_v * x[at + DR] + rest * x[at + low] + share * x[at + low + 1]
         opens[i] = v
         errors[i] = v - own
-    common = _common(cells, gain, errors, scales)
+    common = _common(cells, gain)
     for i in range(cells.count):
-        if errors[i] is None:
+        error = errors[i]
+        if error == NONE_V:
             continue
-        errors[i] = (errors[i] - common) * scales[i]
+        errors[i] = (error - common) * scales[i]
         if ocv is not None:
             open_v = base + opens[i] - common
             if open_v < lowest or open_v > highest:
-                return None
-    return errors
+                return False
+    return True
 
 
-def _common(cells, gain, errors, scales):
+def _common(cells, gain):
     """Weighted mean of the known errors that are within the gate around their median."""
-    ordered = sorted([error for error in errors if error is not None])
-    n = len(ordered)
+    errors, scales = cells.errors, cells.scales
+    ordered = [NONE_V] * cells.count
+    n = 0
+    for error in errors:
+        if error != NONE_V:
+            ordered[n] = error
+            n += 1
+    ordered.sort()
     middle = (ordered[n // 2] + ordered[(n - 1) // 2]) / 2.0
+    ordered = None
     _, states, noise, _, _ = gain
+    gate = GATE * GATE
+    narrow = gate * (states + noise)
     total = 0.0
     weights = 0.0
     for i in range(cells.count):
-        if errors[i] is None:
+        error = errors[i]
+        if error == NONE_V:
             continue
-        away = (errors[i] - middle) * scales[i]
-        if away * away <= GATE * GATE * (cells.wide[i] * states + noise):
-            total += errors[i] * scales[i]
-            weights += scales[i]
+        scale = scales[i]
+        away = (error - middle) * scale
+        wide = cells.wide[i]
+        if away * away <= (narrow if wide == 1.0 else gate * (wide * states + noise)):
+            total += error * scale
+            weights += scale
     return total / weights if weights > 0.0 else middle
 
 

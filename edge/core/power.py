@@ -40,7 +40,7 @@ class Cells:
     """The same of many cells in one flat table: a sequence that makes one Cell at a time."""
 
     def __init__(self, count):
-        self.table = array("f", [0.0] * (count * _WIDTH))
+        self.table = array("f", bytes(4 * count * _WIDTH))
 
     def __len__(self):
         return len(self.table) // _WIDTH
@@ -53,12 +53,11 @@ class Cells:
         return Cell(z, z_std, r, r_std, q, q_std)
 
 
-def cells_of(deltas, z, z_std, r_std):
-    """Cells from edge.core.cells.CellDeltas and the mean cell's SoC (0..1) with its sigma; r_std: relative
-    sigma of the mean cell's resistance. None while nothing is known."""
+def cells_of(deltas, z, z_std, r_std, made):
+    """made, Cells of that many cells, filled from edge.core.cells.CellDeltas and the mean cell's SoC (0..1) with its
+    sigma; r_std: relative sigma of the mean cell's resistance. None while nothing is known."""
     if z is None or not deltas.seen_s:
         return None
-    made = Cells(deltas.count)
     table = made.table
     for i in range(deltas.count):
         dz, dr, q = deltas.deviation(i)

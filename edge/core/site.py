@@ -325,17 +325,17 @@ class Site:
         return busy
 
     def state(self, clean=False):
-        """Everything that must survive a restart, as a dict of integers, strings, lists and None. clean: the last
-        one of a peaceful end."""
+        """What must survive a restart: a dict of integers, strings, lists, None, and of functions that give a part when
+        it is written, between two steps (edge.shell.store.pieces). clean: the last one of a peaceful end."""
         return {
             "version": 1,
             "save": self.durable.next(),
             "boot": self.boot,
             "utc_s": self._utc[0] if self._utc[1] >= TRUSTED_CLOCK else None,
-            "packs": [pack.state(clean) for pack in self.packs],
-            "report": self.reporter.state(self._now_ms),
-            "energy": self.energy and self.energy.state(),
-            "orders": None if self.orders is None else self.orders.state(),
+            "packs": lambda: [pack.state(clean) for pack in self.packs],
+            "report": lambda: self.reporter.state(self._now_ms),
+            "energy": self.energy and self.energy.state,
+            "orders": self.orders and self.orders.state,
         }
 
     def last_records(self, now_ms, utc):

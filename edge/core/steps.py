@@ -23,6 +23,7 @@ LEAST = 3  # steps before a window says anything
 FLOOR = 0.01  # relative sigma that never goes away
 SLOW = 6  # windows in the baseline
 NONE = -32768
+MOST = 2000.0  # of a rise and its sigma: what the tables hold
 
 
 class Steps:
@@ -89,59 +90,68 @@ class Steps:
                 self.xy[i] += mean * y
                 self.yy[i] += y * y
 
-    def _found(self):
-        """[(rho, variance)] per cell in the open window: by its own scatter, but not less than the middle cell's."""
-        found = []
+    def _rho(self, cell):
+        return self.xy[cell] / self.xx
+
+    def _variances(self):
+        """Variance of each rho in the open window: by its own scatter, but not less than the middle cell's."""
+        found = array("d", self.base)
         for i in range(self.count):
-            rho = self.xy[i] / self.xx
-            found.append((rho, max(self.yy[i] - rho * self.xy[i], 0.0) / (self.steps - 1) / self.xx))
-        middle = sorted([each[1] for each in found])[self.count // 2]
-        return [(rho, max(var, middle) + FLOOR * FLOOR) for rho, var in found]
+            found[i] = max(self.yy[i] - self._rho(i) * self.xy[i], 0.0) / (self.steps - 1) / self.xx
+        middle = _middle(found)
+        for i in range(self.count):
+            found[i] = max(found[i], middle) + FLOOR * FLOOR
+        return found
 
     def _close(self):
-        found = self._found()
-        middle = sorted([each[1] for each in found])[self.count // 2]
+        variances = self._variances()
+        middle = _middle(variances)
         if middle > ENOUGH * ENOUGH:
             return
-        moves = self._moves(found)
-        for i in range(self.count if moves else 0):
-            self.risen[i], self.stds[i] = moves[i]
+        if self.windows:
+            self.risen, self.stds = self._moves(variances)
         self.windows = min(self.windows + 1, SLOW)
         share = 1.0 / self.windows
         for i in range(self.count):
-            self.base[i] += share * (found[i][0] - self.base[i])
+            self.base[i] += share * (self._rho(i) - self.base[i])
         self.var = (1.0 - share) * (1.0 - share) * self.var + share * share * middle
         self._open()
 
     def rises(self):
-        """Per cell (rise of its fast resistance against the baseline, sigma), both in ppm; None while not known."""
-        if self.steps >= LEAST:
-            moves = self._moves(self._found())
-            if moves and sorted([std for _, std in moves])[self.count // 2] < 2e6 * ENOUGH:
+        """(rise of its fast resistance against the baseline per cell, sigma per cell), both in ppm; None while not
+        known."""
+        if self.windows and self.steps >= LEAST:
+            moves = self._moves(self._variances())
+            if _middle(moves[1]) < 2e6 * ENOUGH:
                 return moves
         if not self.stds[0]:
             return None
-        return list(zip(self.risen, self.stds))
+        return self.risen, self.stds
 
-    def _moves(self, found):
-        """What a window found, against the baseline, as in rises(); None without a baseline."""
-        if not self.windows:
-            return None
-        moves = []
+    def _moves(self, variances):
+        """What a window found, against the baseline, as in rises(). variances: of the window; used up."""
+        moves = array("d", self.base)
         for i in range(self.count):
-            rho, var = found[i]
             before = max(1.0 + self.base[i], 0.1)
-            moves.append(((rho - self.base[i]) / before, (var + self.var) / before / before))
-        middle = self.count // 2
-        common = sorted([move for move, _ in moves])[middle]  # of few cells one moves the mean
-        moves = [(move - common, var) for move, var in moves]
-        usual = 1.5 * sorted([abs(move) for move, _ in moves])[middle]
-        more = max(usual * usual - sorted([var for _, var in moves])[middle], 0.0)
-        return [(int(move * 1e6), int(sqrt(var + more) * 1e6) + 1) for move, var in moves]
+            moves[i] = (self._rho(i) - self.base[i]) / before
+            variances[i] = (variances[i] + self.var) / before / before
+        common = _middle(moves)  # of few cells one moves the mean
+        for i in range(self.count):
+            moves[i] -= common
+        usual = 1.5 * sorted([abs(move) for move in moves])[self.count // 2]
+        more = max(usual * usual - _middle(variances), 0.0)
+        risen, stds = array("i", self.risen), array("i", self.stds)
+        for i in range(self.count):
+            risen[i] = int(min(max(moves[i], -MOST), MOST) * 1e6)
+            stds[i] = int(min(sqrt(variances[i] + more), MOST) * 1e6) + 1
+        return risen, stds
 
     def state(self):
-        """List of integers for the store: the baseline; an open window starts again."""
-        return [self.windows, int(self.var * 1e9)] + [int(rho * 1e6) for rho in self.base]
+        """Integers for the store, one after the other: the baseline; an open window starts again."""
+        yield self.windows
+        yield int(self.var * 1e9)
+        for rho in self.base:
+            yield int(rho * 1e6)
 
     def _load(self, state):
         values = [int(value) for value in state]
@@ -150,3 +160,7 @@ class Steps:
         self.windows = values[0]
         self.var = values[1] / 1e9
         self.base = array("f", [value / 1e6 for value in values[2:]])
+
+
+def _middle(values):
+    return sorted(values)[len(values) // 2]

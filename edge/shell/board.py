@@ -100,12 +100,15 @@ def while_running(feed, tasks):
 
 
 async def console(guarded, clock, uplink):
-    """Print the status line for ever."""
+    """Print the status line for ever; one for which there is no memory is cut off."""
     while True:
         await asyncio.sleep(CONSOLE_S)
         print("~", end="")
-        for text in status_line(guarded, clock, uplink):
-            print(text, end="")
+        try:
+            for text in status_line(guarded, clock, uplink):
+                print(text, end="")
+        except MemoryError:
+            print()
 
 
 async def run(settings, folder, clock, feed, talk, trace, slot=None, before=()):
@@ -148,10 +151,7 @@ async def run(settings, folder, clock, feed, talk, trace, slot=None, before=()):
     gc.collect()
     gc.threshold(GC_BYTES)
 
-    def made():
-        forget_cells(settings)
-
-    steps = loop(settings, clock, ports.devices, ports.actuators, ports.store, uplink, guarded.seen, ports.verify, made)
+    steps = loop(ports.site, clock, ports.devices, ports.actuators, ports.store, uplink, guarded.seen)
     watch = Watch(ports.devices[-1], clock) if settings.get("inputs") else None
     try:
         await control(steps, clock, watch, quiet(ports.writers, clock, settings["pcs"]["watchdog_ms"]), flush)

@@ -11,7 +11,8 @@ import os
 from collections import namedtuple
 
 from bms_bridge.tables import load
-from edge.shell.board import FLOOR, secured
+from edge.core.site import Site
+from edge.shell.board import FLOOR, forget_cells, secured
 from edge.shell.board_uplink import BoardUplink
 from edge.shell.link import ack_key
 from edge.shell.store import AfterWires, FileStore
@@ -21,11 +22,9 @@ JOURNAL_HOLD_BYTES = 4096  # RAM of records that wait for the flash; more than t
 SPARKPLUG_REST_MS = 120000  # between two TLS handshakes of the live lane, beside those of the uplink
 RAM_BYTES = 8192  # of records that wait for the backend; older ones are read back from the flash
 
-# The ports of edge.loop.loop, whom each step is told, the ports that write (the PCS and relay modules), the Journal or
-# None, the tasks that must run.
-Ports = namedtuple(
-    "Ports", ("devices", "actuators", "store", "uplink", "verify", "told", "writers", "journal", "tasks")
-)
+# The site, the ports of edge.loop.loop, whom each step is told, the ports that write (the PCS and relay modules), the
+# Journal or None, the tasks that must run.
+Ports = namedtuple("Ports", ("site", "devices", "actuators", "store", "uplink", "told", "writers", "journal", "tasks"))
 
 
 def start(settings, folder, clock, sync, before):
@@ -33,14 +32,24 @@ def start(settings, folder, clock, sync, before):
 
     folder: where the state lives. sync(file): makes what was written durable. before: pairs of the first record.
     """
+    from edge.shell.started import digest_of
+
+    settings["hash"] = digest_of(settings)
+    store = AfterWires(FileStore(folder, sync))
+    # the site comes first: for a moment it takes as much again as it keeps
+    site = Site(settings, store.load(), verify_of(settings))
+    forget_cells(settings)
     wiring = Wiring(settings, load, clock)
-    files = FileStore(folder, sync)
-    boot = ((files.look() or {}).get("boot") or 0) + 1
+    # imported by the first steps as well, when the memory has no long pieces any more
+    import edge.core.nameplate  # noqa: F401
+
+    if [device for device in wiring.devices if getattr(device, "serial", None) is not None]:
+        import edge.core.identity  # noqa: F401
     epoch = int.from_bytes(os.urandom(7), "big")
-    journal = journal_of(settings, folder, epoch, boot, sync) if settings.get("journal_kb") else None
+    journal = journal_of(settings, folder, epoch, site.boot, sync) if settings.get("journal_kb") else None
     tasks: list = []
-    uplink = uplink_of(settings, folder, epoch, boot, clock, journal, (wiring.told, tasks))
-    uplink.offer(began(settings, clock, epoch, journal, before))
+    uplink = uplink_of(settings, folder, epoch, site.boot, clock, journal, (wiring.told, tasks))
+    uplink.offer(began(clock, epoch, journal, before))
     actuators = list(wiring.actuators)
     if any([pack.get("contactor") for pack in settings["packs"]]) and not settings.get("outputs"):
         actuators += contactors_of(settings, clock, tasks)
@@ -56,8 +65,7 @@ def start(settings, folder, clock, sync, before):
         from edge.shell.board_network import joined
 
         tasks.append(asyncio.create_task(joined(settings["network"], clock, uplink.offer).run()))
-    verify = verify_of(settings)
-    return Ports(wiring.devices, actuators, AfterWires(files), uplink, verify, wiring.told, writers, journal, tasks)
+    return Ports(site, wiring.devices, actuators, store, uplink, wiring.told, writers, journal, tasks)
 
 
 def journal_of(settings, folder, epoch, boot, sync):
@@ -129,11 +137,10 @@ def sparkplug_of(settings, folder, clock, sync, seed):
     return lane
 
 
-def began(settings, clock, epoch, journal, before):
-    """The first record of this start, with what the journal knows of the one before; and the hash of settings."""
-    from edge.shell.started import digest_of, started
+def began(clock, epoch, journal, before):
+    """The first record of this start, with what the journal knows of the one before."""
+    from edge.shell.started import started
 
-    settings["hash"] = digest_of(settings)
     if journal is None:
         return started(clock, epoch, None, before)
     from edge.shell.shelf import Shelf

@@ -4,6 +4,7 @@
 
 import asyncio
 import gc
+import json
 import logging
 import os
 import queue
@@ -11,6 +12,7 @@ import signal
 import threading
 import time
 
+from edge.core.site import Site
 from edge.loop import loop, zero_all
 from edge.shell import gateway_journal, gateway_notify, gateway_tls
 from edge.shell.control import Guarded, Watch, control
@@ -23,7 +25,7 @@ from edge.shell.refusal import Telling
 from edge.shell.shelf import Shelf
 from edge.shell.started import digest_of, started
 from edge.shell.status import serve
-from edge.shell.store import FileStore
+from edge.shell.store import FileStore, pieces
 from edge.shell.wiring import Silent, Wiring
 
 SYNCHRONISED = "/run/systemd/timesync/synchronized"
@@ -65,7 +67,8 @@ class LateStore:
         return self.store.load()
 
     def save(self, state):
-        """Hand state to the writer and return at once."""
+        """Hand state, as it is now, to the writer and return at once."""
+        state = json.loads("".join(pieces(state)))
         try:
             self._queue.get_nowait()
         except queue.Empty:
@@ -181,8 +184,8 @@ async def run(settings, folder, load, trace=None, said=None):
     clock = GatewayClock()
     wiring = Wiring(settings, load, clock)
     store = LateStore(FileStore(folder, sync))
-    boot = (store.load() or {}).get("boot") or 0
-    uplink, journal = reporting(settings, folder, boot + 1, clock)
+    site = Site(settings, store.load(), verify_of(settings))
+    uplink, journal = reporting(settings, folder, site.boot, clock)
     lane = sparkplug_of(settings, folder, clock, wiring.told, uplink)
     notify = gateway_notify.from_environment()
     guarded = Guarded("cpython", notify.fed, trace, wiring.told)
@@ -197,7 +200,7 @@ async def run(settings, folder, load, trace=None, said=None):
     lines = [asyncio.create_task(serve_line(link)(link, devices, clock, gate)) for link, devices, gate in wiring.lines]
     notify.parts += [lambda task=task: not task.done() for task in lines]
     notify.parts += [uplink.is_alive] if settings["uplink"] else []
-    steps = loop(settings, clock, wiring.devices, wiring.actuators, store, uplink, guarded.seen, verify_of(settings))
+    steps = loop(site, clock, wiring.devices, wiring.actuators, store, uplink, guarded.seen)
     gc.collect()
     gc.freeze()  # code, tables and settings stay for ever: the collection after each step leaves them alone
     watch = Watch(wiring.devices[-1], clock) if settings["inputs"] else None

@@ -20,9 +20,10 @@ from struct import pack, unpack_from
 
 from bms_bridge import modbus
 from bms_bridge.tables import load
+from edge.core.site import Site
 from edge.core.tx_gate import SENT
 from edge.loop import loop
-from edge.shell.store import number_in
+from edge.shell.store import number_in, pieces
 from edge.shell.wiring import Wiring
 
 SILENT = 0
@@ -98,7 +99,7 @@ class DictStore:
 
     def save(self, state):
         """Keep state."""
-        self.text = json.dumps(state)
+        self.text = "".join(pieces(state))
         self.saves += 1
         self.saved = number_in(state)
 
@@ -128,7 +129,12 @@ class Rig:
         self.tid = 0
         self.site = None
         self.outcome = None
-        self.generator = loop(settings, self.clock, self.devices, self.actuators, self.store, self.uplink, self._seen)
+        self.generator = self.steps(settings)
+
+    def steps(self, settings, verify=None):
+        """The loop of the site of settings; made when it begins. verify: of its orders, or None."""
+        site = Site(settings, self.store.load(), verify)
+        yield from loop(site, self.clock, self.devices, self.actuators, self.store, self.uplink, self._seen)
 
     def _seen(self, site, outcome):
         self.site = site

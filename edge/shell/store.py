@@ -17,7 +17,7 @@ import errno
 import json
 
 WIDTH = 40  # of the header line, its newline included
-PIECE = 4  # entries of a list in one piece
+PIECE = 4  # entries of a list in one piece; a text is one by itself
 READ = 256
 TORN, ROTTEN = 0, -1  # a save was cut off; it was whole once, and is not
 
@@ -36,15 +36,9 @@ class FileStore:
         self.saved = 0  # state["save"] of the newest state that is durable
         self.problem = None
         self.failed_saves = 0
-        self._seen = None
 
     def _path(self, number):
         return "%s/state.%d" % (self.folder, number & 1)
-
-    def look(self):
-        """What load() will give; it is read once for both."""
-        self._seen = self.load()
-        return self._seen
 
     def load(self):
         """The newest whole state as a dict, or None (nothing saved yet).
@@ -52,9 +46,6 @@ class FileStore:
         With "unreadable": 1 in it when the other slot is rotten, and alone when no slot is whole: what it says may
         be too old, and the reason stands in problem.
         """
-        if self._seen is not None:
-            seen, self._seen = self._seen, None
-            return seen
         numbers = [self._whole(slot) for slot in (0, 1)]
         self.problem = None
         rotten = ROTTEN in numbers
@@ -92,8 +83,8 @@ class FileStore:
         return state if isinstance(state, dict) else None
 
     def save(self, state):
-        """Write state (dict of integers, strings, lists, None); a full or read-only disk is counted in
-        failed_saves and does not disturb the caller."""
+        """Write state (a dict as pieces() takes it); a full or read-only disk is counted in failed_saves and does not
+        disturb the caller."""
         number = self.number + 1
         try:
             file = open(self._path(number), "wb")
@@ -113,7 +104,8 @@ class FileStore:
 
 class AfterWires:
     """Store port for a flash that stops everything else while it is written: save() keeps the newest state, flush()
-    writes it when the commands of the step have left. store: FileStore."""
+    writes it when the commands of the step have left, and its parts as they are then: no step may run inside of it.
+    store: FileStore."""
 
     def __init__(self, store):
         self.store = store
@@ -179,7 +171,11 @@ def write(file, number, state, sync):
 
 
 def pieces(value):
-    """The JSON text of value in pieces; a generator."""
+    """The JSON text of value in pieces; a generator. value: None, a number, a text, a dict, or what has entries (a list
+    that begins with a dict has only dicts); or a function that gives one of these. It is called when its turn comes:
+    only one part of a state is in memory at a time."""
+    if callable(value):
+        value = value()
     if isinstance(value, dict):
         before = "{"
         for key in value:
@@ -187,6 +183,8 @@ def pieces(value):
             yield from pieces(value[key])
             before = ","
         yield "}" if value else "{}"
+    elif value is None or isinstance(value, (bool, int, float, str)):
+        yield json.dumps(value)
     elif isinstance(value, (list, tuple)) and value and isinstance(value[0], dict):
         before = "["
         for each in value:
@@ -194,11 +192,15 @@ def pieces(value):
             yield from pieces(each)
             before = ","
         yield "]"
-    elif isinstance(value, (list, tuple)) and len(value) > PIECE:
-        before = "["
-        for at in range(0, len(value), PIECE):
-            yield before + json.dumps(value[at : at + PIECE])[1:-1]
-            before = ","
-        yield "]"
     else:
-        yield json.dumps(value)
+        before = "["
+        few = []
+        for each in value:
+            few.append(each)
+            if len(few) == PIECE or isinstance(each, str):
+                yield before + json.dumps(few)[1:-1]
+                before = ","
+                few = []
+        if few or before == "[":
+            yield before + json.dumps(few)[1:-1]
+        yield "]"

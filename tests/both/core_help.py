@@ -2,10 +2,13 @@
 # Copyright 2026 The reuse-edge authors
 """Settings, samples and a bench for the tests of the core. A plain healthy 16-cell LFP pack, 280 Ah."""
 
+import json
+
 from edge.core import limits as lim
 from edge.core import settings as settings_table
 from edge.core.records import NEVER, OK, Est, Group, Inputs, MeterSample, Outcome, PcsSample, Sample
 from edge.core.site import Site
+from edge.shell.store import pieces
 
 SAMPLE_KEYS = (
     "at_ms pack_mv current_ma cell_max_mv cell_min_mv temp_max_mc temp_min_mc cell_mv temp_mc bms_soc_ppm "
@@ -157,6 +160,11 @@ def meter_sample(at_ms=0, count=1):
 def quiet_inputs(at_ms=0, contactor=True):
     """Digital inputs with nothing active."""
     return Inputs(at_ms, False, False, False, False, contactor)
+
+
+def kept(state):
+    """What a store gives back of a state, or of a part of it."""
+    return json.loads("".join(pieces(state)))
 
 
 def combined(pack, believed, soc=500000, caps=(None, None), ramp=FREE, papers=NO_PAPERS, **more):

@@ -91,7 +91,7 @@ def locked(settings, name):
     for pack in bench.site.packs:
         if pack.pack["id"] == name:
             pack.faults.active[f.F_WELD] = True
-    return bench.site.state()
+    return h.kept(bench.site.state())
 
 
 def test_a_lock_survives_another_list_of_packs():

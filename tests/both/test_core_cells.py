@@ -2,18 +2,17 @@
 # Copyright 2026 The reuse-edge authors
 """Cell layer on both runtimes: a small straight-line pack with known differences, and the same bits."""
 
-import json
-
 from edge.core import anomalies as a
 from edge.core import cells as c
 from edge.core.cell import exponential, load, shared
 from edge.core.collapse import missing_mv
-from edge.core.power import CHARGE, DISCHARGE, R_SOC, R_UNKNOWN, R_VOLTAGE, Cell, cells_of, power
+from edge.core.power import CHARGE, DISCHARGE, R_SOC, R_UNKNOWN, R_VOLTAGE, Cell, Cells, cells_of, power
 from edge.core.records import Est
 from edge.core.resistance import Resistance
 from edge.core.sensors import Temps
 from edge.core.soc import W_COUNTED, W_HIDDEN
 from edge.core.steps import Steps
+from tests.both import core_help as h
 
 CELLS = 6
 NOMINAL_MAH = 5000
@@ -130,12 +129,12 @@ def test_unknown_before_the_first_block():
     made = c.CellDeltas(CELLS, NOMINAL_MAH)
     assert made.soc_deviation(0).value is None and made.leak(0).value is None
     assert made.extremes(Est(500000, 3000, 0, W_COUNTED)) == (None, None)
-    assert made.limiting(0.5) == (None, None) and cells_of(made, 0.5, 0.01, 0.02) is None
+    assert made.limiting(0.5) == (None, None) and cells_of(made, 0.5, 0.01, 0.02, Cells(CELLS)) is None
 
 
 def test_state_survives_and_other_packs_start_afresh():
     made, dz = run(24)
-    saved = made.state()
+    saved = h.kept(made.state())
     for text in saved["x"] + saved["p"] + saved["wide"]:
         assert isinstance(text, str) and len(text) <= c.TEXT
     again = c.CellDeltas(CELLS, NOMINAL_MAH, saved)
@@ -152,7 +151,7 @@ def test_state_survives_and_other_packs_start_afresh():
 
 
 def test_damaged_state_raises():
-    good = run(1)[0].state()
+    good = h.kept(run(1)[0].state())
     for key, value in (
         ("x", [0]),
         ("p", [0] * 105),
@@ -263,7 +262,7 @@ def test_a_large_leak_stays_an_alarm_at_the_bound():
             if held.value > 99900:
                 assert held.std >= 99900 and held.why == W_HIDDEN
         assert [(each.kind, each.where) for each in judge.found] == [(a.SHORT, 2)], judge.found
-        saved = json.loads(json.dumps(judge.state()))
+        saved = h.kept(judge.state())
         again = a.Judge(CELLS, NOMINAL_MAH, saved)
         assert [each[:4] for each in again.found] == [each[:4] for each in judge.found]
         last = made.leak(2)
@@ -283,7 +282,7 @@ DOUBLE = 1 + 1e-10 > 1  # a board's floats have 24 bits: its digits are its own
 
 def digest_of(made):
     """The state in one number."""
-    saved = made.state()
+    saved = h.kept(made.state())
     digest = 0
     for text in saved["x"] + saved["p"] + saved["wide"]:
         for sign in text:
@@ -304,9 +303,10 @@ def test_judge_names_the_leak_and_keeps_its_memory():
         found = judge.look(hour * 3600000, made)
     kinds = [(each.kind, each.where) for each in found]
     assert (a.SHORT, 2) in kinds and [each for each in found if each.kind in (a.LEAKS, a.SHORT)][0].where == 2
-    again = a.Judge(CELLS, NOMINAL_MAH, judge.state())
-    assert again.state() == judge.state()
-    assert a.Judge(CELLS + 1, NOMINAL_MAH, judge.state()).kept == 0
+    saved = h.kept(judge.state())
+    again = a.Judge(CELLS, NOMINAL_MAH, saved)
+    assert h.kept(again.state()) == saved
+    assert a.Judge(CELLS + 1, NOMINAL_MAH, saved).kept == 0
 
 
 def test_offset_of_the_current_sensor():
@@ -331,7 +331,7 @@ def test_resistance_that_jumps_within_a_day():
         if hour == 48:
             true[5][2] = 0.8  # of the whole, by a contact
         made, dz = run(1, true=true, cells=made, first=hour * 60, dz=dz)
-        fast = [(2000000 if i == 5 and hour > 48 else 0, 20000) for i in range(CELLS)]
+        fast = ([2000000 if i == 5 and hour > 48 else 0 for i in range(CELLS)], [20000] * CELLS)
         for each in judge.look(hour * 3600000, made, fast=lambda: fast):
             kinds.append((a.KINDS[each.kind], each.where, each.text))
     # the fast part is known at once, the whole later, and when it grows no more it is a contact
@@ -351,12 +351,12 @@ def test_a_jump_of_the_fast_part_is_seen_against_its_own_baseline():
             ohm = 0.02 * (1.0 + 0.05 * (i - 2.5)) * (1.5 if i == 2 and block >= 8640 else 1.0)
             each.append(int(3700.0 + 1000.0 * ohm * current + 2.0 * next(random) + 0.5))
         if block == 4320:  # a restart
-            made = Steps(CELLS, NOMINAL_MAH, json.loads(json.dumps(made.state())))
+            made = Steps(CELLS, NOMINAL_MAH, h.kept(made.state()))
         each[0] = None if block % 7 == 0 else each[0]
         made.step(10.0, current, None if block % 500 == 0 else each)
         rises = made.rises() if block % 360 == 0 else None
         for i in range(CELLS if rises else 0):
-            if rises[i][0] > a.JUMP_PPM and rises[i][0] > a.SIGMAS * rises[i][1]:
+            if rises[0][i] > a.JUMP_PPM and rises[0][i] > a.SIGMAS * rises[1][i]:
                 found.append((block // 360, i))
     assert found and {each[1] for each in found} == {2} and 24 < found[0][0] <= 32, found[:3]
     for damage in (
@@ -452,7 +452,7 @@ def test_power_names_what_binds():
 
 def test_power_of_the_cell_layer():
     made, _ = run(24)
-    found = power(cells_of(made, 0.5, 0.01, 0.02), MODEL, line, MAKER)
+    found = power(cells_of(made, 0.5, 0.01, 0.02, Cells(CELLS)), MODEL, line, MAKER)
     assert 0 < found[DISCHARGE][2][0] < 2100 and found[DISCHARGE][2][3] in (1, 2)
 
 

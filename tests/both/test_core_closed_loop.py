@@ -2,8 +2,6 @@
 # Copyright 2026 The reuse-edge authors
 """Measured against issued, a lost PCS, currents between packs, contactors and restarts in the whole step."""
 
-import json
-
 from edge.core import faults as f
 from edge.core.obey import KEEP, Obey
 from tests.both import core_help as h
@@ -74,7 +72,7 @@ def test_observe_leaves_the_contactor_alone():
 def test_a_stop_that_nobody_explained_costs_one_restart():
     bench = closed()
     for state, names in ((bench.site.state(), [f.F_UNEXPLAINED_STOP]), (bench.site.state(True), [])):
-        again = bench_of(state=json.loads(json.dumps(state)))
+        again = bench_of(state=h.kept(state))
         again.run(5)
         assert again.site.packs[0].faults.names() == names
         again.run(310)
@@ -83,9 +81,9 @@ def test_a_stop_that_nobody_explained_costs_one_restart():
         assert again.site.packs[0].mode == f.RUNNING
         assert len(again.site.packs[0].faults.restarts) == len(names)
     # killed once more before it is over: still a trip
-    again = bench_of(state=json.loads(json.dumps(bench.site.state())))
+    again = bench_of(state=h.kept(bench.site.state()))
     again.run(2)
-    third = bench_of(state=json.loads(json.dumps(again.site.state())))
+    third = bench_of(state=h.kept(again.site.state()))
     third.run(2)
     assert third.site.packs[0].mode == f.OPEN
 

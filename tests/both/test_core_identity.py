@@ -2,8 +2,6 @@
 # Copyright 2026 The reuse-edge authors
 """Which pack is it: the number that the BMS tells against the site's, the lock, and what is learned of another pack."""
 
-import json
-
 from edge.core import faults as f
 from edge.core.identity import COMMISSIONED, OTHER, PROVED, SURE, UNPROVED, Identity, plain
 from edge.core.registry import KEYS
@@ -108,11 +106,11 @@ def test_without_a_number_the_first_one_is_remembered():
     assert bench.site.packs[0].identity.proof() == UNPROVED
     bench.read("A1", 2)
     assert bench.site.packs[0].identity.proof() == COMMISSIONED
-    saved = json.loads(json.dumps(bench.site.state()))
+    saved = h.kept(bench.site.state())
     assert saved["packs"][0]["identity"] == ["A1", "A1"]
     again = Bench(site_of(serial=None), saved)
     again.read(False, 3)
-    assert again.site.state()["packs"][0]["identity"] == ["A1", "A1"]  # not read yet, and not forgotten
+    assert h.kept(again.site.state())["packs"][0]["identity"] == ["A1", "A1"]  # not read yet, and not forgotten
     again.utc = (20000 * 86400, 3)
     again.read("B2", 3)
     assert again.locked()

@@ -62,17 +62,13 @@ class World:
         self.walls.append((record.wall_ms, record.clock_quality))
         return len(self.walls)
 
-    def load(self):
-        self.call("load")
-        return None
-
     def save(self, state):
         self.call("save")
         self.saves.append(state["version"])
 
     def make(self):
         """The loop of this world."""
-        return loop(h.site_settings(), self, [self, Pcs(self)], self.actuators, self, self, self.seen)
+        return loop(Site(h.site_settings()), self, [self, Pcs(self)], self.actuators, self, self, self.seen)
 
     def seen(self, site, outcome):
         if len(self.actuators) > 1:

@@ -58,7 +58,7 @@ class Desk:
 
     def keep(self, state):
         if state is not None and self.keeps:
-            self.kept = state
+            self.kept = h.kept(state)
             self.bench.site.saved = state["save"]
 
     def run(self, steps):
@@ -78,9 +78,7 @@ class Desk:
 
     def reboot(self, utc=WALL):
         """The same site from what was kept."""
-        import json
-
-        again = Desk(None, json.loads(json.dumps(self.kept)), self.bench.settings["mode"], self.keeps, self.verify)
+        again = Desk(None, h.kept(self.kept), self.bench.settings["mode"], self.keeps, self.verify)
         again.utc = utc
         return again
 
@@ -386,7 +384,7 @@ def test_damaged_orders_stop_until_a_release():
     desk = Desk()
     desk.run(3)
     for broken in ("x", {"terms": [[1]]}, {"counters": {"a": "x"}}, {"waiting": [5]}, {"grades": {"pack-1": 5}}, [1]):
-        state = dict(desk.bench.site.state(), orders=broken)
+        state = dict(h.kept(desk.bench.site.state()), orders=broken)
         hurt = Desk(state=state)
         assert hurt.permit() == (0, 0), broken
         assert hurt.ask(order(1, t.STOP, {1: 0}, NOT_BEFORE=UTC_S)) == [o.V_WAITS]
@@ -419,7 +417,7 @@ def test_some_locks_need_a_signed_grade_of_a_later_day_first():
         pack.faults.active[fault] = True
         pack.faults.lock_day = UTC_S // 86400 - 2
         desk.run(2)
-        desk.kept = desk.bench.site.state()
+        desk.kept = h.kept(desk.bench.site.state())
         desk = desk.reboot()
         pack = desk.bench.site.packs[0]
         verdicts = [desk.ask(order(1, t.ACKNOWLEDGE, {}, key="eng", REASON="charged slowly by hand"))]

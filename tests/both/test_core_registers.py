@@ -2,10 +2,9 @@
 # Copyright 2026 The reuse-edge authors
 """Registers: never from deltas, over restarts, on the monotonic clock, told before and after a stop."""
 
-import json
-
 from edge.core import faults as f
 from edge.core.registry import KEYS
+from edge.core.site import Site
 from edge.loop import loop
 from edge.shell import cbor
 from edge.shell.outbox import encode_record, envelope_head
@@ -121,7 +120,7 @@ def test_they_survive_a_restart_and_what_was_told_is_saved():
             if record.cls == "B":
                 told = named(record)
                 assert bench.outcome.state is not None
-                saved = json.loads(json.dumps(bench.outcome.state))
+                saved = h.kept(bench.outcome.state)
     again = h.Bench(state=saved)
     again.step()
     first = registers(again)
@@ -146,14 +145,14 @@ def test_trips_and_deep_discharges_are_counted_once_each():
     for soc_ppm in (150000, 99000, 101000, 99000, 150000, 99000, 210000, 100000, None):
         usage.step(bench.now_ms, believed, soc_ppm, [])
     assert usage.deep_discharges == start + 2 - (start > 0)
-    saved = json.loads(json.dumps(bench.site.state()))
+    saved = h.kept(bench.site.state())
     assert h.Bench(state=saved).site.reporter.usages[0].trips == usage.trips
 
 
 def test_damaged_registers_start_afresh_and_stop_nothing():
     bench = h.Bench()
     drive(bench, 20)
-    saved = json.loads(json.dumps(bench.site.state()))
+    saved = h.kept(bench.site.state())
     whole = saved["report"]["usage"][0]
     broken = [None, "x", 1, [], [None], ["x"], [{}], [{"of": 1}]]
     for name in ("of", "ms", "deep", "trips"):
@@ -185,9 +184,6 @@ class Line:
 
     def utc_s(self):
         return (1780000000, 3)
-
-    def load(self):
-        return None
 
     def save(self, state):
         self.states.append(state)
@@ -225,14 +221,14 @@ class Pcs:
 def test_the_registers_are_told_when_the_loop_stops():
     line = Line()
     pcs = Pcs()
-    steps = loop(h.site_settings(), line, [Bms(line), pcs], [pcs], line, line)
+    steps = loop(Site(h.site_settings()), line, [Bms(line), pcs], [pcs], line, line)
     for _ in range(101):
         line.now = next(steps)
     steps.close()
     last = line.records[-1]
     assert last.cls == "B" and named(last)["ah_in"] >= 990
-    assert line.states[-1]["report"]["usage"][0]["ms"][0] == named(last)["time_on"]
-    unused = loop(h.site_settings(), line, [Bms(line), pcs], [pcs], line, line)
+    assert h.kept(line.states[-1])["report"]["usage"][0]["ms"][0] == named(last)["time_on"]
+    unused = loop(Site(h.site_settings()), line, [Bms(line), pcs], [pcs], line, line)
     unused.close()  # never started
 
 

@@ -3,7 +3,6 @@
 """Second opinions and what follows from them: the BMS's words and counters, the energy meter, the certificate's
 resistance, and the advice when sigma is too wide. On both runtimes."""
 
-import json
 from binascii import unhexlify
 
 from bms_bridge.can import CanBms
@@ -149,7 +148,7 @@ def test_what_we_did_not_see_is_not_held_against_the_bms():
 
 def test_counters_survive_and_damage_starts_afresh():
     made = counted(1.06)
-    again = Counters(100000, json.loads(json.dumps(made.state())))
+    again = Counters(100000, h.kept(made.state()))
     assert again.ratio()[:2] == made.ratio()[:2]
     # the age goes on: 60 s later by the metering, in a start that is 5 s old
     assert made.at_ms == made.clock_ms > 700 * MINUTE and again.at_ms is None
@@ -245,7 +244,7 @@ def test_an_energy_that_was_not_seen_whole_is_left_out():
     registers = [0, 0, 10**9, 0, 12 * 3600000, 5000]
     made.take(10**9, MeterSample(10**9, 10**6, 0, None, ()), [(registers, 50000, Est(0, 100, 0, W_COUNTED))])
     assert made.sums == sums
-    again = Energy(10000, 1, json.loads(json.dumps(made.state())))
+    again = Energy(10000, 1, h.kept(made.state()))
     assert again.sums == sums and again.at_ms is None and again.state() == made.state()
     twice = [(registers[:4] + [made.clock_ms + 30000, 0], 50000, Est(0, 100, 0, W_COUNTED))] * 2
     again.take(7000, MeterSample(7000, 0, 0, None, ()), twice)
@@ -280,7 +279,7 @@ def test_the_resistance_of_the_certificate_is_where_the_estimate_begins():
     assert Estimator(with_resistance(400000)).certificate[0] > 1.9 * factor
     assert Estimator(with_resistance(200000, 0)).certificate[0] < 0.8 * factor  # measured cold: less at 25 °C
     Plant(told).run(10)
-    saved = told.state()
+    saved = h.kept(told.state())
     assert Estimator(with_resistance(400000), saved).soc.joint.x[4] != 2 * factor  # a saved filter knows better
 
 
@@ -347,7 +346,7 @@ def test_the_estimator_advises_once_an_hour_and_remembers_the_knee():
     first = made.advice
     assert first != ad.A_NONE
     for saved, found in ((first, first), (99, ad.A_NONE), ("x", ad.A_NONE), (None, ad.A_NONE)):
-        assert Estimator(pack, dict(made.state(), advice=saved)).advice == found
+        assert Estimator(pack, dict(h.kept(made.state()), advice=saved)).advice == found
     made.advice, made.soc.floor, made.soc.capacity_std_ah = ad.A_REST, 0.0, 2.5
     made._advise(0.5)
     assert made.advice == ad.A_REST  # another one tells more, but not on the same day
@@ -361,4 +360,4 @@ def test_the_estimator_advises_once_an_hour_and_remembers_the_knee():
     plant.ocv = [at(plant.ocv, 0.01 * k)[0] + 0.1 for k in range(101)]
     plant.run(30)
     assert made._knee_ms > 0
-    assert Estimator(lfp, json.loads(json.dumps(made.state())))._knee_ms == made._knee_ms
+    assert Estimator(lfp, h.kept(made.state()))._knee_ms == made._knee_ms

@@ -2,8 +2,6 @@
 # Copyright 2026 The reuse-edge authors
 """The whole step: permits, faults, lateness, inputs, two packs on one PCS."""
 
-import json
-
 from edge.core import anomalies as a
 from edge.core import faults as f
 from edge.core import limits as lim
@@ -115,7 +113,7 @@ def test_weak_cell_stops_discharge_then_trips_then_restarts_thrice_and_locks():
     bench.run(320)
     assert bench.site.packs[0].mode == f.LOCKED
     assert f.F_BUDGET_USED in [e.get(61) for e in bench.events if e[60] == f.E_RAISED]
-    again = h.Bench(state=json.loads(json.dumps(bench.site.state())))
+    again = h.Bench(state=h.kept(bench.site.state()))
     command = again.run(100)
     assert command.charge_ma == 0 and again.site.packs[0].mode == f.LOCKED
 

@@ -35,9 +35,9 @@ def test_state_survives_json_and_a_swapped_pack_starts_afresh():
     bench = running()
     bench.current_ma = 50000
     bench.run(1000)
-    saved = json.loads(json.dumps(bench.site.state()))
+    saved = h.kept(bench.site.state())
     again = h.Bench(state=json.loads(json.dumps(saved)))
-    kept = json.loads(json.dumps(again.site.packs[0].state()))
+    kept = h.kept(again.site.packs[0].state())
     for part in (kept, saved["packs"][0]):  # polarisation and its covariances do not outlive a pause
         del part["estimator"]["soc"]["p"], part["estimator"]["soc"]["x"][1:3]
     assert near(kept, saved["packs"][0])
@@ -71,7 +71,7 @@ def test_a_damaged_state_never_stops_the_start_and_never_frees_a_lock():
     bench = running()
     bench.run(20)
     bench.site.packs[0].faults.active[f.F_SMOKE] = True
-    saved = json.loads(json.dumps(bench.site.state()))
+    saved = h.kept(bench.site.state())
     count = 0
     for put in (None, "x", -1, [], {}, [None]):
         for broken in damaged(saved["packs"], put):

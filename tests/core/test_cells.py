@@ -3,6 +3,7 @@
 """The cell layer where every operation is rounded to single precision, as a board does it."""
 
 import math
+from array import array
 
 import numpy
 import pytest
@@ -53,7 +54,7 @@ def run(kind):
 
 def test_single_precision_gives_the_same(monkeypatch):
     (dz, dq, leak), std = run(float)
-    monkeypatch.setattr(cells, "array", lambda code, values: Singles(values))
+    monkeypatch.setattr(cells, "array", lambda code, values: Singles(array(code, values)))
     monkeypatch.setattr(cells, "sqrt", lambda value: SINGLE(math.sqrt(value)))
     (single_dz, single_dq, single_leak), single_std = run(SINGLE)
     for i in range(CELLS):
@@ -63,7 +64,8 @@ def test_single_precision_gives_the_same(monkeypatch):
     assert single_std == pytest.approx(std, rel=0.02)
 
 
-def test_a_cell_costs_at_most_60_bytes():
+def test_a_cell_costs_at_most_84_bytes():
     one, two = (cells.CellDeltas(count, 5000) for count in (1, 2))
-    assert sum(len(part) * part.itemsize for part in (two.x, two.wide)) <= 2 * 60
+    parts = (two.x, two.wide, two.errors, two.opens, two.scales)
+    assert sum(len(part) * part.itemsize for part in parts) <= 2 * 84
     assert len(two.p) == len(one.p) and len(two.p) * two.p.itemsize <= 1024

@@ -104,7 +104,7 @@ def test_a_certificate_as_an_order(folder):
         controller.step(1000, (int(time.time()), 3), [None, None], [])
         after = controller.settings["packs"][0]["grade"]
         assert (after["number"], after["version"], len(after["hash"])) == ("2026-0231", 1, 64)
-        again = Site(h.site_settings([pack]), controller.state(), None)
+        again = Site(h.site_settings([pack]), h.kept(controller.state()), None)
         assert again.settings["packs"][0]["grade"] == after
         other = h.pack(serial="another", contract=None)
         settings = h.site_settings([other], trust=settings["trust"])

@@ -13,6 +13,7 @@ import pytest
 from bms_bridge.modbus import EXCEPTION, REFUSED, request_pdu, tcp_frame
 from bms_bridge.tables import load
 from edge.core.settings import with_defaults
+from edge.core.site import Site
 from edge.core.tx_gate import SENT
 from edge.loop import loop
 from edge.shell.wiring import Silent, Wiring
@@ -31,7 +32,7 @@ class Observed:
         self.functions = {}
         self.sums = {gate: 1 for _, _, gate in self.wiring.lines}
         self.limited = 0
-        self.steps = loop(site, self, self.wiring.devices, self.wiring.actuators, self, Silent(), self.seen)
+        self.steps = loop(Site(site), self, self.wiring.devices, self.wiring.actuators, self, Silent(), self.seen)
         self.saved = 0
 
     def now_ms(self):
@@ -39,9 +40,6 @@ class Observed:
 
     def utc_s(self):
         return self.world.utc_s(), 3
-
-    def load(self):
-        return None
 
     def save(self, state):
         self.saved = state.get("save", 0)

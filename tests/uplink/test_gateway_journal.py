@@ -7,10 +7,11 @@ import threading
 import time
 
 from edge.shell.frames import KEPT_CLASSES
-from edge.shell.gateway import sync
+from edge.shell.gateway import LateStore, sync
 from edge.shell.gateway_journal import LateJournal, start
 from edge.shell.journal import DISK, Journal
 from edge.shell.journal_ports import Folder
+from edge.shell.store import FileStore
 from tests.both.journal_disk import Disk, read, record
 from tests.both.test_journal import gaps, values
 
@@ -74,3 +75,21 @@ def test_fsync_really_happens_and_the_next_start_goes_on(tmp_path, monkeypatch):
     assert len(calls) >= 4
     folder = Folder(str(tmp_path / "journal"), sync)
     assert len(read(folder, "k")[1]) == 2 * len([c for c in "ETXMBI" if c in KEPT_CLASSES])
+
+
+def test_a_state_that_waits_for_the_disk_is_the_one_of_its_step(tmp_path):
+    free, hangs = threading.Event(), threading.Event()
+
+    def hang(file):
+        hangs.set()
+        free.wait(10)
+
+    store = LateStore(FileStore(str(tmp_path), hang))
+    store.save({"save": 1})
+    assert hangs.wait(10)
+    row = [1]
+    store.save({"save": 2, "row": lambda: row})
+    row.append(2)  # the next step
+    free.set()
+    store.close()
+    assert FileStore(str(tmp_path), sync).load() == {"save": 2, "row": [1]} and store.saved == 2
