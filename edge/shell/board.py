@@ -17,7 +17,7 @@ import time
 
 from edge.core.cell import BUILT_IN
 from edge.loop import Late, loop
-from edge.shell.control import Guarded, Restart, Watch, control
+from edge.shell.control import ALIVE_MS, Guarded, Restart, Watch, control
 from edge.shell.status import serve, status_line
 
 CONSOLE_S = 2
@@ -88,13 +88,23 @@ def quiet(ports, clock, watchdog_ms):
     return wires
 
 
-def while_running(feed, tasks):
-    """feed() as long as every task of the lines, the uplink and the contactors runs; one that has ended starves the
-    watchdog."""
+def while_running(feed, rows, clock, told):
+    """feed() as long as every task of the lines, the uplink, the contactors and the network is at work; one that has
+    ended or hangs starves the watchdog, and told(text) says once which.
+
+    rows: [time of its last turn, task, name] of each; told: None without a feed().
+    """
+    said = []
 
     def fed():
-        if True not in [task.done() for task in tasks]:
-            feed()
+        now_ms = clock.now_ms()
+        for at_ms, task, name in rows:
+            if task.done() or now_ms - at_ms > ALIVE_MS:
+                if not said:
+                    said.append(name)
+                    told("%s %s" % (name, "has ended" if task.done() else "hangs"))
+                return
+        feed()
 
     return fed
 
@@ -130,7 +140,11 @@ async def run(settings, folder, clock, feed, talk, trace, slot=None, before=()):
         from edge.shell.trial import attend
 
         flush = attend(settings, clock, sync, uplink, ports.told, flush)
-    guarded = Guarded("micropython", feed and while_running(feed, ports.tasks), trace, ports.told)
+    if feed:
+        from edge.shell.board_crash import keep
+
+        feed = while_running(feed, ports.tasks, clock, keep)
+    guarded = Guarded("micropython", feed, trace, ports.told)
     if settings["uplink"] and settings["uplink"]["status_port"]:
         await serve(guarded, clock, uplink, settings["uplink"]["status_port"])
     if settings["led_pin"]:

@@ -33,12 +33,23 @@ def text_of(error):
     return "\n".join([line.strip() for line in lines[1:]])[-MOST_BYTES:]
 
 
-def note(error, path=LOG):
-    """Keep what the program dies of. A disk or a memory that is full costs the note and nothing else."""
+def note(error):
+    """Keep what the program dies of: error, bounded and without its message where that may be a secret."""
     gc.collect()
     try:
+        text = text_of(error)
+    except MemoryError:
+        text = "MemoryError"
+    keep(text)
+
+
+def keep(text, path=LOG):
+    """Keep text for the next start, and say it on the console. A disk or a memory that is full costs the note and
+    nothing else."""
+    print(text)
+    try:
         with open(path, "w", encoding="utf-8") as file:
-            file.write(text_of(error))
+            file.write(text)
     except (OSError, MemoryError):
         pass
 
