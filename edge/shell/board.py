@@ -243,12 +243,27 @@ def forget(module):
 
 
 def main(folder=""):
-    """Run settings.json of folder (the slot's) on this board, under its watchdog."""
+    """Run settings.json of folder (the slot's) on this board, under its watchdog.
+
+    Nothing that an exception carries reaches the console: that may be a key (board_crash)."""
     import machine
 
     from edge.shell import board_crash
 
     told = board_crash.before(machine)
+    asyncio.get_event_loop().set_exception_handler(board_crash.untold)
+    try:
+        begin(folder, machine, told)
+    except (Late, Restart) as error:
+        print(error)
+        machine.reset()
+    except Exception as error:
+        board_crash.note(error)
+        raise RuntimeError("the controller has ended")  # the watchdog resets the board; an engineer has its seconds
+
+
+def begin(folder, machine, told):
+    """Read what there is to run, start the watchdog and run it. told: pairs of the first record."""
     settings = read_settings(folder + "/settings.json", "/secrets.json")
     quality, floor_s = RTC, None
     if secured(settings):
@@ -257,11 +272,4 @@ def main(folder=""):
         floor_s = floor_of("")
         quality = floored("", machine.RTC())
     watchdog = machine.WDT(timeout=WATCHDOG_MS)
-    try:
-        asyncio.run(run(settings, "", TickClock(quality, floor_s), watchdog.feed, True, None, folder, told))
-    except (Late, Restart) as error:
-        print(error)
-        machine.reset()
-    except Exception as error:
-        board_crash.note(error)
-        raise  # shown on the console; the watchdog resets the board, an engineer has its seconds to look
+    asyncio.run(run(settings, "", TickClock(quality, floor_s), watchdog.feed, True, None, folder, told))

@@ -43,13 +43,19 @@ def note(error):
     keep(text)
 
 
+def untold(loop, context):
+    """Handler of the event loop for a task that has ended with an exception which nobody awaits."""
+    note(context["exception"])
+
+
 def keep(text, path=LOG):
-    """Keep text for the next start, and say it on the console. A disk or a memory that is full costs the note and
-    nothing else."""
+    """Keep text for the next start, behind what is kept already, and say it on the console. A disk or a memory that is
+    full costs the note and nothing else."""
     print(text)
     try:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
+        with open(path, "a", encoding="utf-8") as file:
+            if file.seek(0, 2) < MOST_BYTES:
+                file.write(text + "\n")
     except (OSError, MemoryError):
         pass
 
@@ -61,7 +67,7 @@ def before(machine, path=LOG):
     pairs = ((KEYS["reset_cause"], code.index(cause) if cause in code else 0),)
     try:
         with open(path, encoding="utf-8") as file:
-            text = file.read(MOST_BYTES)
+            text = file.read(MOST_BYTES).strip()
         os.remove(path)
     except (OSError, ValueError):
         return pairs
