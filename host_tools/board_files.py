@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zipfile
 
+from host_tools import ports
 from host_tools.bundle import SECRETS
 from host_tools.cable import Cable
 from host_tools.console import real_port
@@ -66,6 +67,7 @@ def backup(options):
 def copied(options, made):
     """Copy the files of a board into an open zip file; (number of files, [path] of secrets left out)."""
     left = []
+    talk("reach   %s" % options.port)
     with Cable(options.port) as cable:
         sizes = sorted(cable.sizes().items())
         for number, (path, size) in enumerate(sizes):
@@ -97,6 +99,7 @@ def restore(options):
     files = content(options.file)
     if not agreed(options, "%d files of %s replace those of the board. Go on?" % (len(files), options.file)):
         return 0
+    talk("reach   %s" % options.port)
     with Cable(options.port) as cable:
         for number, (path, data) in enumerate(files.items()):
             talk("write   %d of %d: %s" % (number + 1, len(files), path))
@@ -114,6 +117,7 @@ def wipe(options):
     if not agreed(options, "Wipe it?"):
         talk("nothing was changed")
         return 0
+    talk("reach   %s" % options.port)
     with Cable(options.port) as cable:
         count = len(cable.sizes())
         cable.wipe()
@@ -127,8 +131,15 @@ def wipe(options):
 
 def shell(options):
     """The REPL of a board, by mpremote; the controller stops. Returns mpremote's exit code."""
-    talk("the program on the board stops at Ctrl-C; Ctrl-X leaves, then: reuse-edge board status")
-    return subprocess.call([sys.executable, "-m", "mpremote", "connect", real_port(options.port), "resume", "repl"])
+    port = real_port(options.port)
+    found = ports.trouble(port, False)
+    if found is None:
+        talk("the program on the board stops at Ctrl-C; Ctrl-X leaves, then: reuse-edge board status %s" % port)
+        code = subprocess.call([sys.executable, "-m", "mpremote", "connect", port, "resume", "repl"])
+        if not code:
+            return 0
+        found = ports.trouble(port) or ("mpremote ended with %d" % code, "press its reset button, then run it again")
+    raise FlashError("%s: %s\n  → %s" % (port, *found), 3)
 
 
 def add_verbs(verbs):
