@@ -10,14 +10,14 @@ import subprocess
 import sys
 import zipfile
 
-from host_tools import ports
+from host_tools import firmware
 from host_tools.bundle import SECRETS
 from host_tools.cable import Cable
-from host_tools.console import real_port
-from host_tools.remote import FlashError
+from host_tools.remote import DEAD_MAN, Board, FlashError
 from host_tools.tls_site import KEYS, PRIVATE
 
 HIDDEN = (PRIVATE, KEYS, SECRETS)  # with their unfinished copies (.new)
+SHELL_MS = 900000  # of a REPL that somebody has left without a word
 LAST = "main.py"  # it starts what is there: written last
 
 
@@ -130,16 +130,23 @@ def wipe(options):
 
 
 def shell(options):
-    """The REPL of a board, by mpremote; the controller stops. Returns mpremote's exit code."""
-    port = real_port(options.port)
-    found = ports.trouble(port, False)
-    if found is None:
-        talk("the program on the board stops at Ctrl-C; Ctrl-X leaves, then: reuse-edge board status %s" % port)
-        code = subprocess.call([sys.executable, "-m", "mpremote", "connect", port, "resume", "repl"])
-        if not code:
-            return 0
-        found = ports.trouble(port) or ("mpremote ended with %d" % code, "press its reset button, then run it again")
-    raise FlashError("%s: %s\n  → %s" % (port, *found), 3)
+    """The REPL of a board, by mpremote; the controller rests meanwhile, without its watchdog, and starts again when it
+    ends. Returns 0."""
+    board = Board(options.port)
+    talk("reach   %s" % board.port)
+    try:
+        board.serve()
+        board.call("resume", "exec", DEAD_MAN % SHELL_MS)
+    except FlashError as error:
+        raise firmware.advised(board.port, error) from None
+    talk("Enter shows the prompt, Ctrl-X leaves and starts the controller again")
+    talk("when you forget to, it starts by itself after %d minutes" % (SHELL_MS // 60000))
+    code = subprocess.call([sys.executable, "-m", "mpremote", "connect", board.port, "resume", "repl"])
+    if code:
+        raise board.failed("mpremote ended with %d" % code, "plug it in; the controller starts by itself")
+    board.reset()
+    talk("the controller starts\n  → reuse-edge board status %s" % board.port)
+    return 0
 
 
 def add_verbs(verbs):

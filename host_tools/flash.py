@@ -101,7 +101,7 @@ def copy(board, bundle, pairs):
     done = []
 
     def line(text):
-        if text.startswith("cp "):
+        if text.startswith("cp ") and len(pairs) > 1:
             done.append(text)
             progress("send", len(done), len(pairs))
 
