@@ -10,13 +10,14 @@ import subprocess
 import sys
 import zipfile
 
+from host_tools import firmware
 from host_tools.bundle import SECRETS
 from host_tools.cable import Cable
-from host_tools.console import real_port
-from host_tools.remote import FlashError
+from host_tools.remote import DEAD_MAN, Board, FlashError
 from host_tools.tls_site import KEYS, PRIVATE
 
 HIDDEN = (PRIVATE, KEYS, SECRETS)  # with their unfinished copies (.new)
+SHELL_MS = 900000  # of a REPL that somebody has left without a word
 LAST = "main.py"  # it starts what is there: written last
 
 
@@ -66,6 +67,7 @@ def backup(options):
 def copied(options, made):
     """Copy the files of a board into an open zip file; (number of files, [path] of secrets left out)."""
     left = []
+    talk("reach   %s" % options.port)
     with Cable(options.port) as cable:
         sizes = sorted(cable.sizes().items())
         for number, (path, size) in enumerate(sizes):
@@ -97,6 +99,7 @@ def restore(options):
     files = content(options.file)
     if not agreed(options, "%d files of %s replace those of the board. Go on?" % (len(files), options.file)):
         return 0
+    talk("reach   %s" % options.port)
     with Cable(options.port) as cable:
         for number, (path, data) in enumerate(files.items()):
             talk("write   %d of %d: %s" % (number + 1, len(files), path))
@@ -114,6 +117,7 @@ def wipe(options):
     if not agreed(options, "Wipe it?"):
         talk("nothing was changed")
         return 0
+    talk("reach   %s" % options.port)
     with Cable(options.port) as cable:
         count = len(cable.sizes())
         cable.wipe()
@@ -126,9 +130,23 @@ def wipe(options):
 
 
 def shell(options):
-    """The REPL of a board, by mpremote; the controller stops. Returns mpremote's exit code."""
-    talk("the program on the board stops at Ctrl-C; Ctrl-X leaves, then: reuse-edge board status")
-    return subprocess.call([sys.executable, "-m", "mpremote", "connect", real_port(options.port), "resume", "repl"])
+    """The REPL of a board, by mpremote; the controller rests meanwhile, without its watchdog, and starts again when it
+    ends. Returns 0."""
+    board = Board(options.port)
+    talk("reach   %s" % board.port)
+    try:
+        board.serve()
+        board.call("resume", "exec", DEAD_MAN % SHELL_MS)
+    except FlashError as error:
+        raise firmware.advised(board.port, error) from None
+    talk("Enter shows the prompt, Ctrl-X leaves and starts the controller again")
+    talk("when you forget to, it starts by itself after %d minutes" % (SHELL_MS // 60000))
+    code = subprocess.call([sys.executable, "-m", "mpremote", "connect", board.port, "resume", "repl"])
+    if code:
+        raise board.failed("mpremote ended with %d" % code, "plug it in; the controller starts by itself")
+    board.reset()
+    talk("the controller starts\n  → reuse-edge board status %s" % board.port)
+    return 0
 
 
 def add_verbs(verbs):

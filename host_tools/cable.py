@@ -10,7 +10,10 @@ import hashlib
 import json
 import posixpath
 
+from host_tools import firmware
 from host_tools.remote import DEAD_MAN, DEAD_MAN_MS, Board, FlashError
+
+GONE = "plug it in and run the same command again"
 
 CHUNK_BYTES = 256
 READ_BYTES = 1024
@@ -80,7 +83,10 @@ class Cable:
         from mpremote.transport import TransportError
         from mpremote.transport_serial import SerialTransport
 
-        self.board.serve()
+        try:
+            self.board.serve()
+        except FlashError as error:
+            raise firmware.advised(self.board.port, error) from None
         try:
             self._transport = SerialTransport(self.board.port, wait=5)
             self._transport.enter_raw_repl(timeout_overall=20)
@@ -105,9 +111,8 @@ class Cable:
             self._transport = None
 
     def _failed(self, error):
-        mend = "check cable and port (`reuse-edge board ls`), then run it again"
         last = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-        return FlashError("%s: %s\n  → %s" % (self.board.port, last[:200], mend), 3)
+        return self.board.failed(last[:200], GONE)
 
     def _asked(self, function, *words):
         """function(*words) of the transport. What fails says what, never which bytes were sent."""

@@ -162,6 +162,25 @@ def missing(job):
     return found
 
 
+def foreseen(job, skips):
+    """Say before the first step what would refuse control after the last one. Raises AnswerError for a key that cannot
+    be read."""
+    name = None
+    if job.key is None:
+        name = "no_key"
+    else:
+        try:
+            documents.load(job.key)
+        except OSError as error:
+            mend = "reuse-edge key new NAME --role commission makes NAME.key"
+            raise AnswerError("%s: %s\n  → %s" % (job.key, error.strerror, mend)) from None
+        if not envelopes.trusted(job.settings):
+            name = "not_trusted"
+    if name and "control" not in dict(skips):
+        what, mend = texts.problem(job.lang, name, job.key or "")
+        say("%s: %s\n  → %s" % (texts.word(job.lang, "later"), what, mend))
+
+
 def control(job):
     """Sign the envelope and let site.yaml say control; rows for the report. Raises StepError."""
     lacks = missing(job)
@@ -298,6 +317,7 @@ def main(argv):
         return 0
     if job.settings["mode"] != "observe":
         raise SiteError(options.site, None, "mode", "is %s" % job.settings["mode"], "set mode: observe to commission")
+    foreseen(job, options.skip)
     job.open(options)
     try:
         run_steps(job, options.again)

@@ -106,6 +106,7 @@ WORDS = {
     "absent": ("not on this site: {0}", "이 현장에 없음: {0}"),
     "skipped": ("skipped by {0}: {1}", "{0} 건너뜀: {1}"),
     "stops": ("STOPPED at {0}: {1}", "{0} 에서 중지: {1}"),
+    "later": ("control will be refused at the end", "이대로는 마지막에 control 이 거부됩니다"),
     "changed": (
         "site.yaml has changed in what these steps proved: all of them are asked again",
         "증명된 내용의 site.yaml 이 바뀌어 모든 단계를 다시 합니다",

@@ -11,7 +11,7 @@ import os
 import sys
 import time
 
-from host_tools import texts
+from host_tools import ports, texts
 from host_tools.screen import Screen
 from host_tools.top import show_once
 
@@ -50,14 +50,14 @@ class Console:
         end = time.monotonic() + patient_s
         while True:
             try:
-                line = serial.serial_for_url(self.port, BAUD, timeout=POLL_S)
+                line = serial.serial_for_url(self.port, BAUD, timeout=POLL_S, exclusive=True)
                 line.reset_input_buffer()
                 return line
             except (OSError, ValueError) as error:
                 if time.monotonic() >= end:
-                    reason = getattr(error, "strerror", None) or str(error)
-                    mend = "check cable and port (`reuse-edge board ls`); another program may hold it"
-                    raise ConsoleError("%s: cannot open: %s\n  → %s" % (self.port, reason, mend)) from None
+                    reason = "cannot open: %s" % (getattr(error, "strerror", None) or error)
+                    found = ports.trouble(self.port) or (reason, "check the cable, then run it again")
+                    raise ConsoleError("%s: %s\n  → %s" % (self.port, *found)) from None
             time.sleep(POLL_S)
 
     def lines(self):
@@ -65,8 +65,9 @@ class Console:
         try:
             data = self._line.read(1)
             data += self._line.read(self._line.in_waiting)
-        except OSError as error:
-            raise ConsoleError("%s: the port went away (%s)\n  → check the cable" % (self.port, error)) from None
+        except OSError:
+            mend = "plug it in and run the same command again; a board with power of its own has gone on working"
+            raise ConsoleError("%s: the port has gone away\n  → %s" % (self.port, mend)) from None
         self.heard += len(data)
         *whole, self._rest = (self._rest + data).split(b"\n")
         return [line.rstrip(b"\r") for line in whole]
@@ -100,7 +101,7 @@ class Console:
         else:
             what, mend = (
                 "nothing heard in %g s" % within_s,
-                "is there a controller on it? `reuse-edge flash` puts it there",
+                "is there a controller on it? reuse-edge flash %s site.yaml puts it there" % self.port,
             )
         return ConsoleError("%s: %s\n  → %s" % (self.port, what, mend))
 
@@ -168,10 +169,7 @@ def board_logs(options):
 
 def board_ls(options):
     """`board ls`: the serial ports of this machine; boards with USB have a vendor id."""
-    from serial.tools import list_ports
-
-    ports = sorted(list_ports.comports())
-    rows = [{"port": item.device, "serial": item.serial_number, "text": item.description} for item in ports]
+    rows = [{"port": row.device, "serial": row.serial_number, "text": row.description} for row in ports.known()]
     if options.json:
         print(json.dumps(rows))
     else:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from edge.core.report import VERSION_TEXT
 from edge.shell.slots import other_than
-from host_tools import boards, firmware
+from host_tools import boards, firmware, ports
 from host_tools import bundle as bundles
 from host_tools.build import ANY_BOARD, built, head_of, is_bundle, manifest_of, rollback_of, unpack
 from host_tools.console import Console, ConsoleError, board_main
@@ -101,7 +101,7 @@ def copy(board, bundle, pairs):
     done = []
 
     def line(text):
-        if text.startswith("cp "):
+        if text.startswith("cp ") and len(pairs) > 1:
             done.append(text)
             progress("send", len(done), len(pairs))
 
@@ -206,8 +206,8 @@ def report(board, about, made, plan, status, took_s):
     }
 
 
-def page(result):
-    """The result as text for people: one page."""
+def page(result, site="site.yaml"):
+    """The result as text for people: one page. site: path of the site.yaml for what comes next."""
     lines = [
         "board     %s at %s, MicroPython %s" % (result["board"], result["port"], result["micropython"]),
         "slot %s    %d sent, %d from the other slot, %d beside it, %d removed, %d equal"
@@ -234,8 +234,14 @@ def page(result):
             pack["discharge_why"],
         )
         lines.append("pack      %s: charge %s A (%s), discharge %s A (%s)" % (pack["id"], *amps))
-    if not result["healthy"]:
-        lines.append("  → `reuse-edge board status %s` shows why" % result["port"])
+    if result["healthy"]:
+        lines.append("next      reuse-edge board status %s      its live view; it goes on working" % result["port"])
+        lines.append("          reuse-edge board logs %s        what else it says" % result["port"])
+        lines.append(
+            "          reuse-edge commission %s %s     prove the wiring, give it its keys" % (result["port"], site)
+        )
+    else:
+        lines.append("  → reuse-edge board status %s shows why" % result["port"])
     return "\n".join(lines)
 
 
@@ -274,6 +280,7 @@ def reached(options):
     has no MicroPython."""
     firmware.refuse_drive(options.port)
     board = Board(options.port)
+    talk("reach   %s" % board.port)
     try:
         board.serve()
         return board, board.identify()
@@ -283,6 +290,8 @@ def reached(options):
 
 def flash(options):
     """All steps; returns the exit code. Raises FlashError, ConsoleError and what the site file raises."""
+    if ports.is_port(options.site):
+        raise FlashError("%s: is a port, not a site.yaml\n  → reuse-edge flash PORT site.yaml" % options.site, 2)
     if not is_bundle_file(options.site):
         load_site(options.site)  # what is wrong in it is told before a board stops
     if options.firmware and not firmware.put(options.port, options.firmware):
@@ -301,7 +310,8 @@ def flash(options):
             write(board, made, plan, older)
         status, took_s = see_it_run(board, made.digest, options.wait)
         result = report(board, about, made, plan, status, took_s)
-    print(json.dumps(result, ensure_ascii=False) if options.json else page(result), flush=True)
+    site = "site.yaml" if is_bundle_file(options.site) else options.site
+    print(json.dumps(result, ensure_ascii=False) if options.json else page(result, site), flush=True)
     return 0 if result["healthy"] else 1
 
 

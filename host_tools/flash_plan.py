@@ -107,8 +107,8 @@ def refuse_other_board(about, made, port):
     kind, found = made.head["board"], boards.by_machine(about["board"])
     if kind not in (ANY_BOARD, found.name if found else kind):
         raise FlashError(
-            "%s: the bundle is for board %s, this is %s (%s)\n  → make one with reuse-edge build --board %s"
-            % (port, kind, found.name, about["board"], found.name),
+            "%s: the bundle is for board %s, this is %s (%s)\n  → make one with reuse-edge build --board %s; with a "
+            "site.yaml leave --board out" % (port, kind, found.name, about["board"], found.name),
             2,
         )
 

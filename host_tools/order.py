@@ -293,6 +293,12 @@ def send(options):
         return 3
     except OSError as error:  # TimeoutError is one
         say("cannot reach the broker %s:%d: %s" % (host, port, error))
+        without = place.get("ca") and not options.ca
+        say(
+            "  → it speaks TLS: give --ca, --certificate and --private-key"
+            if without
+            else "  → --host and --port name it"
+        )
         return 3
     if not replies:
         say(texts.word(lang, "no_reply" if options.wait else "sent", device))

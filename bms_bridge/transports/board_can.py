@@ -24,11 +24,11 @@ IDLE_MS = 20  # longest wait for a frame before the devices are asked again
 BURST = 16  # frames sent at most before the bus is listened to again
 
 
-async def run_link(link, devices, clock, gate, open_serial=None):
+async def run_link(link, devices, clock, gate, open_serial=None, beat=None):
     """Serve one bus for ever. link: its settings dict. devices: CanBms on it. gate: its TxGate of kind can.
 
     open_serial: opens a serial stream from link (default: machine.UART number link["uart"]); of no use with
-    machine.CAN. Nothing is raised but CancelledError.
+    machine.CAN. beat: as board_modbus.serve() has it. Nothing is raised but CancelledError.
     """
     if link.get("interface") == "machine":
         from bms_bridge.transports.board_can_machine import MachinePort
@@ -36,22 +36,25 @@ async def run_link(link, devices, clock, gate, open_serial=None):
         port = MachinePort(link, sorted(set(sum([device.wanted() for device in devices], []))))
     else:
         port = SlcanPort(link, open_serial)
-    await serve(port, devices, clock, gate)
+    await serve(port, devices, clock, gate, beat)
 
 
-async def serve(port, devices, clock, gate):
-    """The task of a bus, for any port with is_open, open(), close(), send(frame) and receive(wait_ms)."""
+async def serve(port, devices, clock, gate, beat=None):
+    """The task of a bus, for any port with is_open, open(), close(), send(frame) and receive(wait_ms). beat: as
+    board_modbus.serve() has it."""
+    beat = beat or [0]
     pause_ms = RECONNECT_MIN_MS
     try:
         while True:
             if _is_cancelled():
                 raise asyncio.CancelledError
+            now_ms = beat[0] = clock.now_ms()
             if not port.is_open and not await port.open():
                 await asyncio.sleep(pause_ms / 1000)
                 pause_ms = min(2 * pause_ms, RECONNECT_MAX_MS)
                 continue
             try:
-                if await _turn(port, devices, clock, gate):
+                if await _turn(port, devices, clock, gate, now_ms):
                     pause_ms = RECONNECT_MIN_MS
             except WIRE_ERRORS:
                 await port.close()
@@ -67,9 +70,8 @@ def _is_cancelled():
     return cancelling is not None and cancelling() > 0
 
 
-async def _turn(port, devices, clock, gate):
+async def _turn(port, devices, clock, gate, now_ms):
     """Send what is due, then listen. True when a frame came that a device could use."""
-    now_ms = clock.now_ms()
     wait_ms = IDLE_MS
     for device in devices:
         for _ in range(BURST):

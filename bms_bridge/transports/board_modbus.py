@@ -33,11 +33,11 @@ TIMEOUTS_MAX = 3  # so many in a row: the TCP connection is given up
 WIRE_ERRORS = (OSError, ValueError, EOFError, asyncio.TimeoutError)
 
 
-async def run_link(link, devices, clock, gate, open_serial=None):
+async def run_link(link, devices, clock, gate, open_serial=None, beat=None):
     """Serve one line for ever. link: its settings dict. devices: Bms and Pcs on it. gate: its TxGate.
 
-    open_serial: opens a serial stream from link (default: machine.UART number link["uart"]). Nothing is
-    raised but CancelledError.
+    open_serial: opens a serial stream from link (default: machine.UART number link["uart"]). beat: as serve() has it.
+    Nothing is raised but CancelledError.
     """
     if link["kind"] == "tcp":
         line = TcpLine(link, clock, gate)
@@ -45,21 +45,27 @@ async def run_link(link, devices, clock, gate, open_serial=None):
         from bms_bridge.transports.board_rtu import RtuLine  # only a site with such a line loads it
 
         line = RtuLine(link, clock, gate, open_serial)
-    await serve(line, devices, clock)
+    await serve(line, devices, clock, beat)
 
 
-async def serve(line, devices, clock):
-    """The task of a line, for any object with is_open, open(), close() and exchange(request)."""
+async def serve(line, devices, clock, beat=None):
+    """The task of a line, for any object with is_open, open(), close() and exchange(request).
+
+    beat: list whose first item is set to the time of each turn, or None. A turn takes 16 s at most: an exchange with
+    all its time-outs, a close and a pause.
+    """
+    beat = beat or [0]
     pause_ms = RECONNECT_MIN_MS
     try:
         while True:
             if _is_cancelled():
                 raise asyncio.CancelledError
+            now_ms = beat[0] = clock.now_ms()
             if not line.is_open and not await line.open():
                 await asyncio.sleep(pause_ms / 1000)
                 pause_ms = min(2 * pause_ms, RECONNECT_MAX_MS)
                 continue
-            if await _serve_next(line, devices, clock):
+            if await _serve_next(line, devices, clock, now_ms):
                 pause_ms = RECONNECT_MIN_MS
             elif not line.is_open:
                 await asyncio.sleep(pause_ms / 1000)
@@ -75,9 +81,8 @@ def _is_cancelled():
     return cancelling is not None and cancelling() > 0
 
 
-async def _serve_next(line, devices, clock):
+async def _serve_next(line, devices, clock, now_ms):
     """One request of the device that has waited longest, or a short rest. True after a good answer."""
-    now_ms = clock.now_ms()
     device, due_ms = pick(devices, now_ms)
     request = None
     if device is not None and due_ms <= now_ms:

@@ -15,14 +15,14 @@ KEEP = 2048  # bytes of an answer that has not ended yet; the longest known one 
 QUIET_MS = 20  # silence that ends a late answer
 
 
-async def run_link(link, devices, clock, gate, open_serial=None):
+async def run_link(link, devices, clock, gate, open_serial=None, beat=None):
     """Serve one line for ever. link: its settings dict. devices: SerialBms on it. gate: its TxGate of
     kind "serial".
 
     open_serial: opens a stream (read, write, drain, close, wait_closed) from link; default: machine.UART
-    number link["uart"]. Nothing is raised but CancelledError.
+    number link["uart"]. beat: as board_modbus.serve() has it. Nothing is raised but CancelledError.
     """
-    await serve(SerialLine(link, clock, gate, open_serial or open_uart), devices, clock)
+    await serve(SerialLine(link, clock, gate, open_serial or open_uart), devices, clock, beat)
 
 
 class SerialLine:

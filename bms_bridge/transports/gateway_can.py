@@ -21,12 +21,13 @@ RECEIVE_S = 0.1
 SEND_S = 0.05
 
 
-async def run_link(link, devices, clock, gate):
-    """Serve one bus for ever. link: its settings dict. devices: CanBms on it. gate: its TxGate of kind can.
+async def run_link(link, devices, clock, gate, beat=None):
+    """Serve one bus for ever. link: its settings dict. devices: CanBms on it. gate: its TxGate of kind can. beat: as
+    board_modbus.serve() has it.
 
     Nothing is raised but CancelledError.
     """
-    await serve(CanPort(link), devices, clock, gate)
+    await serve(CanPort(link), devices, clock, gate, beat)
 
 
 def open_bus(link):

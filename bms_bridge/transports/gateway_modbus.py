@@ -36,13 +36,14 @@ class GateRefused(ModbusIOException):
     """The gate did not let a frame out."""
 
 
-async def run_link(link, devices, clock, gate):
-    """Serve one line for ever. link: its settings dict. devices: Bms and Pcs on it. gate: its TxGate.
+async def run_link(link, devices, clock, gate, beat=None):
+    """Serve one line for ever. link: its settings dict. devices: Bms and Pcs on it. gate: its TxGate. beat: as
+    board_modbus.serve() has it.
 
     Nothing is raised but CancelledError.
     """
     line = PymodbusLine(link, clock, gate) if link["kind"] == "tcp" else RtuLine(link, clock, gate, Port)
-    await serve(line, devices, clock)
+    await serve(line, devices, clock, beat)
 
 
 class PymodbusLine:

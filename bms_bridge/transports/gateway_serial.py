@@ -12,10 +12,10 @@ from bms_bridge.transports import board_serial
 POLL_S = 0.004  # at 9600 baud four characters; pyserial has no asyncio port that works on every system
 
 
-async def run_link(link, devices, clock, gate):
-    """Serve one line for ever. link: its settings dict with path, baud and parity. devices: SerialBms on
-    it. gate: its TxGate of kind "serial". Nothing is raised but CancelledError."""
-    await board_serial.run_link(link, devices, clock, gate, Port)
+async def run_link(link, devices, clock, gate, beat=None):
+    """Serve one line for ever. link: its settings dict with path, baud and parity. devices: SerialBms on it. gate: its
+    TxGate of kind "serial". beat: as board_modbus.serve() has it. Nothing is raised but CancelledError."""
+    await board_serial.run_link(link, devices, clock, gate, Port, beat)
 
 
 class Port:

@@ -17,7 +17,7 @@ import time
 
 from edge.core.cell import BUILT_IN
 from edge.loop import Late, loop
-from edge.shell.control import Guarded, Restart, Watch, control
+from edge.shell.control import ALIVE_MS, Guarded, Restart, Watch, control
 from edge.shell.status import serve, status_line
 
 CONSOLE_S = 2
@@ -88,13 +88,23 @@ def quiet(ports, clock, watchdog_ms):
     return wires
 
 
-def while_running(feed, tasks):
-    """feed() as long as every task of the lines, the uplink and the contactors runs; one that has ended starves the
-    watchdog."""
+def while_running(feed, rows, clock, told):
+    """feed() as long as every task of the lines, the uplink, the contactors and the network is at work; one that has
+    ended or hangs starves the watchdog, and told(text) says once which.
+
+    rows: [time of its last turn, task, name] of each; told: None without a feed().
+    """
+    said = []
 
     def fed():
-        if True not in [task.done() for task in tasks]:
-            feed()
+        now_ms = clock.now_ms()
+        for at_ms, task, name in rows:
+            if task.done() or now_ms - at_ms > ALIVE_MS:
+                if not said:
+                    said.append(name)
+                    told("%s %s" % (name, "has ended" if task.done() else "hangs"))
+                return
+        feed()
 
     return fed
 
@@ -132,7 +142,11 @@ async def run(settings, folder, clock, feed, talk, trace, slot=None, before=()):
         from edge.shell.trial import attend
 
         flush = attend(settings, clock, sync, uplink, ports.told, flush)
-    guarded = Guarded("micropython", feed and while_running(feed, ports.tasks), trace, ports.told)
+    if feed:
+        from edge.shell.board_crash import keep
+
+        feed = while_running(feed, ports.tasks, clock, keep)
+    guarded = Guarded("micropython", feed, trace, ports.told)
     if settings["uplink"] and settings["uplink"]["status_port"]:
         await serve(guarded, clock, uplink, settings["uplink"]["status_port"])
     if settings["led_pin"]:
@@ -230,12 +244,27 @@ def forget(module):
 
 
 def main(folder=""):
-    """Run settings.json of folder (the slot's) on this board, under its watchdog."""
+    """Run settings.json of folder (the slot's) on this board, under its watchdog.
+
+    Nothing that an exception carries reaches the console: that may be a key (board_crash)."""
     import machine
 
     from edge.shell import board_crash
 
     told = board_crash.before(machine)
+    asyncio.get_event_loop().set_exception_handler(board_crash.untold)
+    try:
+        begin(folder, machine, told)
+    except (Late, Restart) as error:
+        print(error)
+        machine.reset()
+    except Exception as error:
+        board_crash.note(error)
+        raise RuntimeError("the controller has ended")  # the watchdog resets the board; an engineer has its seconds
+
+
+def begin(folder, machine, told):
+    """Read what there is to run, start the watchdog and run it. told: pairs of the first record."""
     settings = read_settings(folder + "/settings.json", "/secrets.json")
     quality, floor_s = RTC, None
     if secured(settings):
@@ -244,11 +273,4 @@ def main(folder=""):
         floor_s = floor_of("")
         quality = floored("", machine.RTC())
     watchdog = machine.WDT(timeout=WATCHDOG_MS)
-    try:
-        asyncio.run(run(settings, "", TickClock(quality, floor_s), watchdog.feed, True, None, folder, told))
-    except (Late, Restart) as error:
-        print(error)
-        machine.reset()
-    except Exception as error:
-        board_crash.note(error)
-        raise  # shown on the console; the watchdog resets the board, an engineer has its seconds to look
+    asyncio.run(run(settings, "", TickClock(quality, floor_s), watchdog.feed, True, None, folder, told))

@@ -33,12 +33,29 @@ def text_of(error):
     return "\n".join([line.strip() for line in lines[1:]])[-MOST_BYTES:]
 
 
-def note(error, path=LOG):
-    """Keep what the program dies of. A disk or a memory that is full costs the note and nothing else."""
+def note(error):
+    """Keep what the program dies of: error, bounded and without its message where that may be a secret."""
     gc.collect()
     try:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text_of(error))
+        text = text_of(error)
+    except MemoryError:
+        text = "MemoryError"
+    keep(text)
+
+
+def untold(loop, context):
+    """Handler of the event loop for a task that has ended with an exception which nobody awaits."""
+    note(context["exception"])
+
+
+def keep(text, path=LOG):
+    """Keep text for the next start, behind what is kept already, and say it on the console. A disk or a memory that is
+    full costs the note and nothing else."""
+    print(text)
+    try:
+        with open(path, "a", encoding="utf-8") as file:
+            if file.seek(0, 2) < MOST_BYTES:
+                file.write(text + "\n")
     except (OSError, MemoryError):
         pass
 
@@ -50,7 +67,7 @@ def before(machine, path=LOG):
     pairs = ((KEYS["reset_cause"], code.index(cause) if cause in code else 0),)
     try:
         with open(path, encoding="utf-8") as file:
-            text = file.read(MOST_BYTES)
+            text = file.read(MOST_BYTES).strip()
         os.remove(path)
     except (OSError, ValueError):
         return pairs

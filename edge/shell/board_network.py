@@ -75,29 +75,32 @@ class Joined:
         except OSError:
             self.why = OTHER
 
-    async def run(self):
-        """Join for ever."""
+    async def run(self, beat):
+        """Join for ever. beat: list whose first item is set to the time of each turn, or of its return from a rest."""
         rest_ms = REST_MS[0]
         while True:
-            if self._port.isconnected() or await self._attempt():
+            if self._port.isconnected() or await self._attempt(beat):
                 rest_ms = REST_MS[0]
                 self._came()
                 while self._port.isconnected():
+                    beat[0] = self._clock.now_ms()
                     await asyncio.sleep(LOOK_S)
                 self._went()
             else:
                 self._say(TEXTS[self.why])
+                beat[0] = self._clock.now_ms() + rest_ms
                 await asyncio.sleep(rest_ms / 1000)
                 rest_ms = min(2 * rest_ms, REST_MS[1])
 
-    async def _attempt(self):
+    async def _attempt(self, beat):
         """One attempt; True when the network is there."""
         self.tries += 1
-        start_ms = self._clock.now_ms()
+        start_ms = beat[0] = self._clock.now_ms()
         why = ADDRESS if self._codes else OTHER
         try:
             self._join()
-            while self._clock.now_ms() - start_ms < TRY_MS:
+            while beat[0] - start_ms < TRY_MS:
+                beat[0] = self._clock.now_ms()
                 await asyncio.sleep(LOOK_S)
                 if self._port.isconnected():
                     return True

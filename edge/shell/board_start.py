@@ -23,7 +23,7 @@ SPARKPLUG_REST_MS = 120000  # between two TLS handshakes of the live lane, besid
 RAM_BYTES = 8192  # of records that wait for the backend; older ones are read back from the flash
 
 # The site, the ports of edge.loop.loop, whom each step is told, the ports that write (the PCS and relay modules), the
-# Journal or None, the tasks that must run.
+# Journal or None, the tasks that must run: [time of its last turn, task, name] of each.
 Ports = namedtuple("Ports", ("site", "devices", "actuators", "store", "uplink", "told", "writers", "journal", "tasks"))
 
 
@@ -55,8 +55,9 @@ def start(settings, folder, clock, sync, before):
         actuators += contactors_of(settings, clock, tasks)
     if settings.get("inputs") and not settings["inputs"]["profile"]:
         wiring.devices.append(inputs_of(settings))
-    for link, devices, gate in wiring.lines:
-        tasks.append(asyncio.create_task(serve_line(link)(link, devices, clock, gate)))
+    for number, (link, devices, gate) in enumerate(wiring.lines):
+        row = begun(tasks, clock, "links[%d]" % number)
+        row[1] = asyncio.create_task(serve_line(link)(link, devices, clock, gate, beat=row))
     if settings["uplink"] and settings["uplink"].get("sparkplug"):
         uplink.live = sparkplug_of(settings, folder, clock, sync, epoch)
         wiring.told.append(uplink.live.node.told)
@@ -64,8 +65,16 @@ def start(settings, folder, clock, sync, before):
     if settings.get("network"):
         from edge.shell.board_network import joined
 
-        tasks.append(asyncio.create_task(joined(settings["network"], clock, uplink.offer).run()))
+        row = begun(tasks, clock, "network")
+        row[1] = asyncio.create_task(joined(settings["network"], clock, uplink.offer).run(row))
     return Ports(site, wiring.devices, actuators, store, uplink, wiring.told, writers, journal, tasks)
+
+
+def begun(tasks, clock, name):
+    """A new row of tasks, for the task of that name, which sets its first item at each of its turns."""
+    row = [clock.now_ms(), None, name]
+    tasks.append(row)
+    return row
 
 
 def journal_of(settings, folder, epoch, boot, sync):
@@ -115,7 +124,8 @@ def connected(settings, folder, epoch, boot, clock, hooks, outbox=None):
         if clock.utc_s()[1] == FLOOR:
             asyncio.create_task(keep(folder, clock))
     uplink = BoardUplink(settings, epoch, boot, tls=tls, outbox=outbox, calm=calm)
-    hooks[1].append(asyncio.create_task(uplink.run(clock)))
+    uplink.beat = row = begun(hooks[1], clock, "uplink")
+    row[1] = asyncio.create_task(uplink.run(clock))
     if tls is None:
         return uplink
     from edge.shell.refusal import Telling
@@ -166,7 +176,9 @@ def contactors_of(settings, clock, tasks):
     from edge.shell.pins import contactors
 
     made = contactors(settings, lambda number: Pin(number, Pin.OUT, value=0), clock)
-    tasks.extend([asyncio.create_task(each.hold()) for each in made])
+    for number in range(len(made)):
+        row = begun(tasks, clock, "contactor %d" % number)
+        row[1] = asyncio.create_task(made[number].hold(row))
     return made
 
 

@@ -23,7 +23,8 @@ class BoardUplink:
     settings: the checked settings dict (org, site, device, uplink); epoch: random integer, new at each start;
     boot: start count; limit_bytes: RAM of the outbox; tls: BoardTls or None; outbox: Backlog in its place; calm: Calm
     under which TLS shakes hands, or None. The host should be numeric.
-    connected: the broker took our subscription. log: last change of the link, for the console.
+    connected: the broker took our subscription. log: last change of the link, for the console. beat: list whose first
+    item is the time of the last turn of run(), or that of its return from a rest.
     """
 
     def __init__(self, settings, epoch, boot, limit_bytes=LIMIT_BYTES, tls=None, outbox=None, calm=None):
@@ -49,6 +50,7 @@ class BoardUplink:
         self._home = link.home_of(settings)
         self._clock = None
         self._broken = None
+        self.beat = [0]
         self.updates = None  # edge.shell.updater.Updater, once somebody takes updates
 
     @property
@@ -88,7 +90,7 @@ class BoardUplink:
         self._clock = clock
         try:
             while True:
-                start_ms = clock.now_ms()
+                start_ms = self._at_work()
                 opened = self._dialer.opened
                 try:
                     await self._session()
@@ -100,9 +102,16 @@ class BoardUplink:
                         self.refused = error if "ertificate" in error else self.refused
                     self.log = "link lost: %s" % error
                 self.reconnects += 1
-                await asyncio.sleep(self._rest_ms(start_ms) / 1000)
+                rest_ms = self._rest_ms(start_ms)
+                self.beat[0] = clock.now_ms() + rest_ms
+                await asyncio.sleep(rest_ms / 1000)
         finally:
             self._dialer.cancel()
+
+    def _at_work(self):
+        """The time, which is that of a turn."""
+        now_ms = self.beat[0] = self._clock.now_ms()
+        return now_ms
 
     def _rest_ms(self, start_ms):
         """How long to wait after a session that began at start_ms; between TLS handshakes HANDSHAKE_MS at least."""
@@ -116,7 +125,9 @@ class BoardUplink:
         will = (self._root + "status", b"offline")
         calm = self._calm
         shake = calm and calm.begin
-        client = mqtt.Client(self._dialer, self._client_id, self._keepalive_s, self._on_message, will, shake=shake)
+        client = mqtt.Client(
+            self._dialer, self._client_id, self._keepalive_s, self._on_message, will, shake=shake, beat=self._at_work
+        )
         reader = None
         self._met = False
         try:
@@ -142,7 +153,7 @@ class BoardUplink:
             self._broken = None
             reader = asyncio.create_task(self._read(client))
             while self._broken is None:
-                await client.service(now_ms())
+                await client.service(self._at_work())
                 if self._home is not None:
                     await self._show(client)
                 await self._pump(client)

@@ -10,6 +10,7 @@ FIRST_STEP_S = 0.4
 LOOK_S = 0.1  # between two looks at the safety inputs
 WIRE_S = 0.05  # turns of the lines between a step and the flash ...
 WIRE_TURNS = 10  # ... at most so many, however slow the PCS answers
+ALIVE_MS = 20000  # since the last turn of a task that is at work: every wait of a line or an uplink is shorter
 
 
 class Restart(Exception):

@@ -15,7 +15,7 @@ import time
 from edge.core.site import Site
 from edge.loop import loop, zero_all
 from edge.shell import gateway_journal, gateway_notify, gateway_tls
-from edge.shell.control import Guarded, Watch, control
+from edge.shell.control import ALIVE_MS, Guarded, Watch, control
 from edge.shell.gateway_details import details
 from edge.shell.gateway_signed import verify_of
 from edge.shell.gateway_uplink import GatewayUplink
@@ -153,6 +153,19 @@ async def end(tasks):
         _, left = await asyncio.wait(left, timeout=END_S)
 
 
+def polling(wiring, clock, parts):
+    """The tasks of the lines of wiring, at work. parts: list to which go the name of each, and whether it is: it has
+    not ended, and its last turn is not too long ago."""
+    tasks = []
+    for number, (link, devices, gate) in enumerate(wiring.lines):
+        beat = [clock.now_ms()]
+        task = asyncio.create_task(serve_line(link)(link, devices, clock, gate, beat=beat))
+        tasks.append(task)
+        at_work = lambda task=task, beat=beat: not task.done() and clock.now_ms() - beat[0] <= ALIVE_MS  # noqa: E731
+        parts.append(("links[%d]" % number, at_work))
+    return tasks
+
+
 def reporting(settings, folder, boot, clock):
     """(uplink, journal) of the site, at work; what this start says of itself is their first record."""
     epoch = int.from_bytes(os.urandom(7), "big")
@@ -187,7 +200,7 @@ async def run(settings, folder, load, trace=None, said=None):
     site = Site(settings, store.load(), verify_of(settings))
     uplink, journal = reporting(settings, folder, site.boot, clock)
     lane = sparkplug_of(settings, folder, clock, wiring.told, uplink)
-    notify = gateway_notify.from_environment()
+    notify = gateway_notify.from_environment(said)
     guarded = Guarded("cpython", notify.fed, trace, wiring.told)
     guarded.details = lambda site, now_ms: details(site, wiring.devices, now_ms)
     server = await serve(guarded, clock, uplink, settings["uplink"]["status_port"] if settings["uplink"] else 0)
@@ -197,9 +210,8 @@ async def run(settings, folder, load, trace=None, said=None):
     sunspec = await serve_sunspec(settings, guarded, clock, said)
     if said:
         said("control loop runs; live view: reuse-edge top %d" % port)
-    lines = [asyncio.create_task(serve_line(link)(link, devices, clock, gate)) for link, devices, gate in wiring.lines]
-    notify.parts += [lambda task=task: not task.done() for task in lines]
-    notify.parts += [uplink.is_alive] if settings["uplink"] else []
+    lines = polling(wiring, clock, notify.parts)
+    notify.parts += [("uplink", uplink.is_alive)] if settings["uplink"] else []
     steps = loop(site, clock, wiring.devices, wiring.actuators, store, uplink, guarded.seen)
     gc.collect()
     gc.freeze()  # code, tables and settings stay for ever: the collection after each step leaves them alone

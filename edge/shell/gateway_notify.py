@@ -15,10 +15,13 @@ STOPPING = b"STOPPING=1"
 
 
 class Notify:
-    """address: of the socket, or None. parts: callables that each say whether a part of the process is at work."""
+    """address: of the socket, or None. parts: [(name, function that says whether that part of the process is at work)].
+    said(text): one line for the operator, or None."""
 
-    def __init__(self, address, parts=()):
+    def __init__(self, address, parts=(), said=None):
         self.parts = list(parts)
+        self.said = said
+        self._blamed = None
         self._ready = False
         self._address = "\0" + address[1:] if address and address[:1] == "@" else address
         self._socket = None
@@ -29,9 +32,13 @@ class Notify:
     def fed(self):
         """Call after each good step: its guard decided and every actuator has its command. Nothing is told while a
         part is not at work, and so systemd restarts the process."""
-        if all(part() for part in self.parts):
+        blamed = next((name for name, at_work in self.parts if not at_work()), None)
+        if blamed is None:
             self._tell(ALIVE if self._ready else READY)
             self._ready = True
+        elif blamed != self._blamed and self.said:
+            self.said("%s has ended or hangs: the watchdog is not fed" % blamed)
+        self._blamed = blamed
 
     def stopping(self):
         """The process ends in peace."""
@@ -46,6 +53,6 @@ class Notify:
             pass
 
 
-def from_environment():
+def from_environment(said=None):
     """The Notify of the service that this process is; silent when it is none. A child does not inherit the address."""
-    return Notify(os.environ.pop("NOTIFY_SOCKET", None))
+    return Notify(os.environ.pop("NOTIFY_SOCKET", None), said=said)

@@ -24,6 +24,9 @@ CONNECT_S = 5.0
 TICK_S = 0.2  # longest sleep of the thread: resend, keep-alive and deadlines are looked at
 INFLIGHT = 512  # above every window: the outbox is the only queue
 ANSWER_MS = 10000  # PUBACK overdue: the connection is dead
+# Between two turns of a thread that is at work: a name server that is silent takes half a minute, the TLS handshake of
+# paho a keep-alive (60 s at most), and a connect CONNECT_S for each address.
+ALIVE_MS = 180000
 
 
 class LinkError(OSError):
@@ -64,6 +67,7 @@ class GatewayUplink:
         self._thread = None
         self._waiting = {}  # paho message number -> time of publishing
         self._failure = None
+        self._turn_ms = 0  # time of the thread's last turn
         self._met = False  # the broker answered our CONNECT
         self._awake = False  # a wake-up byte is on its way
         self._wake_in, self._wake_out = socket.socketpair()
@@ -113,13 +117,15 @@ class GatewayUplink:
 
     def start(self):
         """Start the uplink's thread."""
+        self._turn_ms = self._clock.now_ms()
         self._thread = threading.Thread(target=self._run, name="uplink", daemon=True)
         self._thread.start()
         return self
 
     def is_alive(self):
-        """True while the thread runs, whatever the broker does."""
-        return self._thread is not None and self._thread.is_alive()
+        """True while the thread runs and does not hang, whatever the broker does."""
+        turning = self._clock.now_ms() - self._turn_ms <= ALIVE_MS
+        return turning and self._thread is not None and self._thread.is_alive()
 
     def stop(self):
         """End the thread; waits at most about CONNECT_S. What was not acknowledged is lost with the RAM."""
@@ -131,7 +137,7 @@ class GatewayUplink:
     def _run(self):
         """Thread: one session after the other, with back-off between them."""
         while not self._stop.is_set():
-            start_ms = self._clock.now_ms()
+            start_ms = self._turn_ms = self._clock.now_ms()
             try:
                 self._session()
             except Exception as error:  # noqa: BLE001 - the one broad catch of this shell: the link must come back
@@ -171,7 +177,7 @@ class GatewayUplink:
             start_ms = self._clock.now_ms()
             while not self._stop.is_set():
                 self._serve(client)
-                now_ms = self._clock.now_ms()
+                now_ms = self._turn_ms = self._clock.now_ms()
                 if self.connected:
                     self._pump(client, now_ms)
                 elif now_ms - start_ms > CONNECT_S * 1000:

@@ -125,15 +125,19 @@ class Client:
 
     dialer: Dialer; client_id: name at the broker; keepalive_s: 5 to 60. on_message(topic str, payload
     bytes, retained bool) is called by receive(). shake: awaited between TCP and TLS, whose handshake begins with the
-    first write; it returns the time. Calls raise MqttError when the link is of no more use.
+    first write; it returns the time. beat(): called before each wait, of ANSWER_MS at most. Calls raise MqttError when
+    the link is of no more use.
     """
 
-    def __init__(self, dialer, client_id, keepalive_s, on_message, will=None, user=None, password=None, shake=None):
+    def __init__(
+        self, dialer, client_id, keepalive_s, on_message, will=None, user=None, password=None, shake=None, beat=None
+    ):
         self._dialer = dialer
         self._connect = connect_packet(client_id, keepalive_s, will, user, password)
         self._keepalive_ms = keepalive_s * 1000
         self._on_message = on_message
         self._shake = shake
+        self._beat = beat
         self._reader = None
         self._writer = None
         self._pid = 0
@@ -164,11 +168,11 @@ class Client:
         filters = b"".join([text_field(topic) + b"\x01" for topic in topics])
         self._subscribed = pid
         await self._send(packet(0x82, pid.to_bytes(2, "big"), filters), now_ms, CONNECT_MS)
-        for _ in range(64):
-            await self._timed(self.receive(), CONNECT_MS)
-            if self._subscribed is None:
-                return
-        raise MqttError("no SUBACK")
+        await self._timed(self._suback(), CONNECT_MS)
+
+    async def _suback(self):
+        while self._subscribed is not None:
+            await self.receive()
 
     async def publish(self, topic, payload, now_ms, retain=False):
         """Publish at QoS 1 and return once written; service() waits for the PUBACK."""
@@ -279,6 +283,8 @@ class Client:
 
     async def _timed(self, awaitable, timeout_ms):
         """Await with a deadline; MqttError when it passes."""
+        if self._beat is not None:
+            self._beat()
         try:
             return await asyncio.wait_for(awaitable, timeout_ms / 1000)
         except asyncio.TimeoutError:

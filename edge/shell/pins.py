@@ -51,9 +51,10 @@ class PinContactor:
             self._until_ms = None
             self._set(0, 0)
 
-    async def hold(self):
-        """Look for ever, beside the loop."""
+    async def hold(self, beat):
+        """Look for ever, beside the loop. beat: list whose first item is set to the time of each look."""
         while True:
+            beat[0] = self.clock.now_ms()
             self.look()
             await asyncio.sleep(LOOK_MS / 1000)
 

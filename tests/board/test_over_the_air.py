@@ -31,11 +31,14 @@ WAIT_S = 40
 
 
 class Field:
-    """A site with a board that runs, a broker, a receiver, and the desk of an engineer. folder: of all files."""
+    """A site with a board that runs, a broker, a receiver, and the desk of an engineer. folder: of all files. listener:
+    lines for mosquitto. tls: ssl context of the receiver. told: words behind the port of the uplink in site.yaml, and
+    behind `order send`."""
 
-    def __init__(self, folder, site):
+    def __init__(self, folder, site, listener=(), tls=None, told=("", ())):
         self.folder = folder
-        self.broker = Broker("mosquitto")
+        self.told = told
+        self.broker = Broker("mosquitto", listener=listener)
         self.broker.start()
         self.site = str(folder / "site.yaml")
         for words in (("vendor", "--role", "release"), ("lee", "--role", "engineer", "--device")):
@@ -43,7 +46,7 @@ class Field:
         self.write(site)
         self.settings = load_site(self.site)
         self.root = topic_root(self.settings)
-        self.receiver = Receiver("127.0.0.1", self.broker.port, folder / "r.db")
+        self.receiver = Receiver("127.0.0.1", self.broker.port, folder / "r.db", tls=tls)
         self.receiver.__enter__()
         self.image = folder / "flash.img"
         self.count = 0
@@ -52,7 +55,8 @@ class Field:
 
     def write(self, text, **change):
         """The site.yaml; change: words to replace."""
-        lines = text.replace("port: 1883", "port: %d" % self.broker.port).replace("period_s: 1\n", "period_s: 0.25\n")
+        port = "port: %d%s" % (self.broker.port, self.told[0])
+        lines = text.replace("port: 1883", port).replace("period_s: 1\n", "period_s: 0.25\n")
         lines += "update_when: any\ntrust:\n  release: [vendor.pub]\n  engineer: [lee.mac]\n"
         for old, new in change.items():
             lines = lines.replace(old, new)
@@ -83,7 +87,7 @@ class Field:
 
     def send(self, order, bundle):
         """Exit code of `order send`."""
-        words = ["--site", self.site, "--bundle", bundle, "--lang", "en"]
+        words = ["--site", self.site, "--bundle", bundle, "--lang", "en", *self.told[1]]
         return cli.main(["order", "send", order, *words])
 
     def software(self):
@@ -120,11 +124,12 @@ def field(micropython, mosquitto, tmp_path_factory):
 
 
 class Requests:
-    """Listens to what the board asks for. asked: furthest byte of the newest request. count: of requests."""
+    """Listens to what the board asks for. asked: furthest byte of the newest request. count: of requests. tls: ssl
+    context, or None."""
 
-    def __init__(self, field):
+    def __init__(self, field, tls=None):
         self.asked = self.count = 0
-        self.client = new_client()
+        self.client = new_client(tls=tls)
         self.client.on_connect = lambda client, *_: client.subscribe(field.root + "rsp", qos=1)
         self.client.on_message = lambda _client, _data, message: self.heard(cbor.decode(message.payload))
         self.client.connect("127.0.0.1", field.broker.port, 20)

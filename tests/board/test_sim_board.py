@@ -8,6 +8,33 @@ import sys
 
 import pytest
 
+from simulator import board_rack
+from simulator.wire_serve import ServeError
+
+SITE = "packs: [{bms: %s, connection: 'can:slcan:uart2:500000', cells: 16}]\npcs: {connection: 'rtu:uart1:19200'}\n"
+
+
+def test_the_rack_is_wired_as_the_site_says_and_refuses_what_it_cannot(tmp_path):
+    site = tmp_path / "site.yaml"
+    assert board_rack.uarts_of(str(site)) == []
+    site.write_text(SITE % "daly_can", encoding="utf-8")
+    assert board_rack.uarts_of(str(site)) == [2, 1]
+    rack = board_rack.Rack({1: "", 2: ""}, str(site))
+    assert rack.told() == {1: "the PCS", 2: "the BMS on CAN, behind an slcan adapter,"}
+    with pytest.raises(ServeError, match=r"no UART 2\n.*--uart 2"):
+        board_rack.Rack({1: ""}, str(site))
+    for text, word in (
+        (SITE % "sunspec_pcs", "profile of a pcs"),
+        (SITE % "dally", "no such profile"),
+        ("a: [", "not YAML"),
+    ):
+        site.write_text(text, encoding="utf-8")
+        with pytest.raises(ServeError, match=word):
+            board_rack.Rack({1: "", 2: ""}, str(site))
+    site.write_text("site: x\n", encoding="utf-8")
+    with pytest.raises(ServeError, match=r"packs and pcs\n.*reuse-edge check"):
+        board_rack.uarts_of(str(site))
+
 
 @pytest.mark.long
 @pytest.mark.skipif(os.name == "nt", reason="the virtual board needs pseudo-terminals")

@@ -71,7 +71,7 @@ def lived(*ends, drops=1):
         await asyncio.sleep(0.01)  # it has been seen
 
     async def life():
-        task = asyncio.create_task(one.run())
+        task = asyncio.create_task(one.run([0]))
         await there()
         for _ in range(drops):
             port.here = False

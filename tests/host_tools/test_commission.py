@@ -327,6 +327,27 @@ def judge_report(folder, left):
     return report
 
 
+def test_what_would_refuse_control_in_the_end_is_said_before_the_first_step(tmp_path, capsys, monkeypatch):
+    def silent(*_):
+        raise commission.AnswerError("no answer")
+
+    monkeypatch.setattr(commission.Job, "open", silent)
+    path = str(write(tmp_path, TEXT))
+    documents.new_key(str(tmp_path / "lee"))
+    words = ["127.0.0.1:9", path, "--lang", "en"]
+    for more, code, said in (
+        ([], None, "refused at the end: nobody signs"),
+        (["--key", str(tmp_path / "lee.key")], None, "refused at the end: key"),
+        (["--skip", "control=later"], None, ""),
+        (["--key", str(tmp_path / "none.key")], 2, ""),
+    ):
+        with pytest.raises(commission.AnswerError, match=r"no answer|No such file") as caught:
+            commission.main([*words, *more])
+        told = capsys.readouterr().err
+        assert said in told and (said or "refused at the end" not in told), (more, told)
+        assert code is None or (caught.value.exit_code == code and "→ reuse-edge key new" in str(caught.value))
+
+
 def test_a_report_shows_what_was_skipped_and_no_markup_of_a_stranger(tmp_path):
     progress = jobs.Progress(str(tmp_path / "p.json"), "x")
     progress.put("live", "skipped", "<b>Lee", [], "no meter <script>")

@@ -2,6 +2,7 @@
 # Copyright 2026 The reuse-edge authors
 """The systemd service of a gateway: its unit as systemd itself judges it, and what it is told on a real socket."""
 
+import asyncio
 import os
 import pathlib
 import shlex
@@ -9,9 +10,12 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
+from types import SimpleNamespace
 
 import pytest
 
+from edge.shell import gateway, gateway_uplink
 from edge.shell.gateway_notify import Notify
 from host_tools import service
 from host_tools.site import load_site
@@ -77,15 +81,18 @@ def test_a_watchdog_is_fed_by_good_steps_alone(tmp_path):
         systemd.bind(str(tmp_path / "n"))
         systemd.setblocking(False)
         works = [True, True]
-        notify = Notify(str(tmp_path / "n"), [lambda: works[0], lambda: works[1]])
+        said = []
+        notify = Notify(str(tmp_path / "n"), [("one", lambda: works[0]), ("two", lambda: works[1])], said.append)
         notify.fed()
         assert b"READY=1" in systemd.recv(100).split(b"\n")
         notify.fed()
         assert systemd.recv(100) == b"WATCHDOG=1"
         works[1] = False
-        notify.fed()
+        for _ in range(3):
+            notify.fed()
         with pytest.raises(BlockingIOError):
             systemd.recv(100)
+        assert said == ["two has ended or hangs: the watchdog is not fed"]
         notify.stopping()
         assert systemd.recv(100) == b"STOPPING=1"
     notify.fed()  # systemd is gone: nobody minds
@@ -132,3 +139,64 @@ def test_a_gateway_tells_systemd_and_ends_with_whom_it_attends(tmp_path):
             while (last := systemd.recv(100)) == b"WATCHDOG=1":
                 pass
             assert last == b"STOPPING=1" and run.wait(30) == 0
+
+
+class Clock:
+    """Stands still until somebody moves it."""
+
+    at_ms = 5000
+
+    def now_ms(self):
+        return self.at_ms
+
+
+def test_a_line_that_hangs_is_not_at_work(monkeypatch):
+    """One whose device is not there is."""
+    clock, parts = Clock(), []
+    link = {"kind": "tcp", "host": "127.0.0.1", "port": 9}
+    wiring = SimpleNamespace(lines=[(link, [], None)])
+    monkeypatch.setattr("bms_bridge.transports.board_modbus.RECONNECT_MAX_MS", 20)
+
+    async def hang(_):
+        await asyncio.Event().wait()
+
+    async def life():
+        lines = gateway.polling(wiring, clock, parts)
+        name, at_work = parts[0]
+        for _ in range(3):
+            clock.at_ms += 15000
+            for _ in range(400):
+                await asyncio.sleep(0.005)
+                if at_work():
+                    break
+            assert at_work() and name == "links[0]"
+        monkeypatch.setattr("bms_bridge.transports.gateway_modbus.PymodbusLine.open", hang)
+        await asyncio.sleep(0.5)
+        clock.at_ms += gateway.ALIVE_MS + 1
+        await asyncio.sleep(0.05)
+        assert not at_work()
+        await gateway.end(lines)
+        clock.at_ms = 0
+        assert not at_work()  # it has ended
+
+    asyncio.run(life())
+
+
+def test_an_uplink_that_hangs_is_not_at_work(monkeypatch):
+    clock, goes, came = Clock(), threading.Event(), threading.Event()
+    settings = {"device": "d", "org": "o", "site": "s", "uplink": {"host": "127.0.0.1", "port": 9, "keepalive_s": 20}}
+    uplink = gateway_uplink.GatewayUplink(settings, 1, 1, clock)
+    assert not uplink.is_alive()
+    monkeypatch.setattr(uplink, "_session", lambda: (came.set(), goes.wait(20)))
+    uplink.start()
+    try:
+        assert came.wait(10) and uplink.is_alive()
+        clock.at_ms += gateway_uplink.ALIVE_MS
+        assert uplink.is_alive()
+        clock.at_ms += 1
+        assert not uplink.is_alive()
+        came.clear()
+        goes.set()
+        assert came.wait(10) and uplink.is_alive()
+    finally:
+        uplink.stop()

@@ -32,6 +32,7 @@ pattern write bess/v1/+/+/%u/rsp
 pattern write bess/v1/+/+/%u/status
 pattern read bess/v1/+/+/%u/ack
 pattern read bess/v1/+/+/%u/ord
+pattern read bess/v1/+/+/%u/upd
 user backend
 topic read bess/v1/+/+/+/rec
 topic read bess/v1/+/+/+/rsp
@@ -39,6 +40,7 @@ topic read bess/v1/+/+/+/status
 topic write bess/v1/+/+/+/ack
 user operator
 topic write bess/v1/+/+/+/ord
+topic write bess/v1/+/+/+/upd
 topic read bess/v1/+/+/+/rsp
 """
 # case: (certificate of the broker, authority that we trust, our certificate, words of the log on VM and gateway)
