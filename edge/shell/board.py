@@ -21,7 +21,9 @@ from edge.shell.control import ALIVE_MS, Guarded, Restart, Watch, control
 from edge.shell.status import serve, status_line
 
 CONSOLE_S = 2
-GC_BYTES = 24 * 1024  # collect after so many while it runs: waiting for a full heap leaves it in splinters
+# While it runs: collect after so many bytes at most, and after a quarter of what is free. Waiting for a full heap leaves
+# it in splinters.
+GC_BYTES = 24 * 1024
 WATCHDOG_MS = 8000
 # Clocks of boards count from 2000 or from 1970; before this (2026-01-01) the RTC was never set.
 OLDEST_UTC_S = 1767225600
@@ -142,6 +144,9 @@ async def run(settings, folder, clock, feed, talk, trace, slot=None, before=()):
         from edge.shell.trial import attend
 
         flush = attend(settings, clock, sync, uplink, ports.told, flush)
+        del attend
+        forget("edge.shell.trial")
+        forget("edge.shell.slots")
     if feed:
         from edge.shell.board_crash import keep
 
@@ -163,7 +168,7 @@ async def run(settings, folder, clock, feed, talk, trace, slot=None, before=()):
         asyncio.create_task(console(guarded, clock, uplink))
     asyncio.create_task(tidy())
     gc.collect()
-    gc.threshold(GC_BYTES)
+    gc.threshold(max(GC_BYTES // 8, min(GC_BYTES, gc.mem_free() // 4)))
 
     steps = loop(ports.site, clock, ports.devices, ports.actuators, ports.store, uplink, guarded.seen)
     watch = Watch(ports.devices[-1], clock) if settings.get("inputs") else None
