@@ -55,11 +55,15 @@ def lines_of(world):
     }
 
 
+# Before lines of boot.py that import what lies in the slot.
+IN_SLOT = 'import sys\n\nsys.path.append("/a")\n'
+
+
 def prepared(folder, site, ballast_kb=0, boot=""):
     """A flash image in folder with the bundle of site; boot: more lines for boot.py."""
     tree = Path(folder) / "tree"
     in_slot(tree, bundle.build(tree / "a", site, bundle.BOARD), site)
-    text = bundle.BOOT + boot
+    text = bundle.BOOT + (IN_SLOT + boot if boot else "")
     if ballast_kb:
         text += "import machine\n\nmachine.ballast = bytearray(%d)\n" % (1024 * ballast_kb)
     (tree / "boot.py").write_text(text, encoding="utf-8")

@@ -21,8 +21,8 @@ from edge.shell.control import ALIVE_MS, Guarded, Restart, Watch, control
 from edge.shell.status import serve, status_line
 
 CONSOLE_S = 2
-# While it runs: collect after so many bytes at most, and after a quarter of what is free. Waiting for a full heap leaves
-# it in splinters.
+# While it runs: collect after so many bytes at most, and after a quarter of what is free. Waiting for a full heap
+# leaves it in splinters.
 GC_BYTES = 24 * 1024
 WATCHDOG_MS = 8000
 # Clocks of boards count from 2000 or from 1970; before this (2026-01-01) the RTC was never set.

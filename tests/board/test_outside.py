@@ -140,10 +140,7 @@ def test_an_emergency_stop_on_a_pin_is_zero_at_the_pcs_and_opens_the_contactor(m
 # boot.py: the steps stop after 40 s, everything else goes on.
 HANGS = """
 import asyncio
-import sys
 import time
-
-sys.path.append("/a")
 from edge.shell import control
 
 wait = control._wait
