@@ -143,6 +143,8 @@ def _checked(file, slot):
         number, length, crc = [int(part) for part in header.split()]
     except ValueError:
         return ROTTEN
+    if header != _header(number, length, crc):
+        return ROTTEN
     got = binascii.crc32(b"%d" % number)
     size = 0
     while True:
@@ -167,7 +169,11 @@ def write(file, number, state, sync):
         crc = binascii.crc32(data, crc)
     sync(file)
     file.seek(0)
-    file.write(b"%-39s\n" % (b"%d %d %d" % (number, length, crc)))
+    file.write(_header(number, length, crc))
+
+
+def _header(number, length, crc):
+    return b"%-39s\n" % (b"%d %d %d" % (number, length, crc))
 
 
 def pieces(value):
