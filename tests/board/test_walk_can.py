@@ -31,7 +31,7 @@ def test_blank_to_control_over_slcan_and_modbus_rtu(micropython, mosquitto, tmp_
     with (
         Broker("mosquitto") as broker,
         Receiver("127.0.0.1", broker.port, tmp_path / "records.db"),
-        VirtualBoard(tmp_path / "flash.img", "704k", uarts=(1, 2)) as board,
+        VirtualBoard(tmp_path / "flash.img", uarts=(1, 2)) as board,
         Rack(board.uarts, str(site), "kia_64") as rack,
     ):
         text = site.read_text(encoding="utf-8").replace("mode: observe", "mode: control")
