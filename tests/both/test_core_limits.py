@@ -82,6 +82,9 @@ def test_ramp_goes_up_slowly_and_down_at_once():
     assert ramp.allowed(2000) == (5600, 2900)
     ramp.took(2000, 0, 0)
     assert ramp.allowed(2000) == (0, 0)
+    ramp = lim.Ramp({"charge_ma": 100000, "discharge_ma": 300000})  # each direction has its own
+    ramp.took(0, 10, 20)
+    assert ramp.allowed(1000) == (2010, 6020)
 
 
 def test_sources_are_listed_for_the_reader():
@@ -296,6 +299,7 @@ def test_caps_and_ramp_of_one_direction_leave_the_other():
         ((None, None), (1, 2), (1, lim.S_RAMP, 2, lim.S_RAMP)),
         ((None, None), (3, 80000), (3, lim.S_RAMP, 80000, lim.S_CONTRACT)),
         (((lim.S_INPUT, 0), None), (0, 0), (0, lim.S_INPUT, 0, lim.S_RAMP)),
+        ((None, None), (-1, -5), (0, lim.S_RAMP, 0, lim.S_RAMP)),
     ):
         assert combine(caps=caps, ramp=ramp)[:4] == expected
 
