@@ -36,11 +36,14 @@ class Host:
         self.seen = []
         self.client = paho.Client(paho.CallbackAPIVersion.VERSION2)
         self.client.on_message = self._take
+        self.client.on_connect = lambda client, *_: client.subscribe("spBv1.0/gumi/#", 1)
+        hears = threading.Event()
+        self.client.on_subscribe = lambda *_: hears.set()
         if tls is not None:
             self.client.tls_set_context(gateway_tls.context(tls["ca"], tls["certificate"], tls["private_key"]))
         self.client.connect("127.0.0.1", port)
-        self.client.subscribe("spBv1.0/gumi/#", 1)
         self.client.loop_start()
+        assert hears.wait(15)
 
     def _take(self, _client, _userdata, message):
         parts = message.topic.split("/")
