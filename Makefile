@@ -2,6 +2,7 @@
 # Copyright 2026 The reuse-edge authors
 #
 # make demo [DEMO_SECONDS=30]   one pack, its BMS, a PCS, a broker, the controller, a receiver
+# make demo ARGS=--board        the same on a virtual board that is flashed first
 # make test [ARGS="-k gate"]    both runtimes; ARGS="-m long" those that take minutes
 # make check                    lint, types, tables, conventions (15 s)
 # make soak [CASES=100000]      bad bytes for every profile; limits, guard and faults on both runtimes

@@ -54,6 +54,7 @@ def _arguments(argv):
     parser.add_argument("--seed", type=int, default=1, help="everything random comes from it (default 1)")
     parser.add_argument("--days", type=int, choices=range(1, 31), default=DAYS, metavar="1..30", help="of the past")
     parser.add_argument("--cpython", action="store_true", help="run the controller under CPython")
+    parser.add_argument("--board", action="store_true", help="flash a virtual board, which then controls the rack")
     parser.add_argument("--broker", choices=("amqtt", "mosquitto"), default="amqtt")
     parser.add_argument("--lang", choices=("en", "ko"), help="language of the live view")
     parser.add_argument("--keep", metavar="DIR", help="keep database, state and log in DIR")
@@ -74,6 +75,10 @@ def main(argv=None):
         _say("demo: %s: %s -> choose a folder that can be written" % (args.keep, error.strerror))
         return 2
     with tempfile.TemporaryDirectory(prefix="reuse-edge-") as temporary:
+        if args.board:
+            from host_tools import demo_board
+
+            return demo_board.play(args, args.keep or temporary)
         return asyncio.run(_demo(args, args.keep or temporary))
 
 
@@ -204,5 +209,5 @@ def _summary(stage, truth_ppm, rest_mv):
         print("%s  %s: %s" % ("good" if check.good else "BAD ", check.name, check.text))
     failed = [check.name for check in checks if not check.good]
     print("demo: %d checks, %d bad" % (len(checks), len(failed)))
-    print("  → try a board without owning one: reuse-edge sim board --site site.yaml")
+    print("  → the same on a board that is flashed: reuse-edge demo --board; by hand: reuse-edge sim board --site FILE")
     return 1 if failed else 0
