@@ -130,17 +130,27 @@ def test_a_bundle_of_another_kind_of_board_is_refused(desk, site_file, capsys):
 def confirmed(port):
     """What slots.py on the board says of it, in words."""
     board = Board(port)
+    board.serve()
     slots = board.identify()["slots"]
     board.reset()
     return "slot %s is %s" % (slots["active"], "confirmed" if slots["good"] == slots["active"] else "on trial")
 
 
+def files_on(port):
+    """{path: (size, digest)} of a board, which is brought to rest for it: its watchdog would not wait on a busy machine."""
+    board = Board(port)
+    board.serve()
+    files = board.identify()["files"]
+    board.reset()
+    return files
+
+
 @pytest.mark.long
 def test_dry_run_changes_nothing(desk, site_file, capsys):
-    before = Board(desk.board.port).identify()["files"]
+    before = files_on(desk.board.port)
     assert cli.main(["flash", desk.board.port, str(site_file), "--dry-run"]) == 0
     assert "nothing was changed" in capsys.readouterr().err
-    assert Board(desk.board.port).identify()["files"] == before
+    assert files_on(desk.board.port) == before
 
 
 @pytest.mark.long
@@ -154,11 +164,13 @@ def test_nobody_to_ask_is_wrong_use(desk, site_file, capsys, monkeypatch):
 
 
 def running(port, site_file):
-    """The board, with software of ours in the slot that is active."""
+    """The board at rest, with software of ours in the slot that is active."""
     board = Board(port)
+    board.serve()
     about = board.identify()
     if about["slots"].get("active") not in about["whole"]:
         assert cli.main(["flash", port, str(site_file), "--yes"]) == 0
+        board.serve()
     return board
 
 
