@@ -121,5 +121,5 @@ def recorded(path):
     """Check that the receiver has what the board has told, without a hole."""
     rows = ledger.completeness(path)
     stored, missing = sum(row.count for row in rows.values()), sum(row.missing for row in rows.values())
-    text = "%d records of %d starts are at the receiver, %d missing" % (stored, len(rows), missing)
+    text = "%d records of %d starts at the receiver, %d missing" % (stored, len(rows), missing)
     return Check("records", len(rows) == STARTS and missing == 0, text)
