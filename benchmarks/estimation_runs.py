@@ -33,7 +33,6 @@ SENSORS = {
 SENSOR_SEED = 5
 GUESS_STD = 0.2
 CERTIFICATE_STD = 0.04
-GAIN_STD = 0.01  # of the current sensor: part of every capacity's deviation
 FAR = 0.03  # converged: the error stays below this
 KNOTS = 14  # of a smooth error of a half-cell curve
 CAPACITY_FROM_H = 6.0
@@ -194,7 +193,7 @@ class Pass:
                 break
         self.align_s += time.perf_counter() - started
         if soc.aligned_ms != aligned and soc.clock_ms >= CAPACITY_FROM_H * 3.6e6:
-            self.capacities.append((soc.capacity_ah, soc.capacity_std_ah))
+            self.capacities.append(told(soc))
 
 
 def true_ohm(case):
@@ -205,6 +204,11 @@ def true_ohm(case):
     step_v = np.diff(case.voltage_v[:n].reshape(-1, size).mean(axis=1))
     big = np.abs(step_a) > 0.1 * case.nominal_ah
     return float(step_a[big] @ step_v[big] / (step_a[big] @ step_a[big])) if np.count_nonzero(big) >= 5 else None
+
+
+def told(soc):
+    """(capacity in Ah, its deviation) as the product tells it."""
+    return tuple(value * 1e-3 for value in soc.capacity()[:2])
 
 
 def settled(case):
@@ -222,17 +226,17 @@ def ours(case, job):
     hourly = hourly[rows[hourly]]
     far = np.flatnonzero(np.abs(error) > FAR)
     ohm, real = done.ohm.est().value, true_ohm(case)
-    caps = done.capacities or [(soc.capacity_ah, soc.capacity_std_ah)]
+    caps = done.capacities or [told(soc)]
     offset_c = SENSORS[job.sensors]["i_off"]
     return {
         "rmse": float(np.sqrt(np.mean(error[rows] ** 2))),
         "worst": float(np.max(np.abs(error[rows]))),
-        "capacity": soc.capacity_ah / case.true_ah - 1.0,
+        "capacity": told(soc)[0] / case.true_ah - 1.0,
         "hours": float(case.time_s[far[-1]] / 3600.0) if len(far) else 0.0,
         "bias_c": soc.joint.x[3] / case.nominal_ah + offset_c,
         "ohm": None if ohm is None or real is None else ohm * 1e-6 / real - 1.0,
         "soc": [(float(error[k]), float(done.std[k])) for k in hourly],
-        "caps": [(ah / case.true_ah - 1.0, float(np.hypot(std / case.true_ah, GAIN_STD))) for ah, std in caps],
+        "caps": [(ah / case.true_ah - 1.0, std / case.true_ah) for ah, std in caps],
         "aligned": soc.aligned_ms is not None,
         "align_s": done.align_s,
         "last_soc": float(done.soc[-1]),

@@ -171,8 +171,9 @@ def add_tables(settings, texts, base, root):
     for pack in settings["packs"]:
         if pack.get("cell") is None:
             texts.update(modules_of(("edge.core." + BUILT_IN[pack["chemistry"]],), root))
-        if alignable(Cell(load(pack), pack["capacity_mah"])):
-            texts.update(modules_of(("edge.core.rounds",), root))
+        cell = Cell(load(pack), pack["capacity_mah"])
+        if cell.half is not None:
+            texts.update(modules_of(("edge.core.rounds" if alignable(cell) else "edge.core.align",), root))
     return settings
 
 

@@ -26,9 +26,9 @@ from host_tools.units import human
 REQUIRED_GROUPS = (G_PACK, G_CURRENT, G_EXTREMES, G_LIMITS, G_ALARMS)
 SLOWEST_MS = 2000  # slower than this the site would need a cap of its own (LIMITS 3.4)
 OLD_GRADE_DAYS = 3 * 365
-# What a built-in cell of the chemistry costs: one sigma of SoC before an alignment, in % (edge.core.soc: STRANGE
-# times UNALIGNED_STD). An LFP pack with hysteresis is never aligned.
-STAND_IN_PERCENT = {"nmc": 5, "lfp": 10}
+# What a built-in cell of the chemistry costs: one sigma of SoC before an alignment, in % (edge.core: soc.STRANGE
+# times prior.STD_SOC). An LFP pack with hysteresis is never aligned.
+STAND_IN_PERCENT = {"nmc": 5, "lfp": 9}
 STAND_IN_MEND = "cell: FILE of reuse-edge fit for this type, or nmc811, nmc532 or lfp where it is that very cell"
 DEAD_MAN_MS = 10000  # a residual time above this needs a contactor that falls by itself (LIMITS 3.6)
 _WATCHDOG_SLOT = PcsSample._fields.index("watchdog_ms")

@@ -17,7 +17,6 @@ A_NONE, A_REST, A_KNEE, A_SWING = range(len(ADVICE))
 SOC_STD = 0.02  # above this, SoC ...
 CAPACITY_STD = 0.03  # ... or capacity (relative) is too wide
 KEEP = 0.9  # an advice stays until sigma is below this share of it
-KNEE_V = 3.40  # LFP: a relaxed mean cell above it is at the upper knee
 KNEE_Z = 0.9  # and where the knee lies on the curve
 KNEE_MS = 604800000  # seven days
 SWING = 0.4

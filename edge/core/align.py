@@ -27,6 +27,7 @@ weights: Nocedal and Wright, Numerical Optimization, ch. 10; Huber, Robust Stati
 from array import array
 from math import sqrt
 
+from edge.core import prior
 from edge.core.cell import at
 from edge.core.points import WIDTH
 
@@ -34,16 +35,9 @@ KNOTS = 11
 X, N, P, L, B, R0, R1, E = range(8)  # parameters; E is the first knot
 SIZE = E + KNOTS
 LAST = SIZE - 1
-# mean and standard deviation of the priors: shares of the fresh cell (n, p, l less by WORN of the capacity that the
-# certificate says is lost, so that the prior itself says nothing else of the capacity), offset in C, resistance scales
-# (cells at 65 % SoH: 2 to 2.7 times), curve error per knot in V
-MEAN = (0.5, 1.0, 1.0, 1.0, 0.0, 1.5, 1.5)
-WORN = (0.0, 0.5, 0.3, 1.0)
-MOST_LOST = 0.5
-STD = (0.5, 0.10, 0.08, 0.15, 0.006, 0.7, 0.7)
-STD_CURVE_V = 0.007
+STD_CURVE_V = 0.006  # prior of the half-cells' error, per knot
 STD_POINT_V = 0.003  # of a 5-min mean voltage beside the model
-POLARISATION = 0.08  # share of the polarisation that the model gets wrong
+POLARISATION = 0.12  # share of the polarisation that the model gets wrong
 HUBER = 2.5
 POINTS_PER_SLICE = 4
 INDEPENDENT_H = 1.0  # model errors of points closer in time are not independent
@@ -79,12 +73,12 @@ class Align:
         self.curve_v = STD_CURVE_V * strange
         self.certificate_ah = certificate_ah
         self.certificate_std_ah = certificate_std_ah
-        lost = min(max(1.0 - certificate_ah / cell.nominal_ah, 0.0), MOST_LOST)
-        self.mean = list(MEAN)
-        for i in (N, P, L):
-            self.mean[i] -= WORN[i] * lost
-        self.std = list(STD)
+        self.mean, self.std = prior.electrodes(self._capacity_of, cell.nominal_ah, certificate_ah)
         self.std[B] *= cell.nominal_ah
+
+    def _capacity_of(self, mean):
+        self.mean, self.std = mean, prior.STD
+        return self.window([0.0] * SIZE)[2]
 
     # ---- model -----------------------------------------------------------------------------------
 
@@ -261,6 +255,10 @@ class Align:
         factor = yield from cholesky(matrix, 0.0)
         self.fit = None if factor is None else Fit(p, cost, chi2, x0, x100, capacity_ah, factor)
 
+    def excess(self, fit, points):
+        """Square of what the points miss the fit by, against what was expected; 1 where they miss it by less."""
+        return max(fit.chi2 * self._scale * self._scale * WIDTH / len(points), 1.0)
+
     def release(self):
         """Let go what only a running search needs (half of all that a pack takes)."""
         self.fit = self._sums = self._gradient = self.slope = None
@@ -322,8 +320,15 @@ class Align:
             yield
         self.slope = slope
 
+    def worn(self, table):
+        """Fill table (even over SoC) with the open-circuit voltage in V of a cell on the path of ageing."""
+        p = [0.0] * SIZE
+        x0, x100, capacity_ah = self.window(p)
+        for _ in self.ocv(Fit(p, 0.0, 0.0, x0, x100, capacity_ah, None), table):
+            pass
+
     def ocv(self, fit, table):
-        """Fill table (even over SoC) with the aged open-circuit voltage in V."""
+        """Fill table (even over SoC) with the aged open-circuit voltage in V; a generator."""
         v = self.values(fit.p)
         knots = [k * self.curve_v for k in fit.p[E:]]
         n = len(table) - 1

@@ -18,7 +18,7 @@ from array import array
 from math import sqrt
 
 from edge.core import advice as ad
-from edge.core import power
+from edge.core import power, prior
 from edge.core import sensors as sn
 from edge.core.anomalies import LEAKS, SHORT, Judge
 from edge.core.bounds import bound
@@ -194,7 +194,7 @@ class Estimator:
         deviations = (self._mean_v(i) - middle if looks[i] else None for i in range(len(looks)))
         ampere = self._ampere_s / self._span_s
         self.cells.update(self._span_s, ampere, mean, deviations, lambda place: value_at(ocv, place), now_ms)
-        if known and z > ad.KNEE_Z and middle - self._volt_s / self._span_s >= ad.KNEE_V:
+        if known and z > ad.KNEE_Z and middle - self._volt_s / self._span_s >= prior.KNEE_V:
             self._knee_ms = soc.clock_ms
         self._minute()
         if soc.clock_ms >= self._advice_ms:

@@ -15,7 +15,8 @@ States:
     V  = OCV(z) + M(z) h + d + r (R0 i + v1 + v2) + noise
 
 q is considered, not estimated (Schmidt): its uncertainty acts on every covariance, but a curve that is a
-little wrong must not walk the capacity away; capacity comes from the certificate and from the alignment.
+little wrong must not walk the capacity away; capacity comes from the certificate and from the alignment. With
+learn it is estimated: where no alignment is possible.
 State d is what keeps the filter honest: resting for a week at one place tells no more about z than one
 reading there, because the table's error does not average out (it would with white noise, the usual
 textbook mistake). What remains of model error is correlated over CORRELATED_S and enters as white noise of
@@ -28,11 +29,17 @@ from math import sqrt
 
 from edge.core.cell import at, exponential
 
+FIRST_STD_V = 0.02  # first voltage: relaxation of an unknown past
+FIRST_STD_Z = 0.015  # and the table's error along z
 CORRELATED_S = 300.0  # model error under load keeps its sign for minutes
 NOISE_V = 0.005  # voltage reading and fast model error
 POLARISATION = 0.15  # share of the polarisation that the two RC pairs get wrong
 CURVE_RANGE = 0.1  # the table's error renews itself over this change of z
 SHIFT_LASTS = 6.0  # an error of the table along z lasts longer than CORRELATED_S, by this factor
+# An innovation above FAR_V takes the slope to where the curve has that voltage, at most FAR_Z away: beside a knee the
+# slope at z would make sure of a wrong place.
+FAR_V = 0.03
+FAR_Z = 0.5
 CHORD = 0.01  # a deviation of z above this takes the slope over it, not at z: the curve bends
 GATE = 36.0  # innovations beyond 6 sigma change nothing,
 LOCKED_S = 1800.0  # but when all were for so long it is the filter that is wrong: deviations grow
@@ -56,6 +63,7 @@ class Joint:
         self.capacity_ah = capacity_ah
         self.curve_v = 0.015
         self.curve_z = 0.015
+        self.learn = 0.0  # 1: q is estimated
         self.ratio = 1.0  # of the RC pairs' scale to the ohmic scale
         self.h = 0.0
         self.h_std = 1.0
@@ -80,6 +88,28 @@ class Joint:
         self.a1 = exponential(-dt_s / self.cell.tau_s[0])
         self.a2 = exponential(-dt_s / self.cell.tau_s[1])
         self._white = max(CORRELATED_S, dt_s) / dt_s
+
+    def first(self, z0, std0, current_a, cell_v, warmth):
+        """SoC from the first voltage and a guess z0 with deviation std0: the whole table weighed by both.
+
+        The weights have wide tails (Student, 7 degrees of freedom): one of the two may be far off.
+        """
+        ohm = at(self.cell.r[0], 0.5)[0] * self.x[4] * warmth
+        total = mean = square = 0.0
+        for k in range(101):
+            z = k / 100.0
+            ocv, slope = at(self.ocv, z)
+            miss = cell_v - ocv - ohm * current_a
+            variance = FIRST_STD_V * FIRST_STD_V + (slope * FIRST_STD_Z) ** 2 + (ohm * current_a) ** 2
+            away = (z - z0) / std0
+            weight = 1.0 + 0.5 * (miss * miss / variance + away * away)
+            weight = 1.0 / (weight * weight * weight * weight * sqrt(variance))
+            total += weight
+            mean += weight * z
+            square += weight * z * z
+        mean /= total
+        self.x[0] = mean
+        self.p[0] = max(square / total - mean * mean, 0.0004)
 
     def step(self, dt_s, current_a, cell_v, warmth):
         """One block of dt_s seconds: mean current (+ charges), mean cell voltage (None: not known), and the factor
@@ -217,6 +247,17 @@ class Joint:
             slope = (self._open(z + wide)[0] - self._open(z - wide)[0]) / (2.0 * wide)
         return ocv, slope
 
+    def _secant(self, z, slope, y):
+        """Slope, or where the innovation y is far beyond the noise the slope from z to where the curve is y higher."""
+        if -FAR_V < y < FAR_V:
+            return slope
+        here = self._open(z)[0]
+        for _ in range(4):
+            dz = y / max(slope, 0.01)
+            dz = FAR_Z if dz > FAR_Z else -FAR_Z if dz < -FAR_Z else dz
+            slope = (self._open(z + dz)[0] - here) / dz
+        return slope
+
     def _open(self, z):
         """Open-circuit voltage and slope; beyond its ends the table goes on straight."""
         ocv, slope = at(self.ocv, z)
@@ -231,7 +272,6 @@ class Joint:
         p00, p10, p11, p20, p21, p22, p30, p31, p32, p33, p40, p41, p42, p43, p44 = self.p[:15]
         p50, p51, p52, p53, p54, p55, p60, p61, p62, p63, p64, p65, p66 = self.p[15:]
         ocv, slope = self._curve(z, p00)
-        curve = slope * self.curve_z
         unsure = self.curve_v * self.curve_v
         if self.cell.hysteresis is not None:
             gap, _ = at(self.cell.hysteresis, z)
@@ -243,6 +283,8 @@ class Joint:
         h4 = pol
         h3 = -r * r0
         y = cell_v - ocv - d - r * pol
+        slope = self._secant(z, slope, y)
+        curve = slope * self.curve_z
         e0 = p00 * slope + r * (p10 + p20) + h3 * p30 + h4 * p40 + p60
         e1 = p10 * slope + r * (p11 + p21) + h3 * p31 + h4 * p41 + p61
         e2 = p20 * slope + r * (p21 + p22) + h3 * p32 + h4 * p42 + p62
@@ -266,7 +308,7 @@ class Joint:
             return
         self._locked_s = 0.0
         w = y / s
-        x = [z + e0 * w, v1 + e1 * w, v2 + e2 * w, b + e3 * w, r + e4 * w, q, d + e6 * w]
+        x = [z + e0 * w, v1 + e1 * w, v2 + e2 * w, b + e3 * w, r + e4 * w, q + self.learn * e5 * w, d + e6 * w]
         x[0] = -0.05 if x[0] < -0.05 else 1.05 if x[0] > 1.05 else x[0]
         x[4] = 0.2 if x[4] < 0.2 else 6.0 if x[4] > 6.0 else x[4]
         self.x = x
@@ -275,8 +317,9 @@ class Joint:
         self.p = [p00 - e0 * f0, p10 - e1 * f0, p11 - e1 * f1, p20 - e2 * f0, p21 - e2 * f1, p22 - e2 * f2]
         self.p += [p30 - e3 * f0, p31 - e3 * f1, p32 - e3 * f2, p33 - e3 * f3]
         self.p += [p40 - e4 * f0, p41 - e4 * f1, p42 - e4 * f2, p43 - e4 * f3, p44 - e4 * f4]
-        self.p += [p50 - e0 * f5, p51 - e1 * f5, p52 - e2 * f5, p53 - e3 * f5, p54 - e4 * f5, p55]
+        self.p += [p50 - e0 * f5, p51 - e1 * f5, p52 - e2 * f5, p53 - e3 * f5, p54 - e4 * f5]
         self.p += [
+            p55 - self.learn * e5 * f5,
             p60 - e6 * f0,
             p61 - e6 * f1,
             p62 - e6 * f2,

@@ -12,6 +12,7 @@ from array import array
 from math import sqrt
 
 from edge.core import align as al
+from edge.core import prior
 from edge.core.cell import OTHERS, at
 from edge.core.points import WIDTH, Points
 from edge.core.soc import ALIGNED_CURVE_V, ALIGNED_CURVE_Z, W_ALIGNED
@@ -52,7 +53,6 @@ MAX_KNOTS = 30.0
 STRANGE_KNOTS = 11.0
 FADE = 0.03  # of capacity in a year
 _YEAR_MS = 3.15e10
-KNEE_V = 3.40  # LFP: a relaxed mean cell above it has seen the upper knee
 
 
 class Rounds:
@@ -135,13 +135,15 @@ class Rounds:
             return
         best.place = place
         yield from align.capacity_std_ah(best)
+        excess = align.excess(best, points)
+        align.deviation *= sqrt(excess)
         self.refused = self._judge(soc, align, best, align.deviation, points)
         if self.refused == A_BELIEVED:
             if self.others:
                 soc.become(name, align.cell)
                 self.align, self.others = align, ()
             self.fit = best
-            yield from self._believe(soc, best, align.deviation, points)
+            yield from self._believe(soc, best, align.deviation, excess, points)
         elif self.refused in (A_MISFIT, A_BOX, A_JUMP) and soc.aligned_ms is not None:
             soc.doubt()
 
@@ -200,11 +202,11 @@ class Rounds:
         moved = align.soc(fit, ah, hours) - soc.joint.x[0]
         if moved * moved > AGREE * AGREE * soc.std() * soc.std():
             return A_JUMP
-        if soc.chemistry == "lfp" and _highest_v(soc, points) < KNEE_V:
+        if soc.chemistry == "lfp" and _highest_v(soc, points) < prior.KNEE_V:
             return A_KNEE
         return A_BELIEVED
 
-    def _believe(self, soc, fit, std_ah, points):
+    def _believe(self, soc, fit, std_ah, excess, points):
         """Go on with the aged table and with the state that the alignment found; a generator."""
         align = self.align
         aged = array("f", soc.joint.ocv)
@@ -214,22 +216,26 @@ class Rounds:
         by = al.solved(fit.factor, align.slope)
         yield
         steep = steepness(align, fit, aged, points)
-        variance = max(al.dot(align.slope, by), 0.0)
+        variance = max(al.dot(align.slope, by), 0.0) * excess
         unit = [0.0] * al.SIZE
         unit[al.B] = align.std[al.B]
-        bias_variance = al.solved(fit.factor, unit)[al.B] * align.std[al.B]
+        bias_variance = al.solved(fit.factor, unit)[al.B] * align.std[al.B] * excess
         values = align.values(fit.p)
         joint = soc.joint
+        ah, hours = since(soc, fit)
+        z = align.soc(fit, ah, hours)
+        moved = (z - joint.x[0]) ** 2 / 2.0 if soc.aligned_ms is not None else 0.0
+        changed = (fit.capacity_ah - soc.capacity_ah) ** 2 / 2.0 if soc.aligned_ms is not None else 0.0
+        std_ah = sqrt(std_ah * std_ah + changed)
         joint.ocv = aged
         joint.curve_v = ALIGNED_CURVE_V * soc.strange
         joint.curve_z = ALIGNED_CURVE_Z
-        ah, hours = since(soc, fit)
         joint.adopt(
-            align.soc(fit, ah, hours),
+            z,
             variance,
             values[al.B],
             bias_variance,
-            by[al.B] * align.std[al.B],
+            by[al.B] * align.std[al.B] * excess,
             values[al.R0],
             values[al.R1] / values[al.R0],
             fit.capacity_ah,
@@ -239,7 +245,7 @@ class Rounds:
         soc.capacity_ah = fit.capacity_ah
         soc.capacity_std_ah = std_ah
         self.points.offset_a = values[al.B]
-        soc.floor = max(sqrt(variance), ALIGNED_CURVE_V * soc.strange / max(steep, 0.05))
+        soc.floor = max(sqrt(variance + moved), ALIGNED_CURVE_V * soc.strange / max(steep, 0.05))
         soc.aligned_ms = soc.clock_ms
         soc.informed_ms = soc.clock_ms
         soc.why = W_ALIGNED

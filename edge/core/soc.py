@@ -15,6 +15,7 @@ afresh; the capacity found so far stays as the new prior. A restart is such a ga
 from array import array
 from math import sqrt
 
+from edge.core import prior
 from edge.core.cell import OTHERS, at, built_in, shared
 from edge.core.joint import Joint
 from edge.core.records import UNKNOWN, Est
@@ -24,29 +25,21 @@ WHY = ("unknown", "first voltage", "counted", "voltage", "certificate", "not obs
 W_UNKNOWN, W_FIRST, W_COUNTED, W_VOLTAGE, W_CERTIFICATE, W_HIDDEN, W_ALIGNED = range(7)
 
 BLOCK_MS = 10000
-FIRST_STD_V = 0.02  # first voltage: relaxation of an unknown past
-FIRST_STD_Z = 0.015  # and the table's error along z
 UNSEEN_C = 0.5  # what may flow while nobody looks, one standard deviation
 LOST_SHARE = 0.003
+COUNTED_STD = 0.02  # places of the curve that a count of the capacity goes by
 MAX_GAP_V = 0.005  # half the distance of the branches
 OFF_STD = 0.15  # SoC after a restart, against the one saved, when nobody knows how long it lasted
-STD_GAIN = 0.01  # gain of the current sensor: not observable from current and voltage, part of every capacity
-# OCV table of the type against this pack's, before an alignment. LMO has no built-in cell: it runs on its own file.
-STD_CURVE_V = {"nmc": 0.015, "lfp": 0.012, "lmo": 0.015}
-ALIGNED_CURVE_V = 0.005  # and after it
+ALIGNED_CURVE_V = 0.005  # error of the OCV table after an alignment
 ALIGNED_CURVE_Z = 0.003
 STRANGE = 3.0  # a built-in cell stands for a chemistry, not for this type: its curves are that much worse
 # A flat table and a voltage reading that is a few mV off: while the steepest place visited lately is s V per
 # unit of SoC, the reading's constant error (and on LFP what is not known of the hysteresis) shifts the SoC by
 # FLAT_V / s.
 FLAT_V = {"nmc": 0.004, "lfp": 0.015, "lmo": 0.008}
-UNALIGNED_STD = {"nmc": 0.02, "lfp": 0.04, "lmo": 0.04}
-# And the curve of an aged NMC cell is another one: the new cell's table read at perfect rest is wrong by 4.5 % rms at
-# 80 % SoH and by 8.2 % at 65 % (simulated porous-electrode cells): this share of what the certificate says is lost.
-# On LFP the steps of graphite move up by their place (a third, two thirds) times the share of lithium that is lost.
-AGED_STD = {"nmc": 0.23, "lfp": 0.3, "lmo": 0.23}
 STEEP_KEEPS_H = 36.0
-FLOOR_SHARE = 0.7  # of the alignment's own variance: part of it is in the filter's already
+STEEP_FITS_V = 0.03  # a place where the voltage is another one was not visited
+FLOOR_SHARE = 0.6  # of the alignment's own variance: part of it is in the filter's already
 HIDDEN_STD_PPM = 80000
 
 _MA_MS_PER_AH = 3.6e9
@@ -77,9 +70,11 @@ class Soc:
         self.capacity_std_ah = grade["capacity_std_mah"] / 1000.0
         self.certificate = (self.capacity_ah, self.capacity_std_ah)
         self.joint = Joint(self.cell, self.capacity_ah, self.capacity_std_ah / self.capacity_ah)
-        self.joint.curve_v = STD_CURVE_V[self.chemistry] * self.strange
+        self.joint.curve_v = prior.STD_OCV_V[self.chemistry] * self.strange
         self.joint.curve_z *= self.strange
         self.rounds = self._aligner()
+        if self.cell.half is not None and self.certificate[0] < self.cell.nominal_ah:
+            self._wear()
         self.electrodes = None  # (n, p, l) of the last believed alignment
         self.clock_ms = 0  # operating time: goes on across restarts
         self.informed_ms = None  # clock_ms when a voltage last told something
@@ -115,10 +110,15 @@ class Soc:
         align = __import__("edge.core.rounds", None, None, ("Rounds",))
         return align.Rounds(self)
 
+    def _wear(self):
+        """Take the OCV table that a cell of the certified capacity is expected to have."""
+        align = __import__("edge.core.align", None, None, ("Align",))
+        self.joint.ocv = array("f", self.cell.ocv)
+        align.Align(self.cell, self.capacity_ah, self.capacity_std_ah).worn(self.joint.ocv)
+
     def _unaligned(self):
-        """Deviation of the SoC by the new cell's curve."""
-        lost = max(1.0 - self.certificate[0] / self.cell.nominal_ah, 0.0)
-        return max(UNALIGNED_STD[self.chemistry] * self.strange, AGED_STD[self.chemistry] * lost)
+        """Deviation of the SoC by the curve of the type, aged to the certificate."""
+        return prior.soc_std(self.chemistry, 1.0 - self.certificate[0] / self.cell.nominal_ah, self.strange)
 
     def doubt(self):
         """What was believed once does not fit what came later: it stays, with the deviations of before."""
@@ -169,28 +169,10 @@ class Soc:
         return None
 
     def _first(self, current_a, cell_v):
-        """First SoC: the whole table weighed by the first voltage, and by the guess or the saved value.
-
-        The weights have wide tails (Student, 7 degrees of freedom): one of the two may be far off.
-        """
+        """First SoC: by the first voltage, and by the guess or the saved value."""
         self._known = True
         z0, std0 = self._guess if self._guess is not None else (0.5, 1.0)
-        ohm = at(self.cell.r[0], 0.5)[0] * self.joint.x[4] * self._warmth
-        total = mean = square = 0.0
-        for k in range(101):
-            z = k / 100.0
-            ocv, slope = at(self.joint.ocv, z)
-            miss = cell_v - ocv - ohm * current_a
-            variance = FIRST_STD_V * FIRST_STD_V + (slope * FIRST_STD_Z) ** 2 + (ohm * current_a) ** 2
-            away = (z - z0) / std0
-            weight = 1.0 + 0.5 * (miss * miss / variance + away * away)
-            weight = 1.0 / (weight * weight * weight * weight * sqrt(variance))
-            total += weight
-            mean += weight * z
-            square += weight * z * z
-        mean /= total
-        self.joint.x[0] = mean
-        self.joint.p[0] = max(square / total - mean * mean, 0.0004)
+        self.joint.first(z0, std0, current_a, cell_v, self._warmth)
         self.why = W_FIRST
 
     def _fold(self):
@@ -207,7 +189,9 @@ class Soc:
         if informed:
             self.informed_ms = self.clock_ms
         self.why = W_VOLTAGE if informed else W_COUNTED
-        self._steep = max(self._slope(), self._steep * (1.0 - dt_s / 3600.0 / STEEP_KEEPS_H))
+        self._steep *= 1.0 - dt_s / 3600.0 / STEEP_KEEPS_H
+        if -STEEP_FITS_V < joint.innovation_v < STEEP_FITS_V:
+            self._steep = max(self._slope(), self._steep)
         self.charge += charge
         self.span_ms += known_ms
         warm_a = current_a * self._warmth
@@ -216,7 +200,20 @@ class Soc:
         slow[1] += (1.0 - joint.a2) * (warm_a - slow[1])
         if self.rounds is not None:
             self.rounds.take(self, dt_s, cell_v, warm_a)
+        elif self.chemistry == "lfp" and cell_v is not None:
+            self._count(cell_v)
         return dt_s, current_a, cell_v
+
+    def _count(self, cell_v):
+        """LFP that cannot be aligned: from its first visit to the upper knee on its capacity is what was counted
+        between the places that the voltage tells."""
+        joint = self.joint
+        if cell_v - joint.polarisation_v >= prior.KNEE_V:
+            joint.learn = 1.0
+        if joint.learn:
+            joint.x[5] = min(max(joint.x[5], 0.6), 1.6)
+            self.capacity_ah = joint.capacity_ah / joint.x[5]
+            self.capacity_std_ah = self.capacity_ah * sqrt(max(joint.p[20], 0.0) + COUNTED_STD * COUNTED_STD)
 
     def _slope(self):
         """Slope of the table where the pack is, the least within the filter's deviation: V per unit of SoC."""
@@ -281,15 +278,18 @@ class Soc:
 
     def capacity(self):
         """Est of the present capacity in mAh; the sensor's unknown gain is part of the deviation."""
-        kept = self._capacity
-        if kept and self.aligned_ms is None and kept[0] is self.capacity_ah and kept[1] is self.capacity_std_ah:
+        kept, learned = self._capacity, self.joint.learn
+        certified = self.aligned_ms is None and not learned
+        if kept and certified and kept[0] is self.capacity_ah and kept[1] is self.capacity_std_ah:
             return kept[2]
         mah = int(self.capacity_ah * 1000.0 + 0.5)
-        gain_ah = self.capacity_ah * STD_GAIN if self.aligned_ms is not None else 0.0
+        offset_c = self.joint.x[3] / self.cell.nominal_ah
+        gain_ah = 0.0 if certified else self.capacity_ah * prior.gain_std(offset_c)
         std_ah = sqrt(self.capacity_std_ah * self.capacity_std_ah + gain_ah * gain_ah)
-        why = W_CERTIFICATE if self.aligned_ms is None else W_ALIGNED
-        est = Est(mah, int(std_ah * 1000.0) + 1, self._at_ms(self.aligned_ms), why)
-        self._capacity = (self.capacity_ah, self.capacity_std_ah, est) if self.aligned_ms is None else None
+        why = W_CERTIFICATE if certified else W_COUNTED if learned else W_ALIGNED
+        at_ms = self._at_ms(self.informed_ms if learned else self.aligned_ms)
+        est = Est(mah, int(std_ah * 1000.0) + 1, at_ms, why)
+        self._capacity = (self.capacity_ah, self.capacity_std_ah, est) if certified else None
         return est
 
     def bias(self):
@@ -329,6 +329,7 @@ class Soc:
             "aligned_ms": self.aligned_ms,
             "aged": aged,
             "type": self.type,
+            "counted": int(joint.learn),
         }
 
     def _load(self, state):
@@ -350,6 +351,7 @@ class Soc:
                 raise ValueError(key)
         joint = self.joint
         joint.x, joint.p = x, p
+        joint.learn = 1.0 if state.get("counted") else 0.0
         joint.ratio, joint.h, joint.h_std, joint.capacity_ah, self.floor = ratio, h, h_std, joint_ah, floor
         self.capacity_ah, self.capacity_std_ah = capacity_ah, std_ah
         self._steep = min(max(steep, 0.0), 50.0)

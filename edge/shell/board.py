@@ -232,6 +232,9 @@ def forget_cells(settings):
         pack.pop("cell", None)
     for name in BUILT_IN.values():
         forget("edge.core." + name)
+    if "edge.core.rounds" not in sys.modules:  # the curve of an aged cell was made
+        forget("edge.core.align")
+        forget("edge.core.points")
 
 
 async def tidy():

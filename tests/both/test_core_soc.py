@@ -125,7 +125,7 @@ def test_what_is_lost_makes_the_new_curve_doubtful():
         soc = Soc(nmc(certified_mah))
         drive(soc, 3600, 0, cell_mv(soc, 0.5))
         wide.append(soc.soc().std)
-    assert wide[0] < 30000 and wide[1] > 35000 and wide[2] > 60000, wide
+    assert wide[0] < 25000 and wide[1] > 28000 and wide[2] > 45000, wide
 
 
 def test_a_week_at_one_place_tells_no_more_than_an_hour():
@@ -244,7 +244,7 @@ def test_a_cell_without_a_file_finds_its_type():
         again = Soc(settings, json.loads(json.dumps(soc.state())))
         assert again.type == name and again.rounds.others == () and again.capacity()[:2] == soc.capacity()[:2]
     soc.doubt()  # what came later does not fit
-    assert soc.capacity().std >= 170 and soc.std() > 0.05
+    assert soc.capacity().std >= 170 and soc.std() > 0.045
     state = soc.state()
     state["type"] = "cell_lfp"
     try:
@@ -257,6 +257,8 @@ def test_a_cell_without_a_file_finds_its_type():
 def test_a_filter_that_refuses_every_voltage_opens_again():
     soc = Soc(nmc(5000))
     now_ms = drive(soc, 7200, 0, cell_mv(soc, 0.5))
+    kept = soc.joint.p
+    soc.joint.p = [kept[k] if k in (2, 5, 9, 14, 20) else 0.0 for k in range(28)]
     soc.joint.x[0], soc.joint.p[0], soc.joint.p[27] = 0.9, 1e-6, 1e-6  # sure, and wrong
     drive(soc, 6 * 3600, 0, cell_mv(soc, 0.5), now_ms)
     assert abs(soc.joint.x[0] - 0.5) < 0.05

@@ -289,7 +289,7 @@ def test_check_warns_of_a_name_that_changes(tmp_path):
     assert "/dev/serial/by-id" in warning["mend"]
 
 
-@pytest.mark.parametrize(("chemistry", "percent"), [("lfp", 10), ("nmc", 5)])
+@pytest.mark.parametrize(("chemistry", "percent"), [("lfp", 9), ("nmc", 5)])
 def test_check_warns_of_a_cell_that_stands_in(chemistry, percent, tmp_path):
     text = changed("    chemistry: lfp\n    cell: lfp\n", "    chemistry: %s\n" % chemistry)
     (warning,) = check.examine(write(tmp_path, text))["warnings"]
