@@ -318,13 +318,5 @@ class Joint:
         self.p += [p30 - e3 * f0, p31 - e3 * f1, p32 - e3 * f2, p33 - e3 * f3]
         self.p += [p40 - e4 * f0, p41 - e4 * f1, p42 - e4 * f2, p43 - e4 * f3, p44 - e4 * f4]
         self.p += [p50 - e0 * f5, p51 - e1 * f5, p52 - e2 * f5, p53 - e3 * f5, p54 - e4 * f5]
-        self.p += [
-            p55 - self.learn * e5 * f5,
-            p60 - e6 * f0,
-            p61 - e6 * f1,
-            p62 - e6 * f2,
-            p63 - e6 * f3,
-            p64 - e6 * f4,
-            p65 - e6 * f5,
-            p66 - e6 * f6,
-        ]
+        self.p += [p55 - self.learn * e5 * f5, p60 - e6 * f0, p61 - e6 * f1, p62 - e6 * f2]
+        self.p += [p63 - e6 * f3, p64 - e6 * f4, p65 - e6 * f5, p66 - e6 * f6]
