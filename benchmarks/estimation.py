@@ -4,7 +4,8 @@
 
 python -m benchmarks.estimation                      own aged cells from a seed, under two minutes
 python -m benchmarks.estimation --data DIR           records of DIR (plant/index.json), cell files by `reuse-edge fit`,
-                                                     and recordings of real cells (DIR/real, benchmarks.estimation_real)
+                                                     packs in it (benchmarks.estimation_pack), and recordings of real
+                                                     cells (DIR/real, benchmarks.estimation_real)
     [--only plant|real] [--sensors good,bad,ugly] [--cases GLOB] [--jobs 2] [--baselines] [--float32] [--cost] [-v]
 
 Every case runs with every set of sensors, with a certificate 3 % high and 3 % low (it states 4 %), a first SoC 20 %
@@ -26,6 +27,7 @@ from multiprocessing import Pool
 
 import numpy as np
 
+from benchmarks import estimation_pack
 from benchmarks import estimation_real as real
 from benchmarks import estimation_runs as runs
 from benchmarks.estimation_cost import main as cost
@@ -372,6 +374,8 @@ def main(words=None):
         print_gates(results, cases, sets, curves)
         if not arguments.data:
             print("own cells: their half cells are 5 mV rms off the curves that the estimator is given")
+        if arguments.data:
+            estimation_pack.show(pool, estimation_pack.all_of(arguments.data, fitted, arguments.cases), sets)
         if arguments.data and arguments.only is None:
             real.show(pool, arguments.data, arguments.cases, arguments.verbose)
         slices_s = [r["align_s"] for _, r in results if r["aligned"]]
