@@ -248,15 +248,17 @@ class Joint:
         return ocv, slope
 
     def _secant(self, z, slope, y):
-        """Slope, or where the innovation y is far beyond the noise the slope from z to where the curve is y higher."""
-        if -FAR_V < y < FAR_V:
+        """Slope at z; where the innovation y is beyond FAR_V more and more, and from twice that on all, the slope from
+        z to where the curve is y higher."""
+        far = (y if y > 0.0 else -y) / FAR_V - 1.0
+        if far <= 0.0:
             return slope
-        here = self._open(z)[0]
+        at_z, here = slope, self._open(z)[0]
         for _ in range(4):
             dz = y / max(slope, 0.01)
             dz = FAR_Z if dz > FAR_Z else -FAR_Z if dz < -FAR_Z else dz
             slope = (self._open(z + dz)[0] - here) / dz
-        return slope
+        return slope if far >= 1.0 else at_z + far * (slope - at_z)
 
     def _open(self, z):
         """Open-circuit voltage and slope; beyond its ends the table goes on straight."""
