@@ -71,7 +71,7 @@ class CellDeltas:
         self.seen_s = 0.0  # time with information since the start
         self._restored = False
         # of one block, V; here for good, because a heap in splinters has no room for lists as long as a pack
-        self.errors, self.opens, self.scales = [array("d", bytes(8 * count)) for _ in range(3)]
+        self.errors, self.opens, self.scales = [array("f", bytes(4 * count)) for _ in range(3)]
         self._fresh()
         if state is not None and state["cells"] == count and state["nominal_mah"] == nominal_mah:
             self._load(state)

@@ -21,8 +21,8 @@ R_OHM = 0.2
 # Per cell: (dz, relative 1/capacity, relative resistance, leak in A)
 TRUE = [(0.02, 0.0, 0.0, 0.0), (-0.03, 0.08, 0.2, 0.0), (0.0, 0.0, -0.1, 0.008)] + [(0.0, 0.0, 0.0, 0.0)] * 3
 # Of the state after 48 h of the made-up duty: differs when one runtime computes otherwise.
-DIGEST = 665910842
-DIGEST_BENT = 41387652
+DIGEST = 404729445
+DIGEST_BENT = 129835441
 
 
 def noise(seed):
