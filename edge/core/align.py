@@ -40,7 +40,8 @@ STD_POINT_V = 0.003  # of a 5-min mean voltage beside the model
 POLARISATION = 0.12  # share of the polarisation that the model gets wrong
 HUBER = 2.5
 POINTS_PER_SLICE = 4
-INDEPENDENT_H = 1.0  # model errors of points closer in time are not independent
+INDEPENDENT_H = 1.0  # model errors of points closer in time are not independent, and what repeats each day never is:
+MOST_H = 48.0  # no more than so many count, however long the points reach back
 
 
 class Fit:
@@ -221,7 +222,7 @@ class Align:
         """
         hours = array("f", [points[k] for k in range(1, len(points), WIDTH)])
         span = max(hours) - min(hours) if len(hours) else 0.0
-        self._scale = sqrt(max(1.0, len(hours) * INDEPENDENT_H / max(12.0, span)))
+        self._scale = sqrt(max(1.0, len(hours) * INDEPENDENT_H / min(max(12.0, span), MOST_H)))
         p = start
         damping = 0.01
         yield from self._build(p, points, True)

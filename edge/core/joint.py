@@ -15,8 +15,7 @@ States:
     V  = OCV(z) + M(z) h + d + r (R0 i + v1 + v2) + noise
 
 q is considered, not estimated (Schmidt): its uncertainty acts on every covariance, but a curve that is a
-little wrong must not walk the capacity away; capacity comes from the certificate and from the alignment. With
-learn it is estimated: where no alignment is possible.
+little wrong must not walk the capacity away; capacity comes from the certificate and from the alignment.
 State d is what keeps the filter honest: resting for a week at one place tells no more about z than one
 reading there, because the table's error does not average out (it would with white noise, the usual
 textbook mistake). What remains of model error is correlated over CORRELATED_S and enters as white noise of
@@ -63,7 +62,6 @@ class Joint:
         self.capacity_ah = capacity_ah
         self.curve_v = 0.015
         self.curve_z = 0.015
-        self.learn = 0.0  # 1: q is estimated
         self.ratio = 1.0  # of the RC pairs' scale to the ohmic scale
         self.h = 0.0
         self.h_std = 1.0
@@ -310,7 +308,7 @@ class Joint:
             return
         self._locked_s = 0.0
         w = y / s
-        x = [z + e0 * w, v1 + e1 * w, v2 + e2 * w, b + e3 * w, r + e4 * w, q + self.learn * e5 * w, d + e6 * w]
+        x = [z + e0 * w, v1 + e1 * w, v2 + e2 * w, b + e3 * w, r + e4 * w, q, d + e6 * w]
         x[0] = -0.05 if x[0] < -0.05 else 1.05 if x[0] > 1.05 else x[0]
         x[4] = 0.2 if x[4] < 0.2 else 6.0 if x[4] > 6.0 else x[4]
         self.x = x
@@ -320,5 +318,5 @@ class Joint:
         self.p += [p30 - e3 * f0, p31 - e3 * f1, p32 - e3 * f2, p33 - e3 * f3]
         self.p += [p40 - e4 * f0, p41 - e4 * f1, p42 - e4 * f2, p43 - e4 * f3, p44 - e4 * f4]
         self.p += [p50 - e0 * f5, p51 - e1 * f5, p52 - e2 * f5, p53 - e3 * f5, p54 - e4 * f5]
-        self.p += [p55 - self.learn * e5 * f5, p60 - e6 * f0, p61 - e6 * f1, p62 - e6 * f2]
+        self.p += [p55, p60 - e6 * f0, p61 - e6 * f1, p62 - e6 * f2]
         self.p += [p63 - e6 * f3, p64 - e6 * f4, p65 - e6 * f5, p66 - e6 * f6]

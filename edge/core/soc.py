@@ -27,7 +27,6 @@ W_UNKNOWN, W_FIRST, W_COUNTED, W_VOLTAGE, W_CERTIFICATE, W_HIDDEN, W_ALIGNED = r
 BLOCK_MS = 10000
 UNSEEN_C = 0.5  # what may flow while nobody looks, one standard deviation
 LOST_SHARE = 0.003
-COUNTED_STD = 0.02  # places of the curve that a count of the capacity goes by
 MAX_GAP_V = 0.005  # half the distance of the branches
 OFF_STD = 0.15  # SoC after a restart, against the one saved, when nobody knows how long it lasted
 ALIGNED_CURVE_V = 0.005  # error of the OCV table after an alignment
@@ -200,20 +199,7 @@ class Soc:
         slow[1] += (1.0 - joint.a2) * (warm_a - slow[1])
         if self.rounds is not None:
             self.rounds.take(self, dt_s, cell_v, warm_a)
-        elif self.chemistry == "lfp" and cell_v is not None:
-            self._count(cell_v)
         return dt_s, current_a, cell_v
-
-    def _count(self, cell_v):
-        """LFP that cannot be aligned: from its first visit to the upper knee on its capacity is what was counted
-        between the places that the voltage tells."""
-        joint = self.joint
-        if cell_v - joint.polarisation_v >= prior.KNEE_V:
-            joint.learn = 1.0
-        if joint.learn:
-            joint.x[5] = min(max(joint.x[5], 0.6), 1.6)
-            self.capacity_ah = joint.capacity_ah / joint.x[5]
-            self.capacity_std_ah = self.capacity_ah * sqrt(max(joint.p[20], 0.0) + COUNTED_STD * COUNTED_STD)
 
     def _slope(self):
         """Slope of the table where the pack is, the least within the filter's deviation: V per unit of SoC."""
@@ -278,18 +264,17 @@ class Soc:
 
     def capacity(self):
         """Est of the present capacity in mAh; the sensor's unknown gain is part of the deviation."""
-        kept, learned = self._capacity, self.joint.learn
-        certified = self.aligned_ms is None and not learned
-        if kept and certified and kept[0] is self.capacity_ah and kept[1] is self.capacity_std_ah:
+        kept = self._capacity
+        if kept and self.aligned_ms is None and kept[0] is self.capacity_ah and kept[1] is self.capacity_std_ah:
             return kept[2]
         mah = int(self.capacity_ah * 1000.0 + 0.5)
-        offset_c = self.joint.x[3] / self.cell.nominal_ah
-        gain_ah = 0.0 if certified else self.capacity_ah * prior.gain_std(offset_c)
+        gain_ah = 0.0
+        if self.aligned_ms is not None:
+            gain_ah = self.capacity_ah * prior.gain_std(self.joint.x[3] / self.cell.nominal_ah)
         std_ah = sqrt(self.capacity_std_ah * self.capacity_std_ah + gain_ah * gain_ah)
-        why = W_CERTIFICATE if certified else W_COUNTED if learned else W_ALIGNED
-        at_ms = self._at_ms(self.informed_ms if learned else self.aligned_ms)
-        est = Est(mah, int(std_ah * 1000.0) + 1, at_ms, why)
-        self._capacity = (self.capacity_ah, self.capacity_std_ah, est) if certified else None
+        why = W_CERTIFICATE if self.aligned_ms is None else W_ALIGNED
+        est = Est(mah, int(std_ah * 1000.0) + 1, self._at_ms(self.aligned_ms), why)
+        self._capacity = (self.capacity_ah, self.capacity_std_ah, est) if self.aligned_ms is None else None
         return est
 
     def bias(self):
@@ -329,7 +314,6 @@ class Soc:
             "aligned_ms": self.aligned_ms,
             "aged": aged,
             "type": self.type,
-            "counted": int(joint.learn),
         }
 
     def _load(self, state):
@@ -351,7 +335,6 @@ class Soc:
                 raise ValueError(key)
         joint = self.joint
         joint.x, joint.p = x, p
-        joint.learn = 1.0 if state.get("counted") else 0.0
         joint.ratio, joint.h, joint.h_std, joint.capacity_ah, self.floor = ratio, h, h_std, joint_ah, floor
         self.capacity_ah, self.capacity_std_ah = capacity_ah, std_ah
         self._steep = min(max(steep, 0.0), 50.0)

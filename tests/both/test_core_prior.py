@@ -2,11 +2,8 @@
 # Copyright 2026 The reuse-edge authors
 """What is expected of a used cell before it was measured, and the filter where the curve bends or says nothing."""
 
-from array import array
-
 from edge.core import align as al
 from edge.core import prior
-from edge.core import soc as s
 from edge.core.cell import Cell, at, load
 from edge.core.points import WIDTH
 from edge.core.soc import Soc
@@ -110,45 +107,3 @@ def test_a_place_that_the_voltage_refuses_makes_nobody_sure():
     soc._steep = 0.05
     drive(soc, 600, 0, cell_mv(soc, 0.85), now_ms)
     assert soc.joint.x[0] < 0.95 and soc._steep < 0.5 and soc.std() > 0.06, (soc.joint.x[0], soc._steep, soc.std())
-
-
-def cycles(soc, capacity_ah, top, bottom, days, wide_v):
-    """LFP between two places, with a pause at each: the new cell's curve and the branches wide_v beside it."""
-    z, h_now, now_ms, up = 0.5, 0.0, 0, True
-    wait = 0
-    for _ in range(days * 1440):
-        ma = 0
-        if wait:
-            wait -= 1
-        else:
-            ma = 1500 if up else -1500
-            dz = ma / 60000.0 / capacity_ah
-            z += dz
-            h_now += min(soc.cell.gamma * abs(dz), 1.0) * ((1.0 if ma > 0 else -1.0) - h_now)
-            if (up and z >= top) or (not up and z <= bottom):
-                up, wait = not up, 90
-        volt = at(soc.cell.ocv, z)[0] + wide_v * h_now + ma / 1000.0 * at(soc.cell.r[0], z)[0]
-        now_ms += 60000
-        soc.step(now_ms, ma * 60000, 60000, 0, ma, int(volt * 1000.0 + 0.5), 25000)
-    return z
-
-
-def test_lfp_with_hysteresis_counts_its_capacity_after_a_knee():
-    settings = lfp(5000)
-    gap_v = settings["cell"]["hysteresis_uv"][10] / 1e6
-    soc = Soc(settings)
-    assert soc.rounds is None
-    cycles(soc, 4.7, 0.90, 0.10, 2, gap_v)
-    assert soc.capacity()[0] == 5000 and soc.capacity().why == s.W_CERTIFICATE  # no knee: the certificate stays
-    soc = Soc(settings)
-    z = cycles(soc, 4.7, 0.999, 0.05, 4, gap_v)
-    got = soc.capacity()
-    assert got.why == s.W_COUNTED and abs(got.value - 4700) < 2 * got.std and abs(got.value - 4700) < 120, got
-    assert got.std < 200 and got.at_ms is not None
-    assert abs(soc.soc().value / 1e6 - z) < 0.05
-    state = soc.state()
-    again = Soc(settings, state)
-    assert again.capacity()[:2] == got[:2] and again.capacity().why == s.W_COUNTED
-    assert again.joint.learn == 1.0 and isinstance(again.joint.ocv, array)
-    del state["counted"]  # of a version that did not count
-    assert Soc(settings, state).capacity().why == s.W_CERTIFICATE
