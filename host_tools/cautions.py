@@ -30,6 +30,7 @@ OLD_GRADE_DAYS = 3 * 365
 # times prior.STD_SOC). An LFP pack with hysteresis is never aligned.
 STAND_IN_PERCENT = {"nmc": 5, "lfp": 9}
 STAND_IN_MEND = "cell: FILE of reuse-edge fit for this type, or nmc811, nmc532 or lfp where it is that very cell"
+NO_OPENING = ("", "-", "?", "none", "no", "false", "off", "n/a", "tbd")  # this is no path that opens
 DEAD_MAN_MS = 10000  # a residual time above this needs a contactor that falls by itself (LIMITS 3.6)
 _WATCHDOG_SLOT = PcsSample._fields.index("watchdog_ms")
 
@@ -82,7 +83,7 @@ def pack_problems(pack, spot):
     facts = pack["facts"]
     found = []
     entries = spot.entries()
-    if facts["protection"] != "self_opening" and "opening_path" not in entries and not pack.get("contactor"):
+    if facts["protection"] != "self_opening" and not (pack.get("contactor") or names_opening(entries)):
         found.append(
             (
                 entries["bms"],
@@ -112,6 +113,12 @@ def pack_problems(pack, spot):
         problem %= pack["id"], chemistry.upper(), STAND_IN_PERCENT[chemistry]
         found.append((entries["chemistry"], problem, STAND_IN_MEND, False))
     return found + grade_problems(pack, entries)
+
+
+def names_opening(entries):
+    """True when opening_path: among the entries of a pack names something."""
+    spot = entries.get("opening_path")
+    return spot is not None and (spot.text() or "").strip().lower() not in NO_OPENING
 
 
 def grade_problems(pack, entries):
@@ -203,7 +210,7 @@ def inverter_problems(settings, entries, table):
         problem = "%s speaks at %d bit/s" % (profile, table.INFO["bitrate"])
         found.append((keys["connection"], problem, "write :%d at its end" % table.INFO["bitrate"], False))
     for pack, spot in zip(settings["packs"], entries["packs"].items(), strict=True):
-        if pack.get("contactor") or "opening_path" in spot.entries():
+        if pack.get("contactor") or names_opening(spot.entries()):
             continue
         problem = "the time-out of %s cannot be verified" % profile
         mend = "name the independent opening path of %s: opening_path: fuse and dead-man contactor K1" % pack["id"]

@@ -156,6 +156,8 @@ class Controller:
         """Per direction: None or (source, 0) when something forces it to zero."""
         if site.late or site.busy:
             return (lim.S_LATE, 0), (lim.S_LATE, 0)
+        if site.is_expired(self.pack):
+            return (lim.S_GRADE, 0), (lim.S_GRADE, 0)
         if self.believed.worst != OK or site.inputs_missing:
             return (lim.S_INPUT, 0), (lim.S_INPUT, 0)
         if self.mode != f.RUNNING or not self.is_connected():

@@ -346,7 +346,7 @@ class Faults:
         for fault in range(COUNT):
             if LEVEL[fault] == LOCK and fault not in kept and (seen is None or fault in seen):
                 self.active[fault] = False
-        if not kept:
+        if True not in [self.active[fault] for fault in REGRADED]:
             self.lock_day = None
         self.restarts = []
 

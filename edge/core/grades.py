@@ -33,6 +33,7 @@ NUMBERS = {
     19: ("temp_min_mc", -40000, 20000, False),
     20: ("temp_min_charge_mc", -30000, 30000, False),
 }
+_LAST = {}  # day of the valid_until that was asked for last
 NOT_KEPT = ("serial", "chemistry", "method")
 CAPACITY_PPM = (200000, 1100000)  # of the nameplate: outside, it is another unit or another pack
 STD_PPM = (1000, 200000)  # of the capacity
@@ -65,7 +66,7 @@ def fields(body):
 def day(text):
     """Days since 1970-01-01 of YYYY-MM-DD, or None for anything else."""
     parts = text.split("-")
-    if [len(part) for part in parts] != [4, 2, 2] or not "".join(parts).isdigit():
+    if [len(part) for part in parts] != [4, 2, 2] or [sign for sign in "".join(parts) if sign not in "0123456789"]:
         return None
     year, month, date = [int(part) for part in parts]
     if not 1 <= month <= 12 or not 1 <= date <= 31:
@@ -73,6 +74,15 @@ def day(text):
     year -= month < 3
     month = (month + 9) % 12
     return year * 365 + year // 4 - year // 100 + year // 400 + (153 * month + 2) // 5 + date - 719469
+
+
+def is_over(grade, today):
+    """True when grade's last day, and one more for the clock's zone, is before today (days since 1970)."""
+    until = grade["valid_until"]
+    if until not in _LAST:
+        _LAST.clear()
+        _LAST[until] = day(until)
+    return _LAST[until] is None or today > _LAST[until] + 1
 
 
 def grade_of(pack, body, utc_s, signer, digest):

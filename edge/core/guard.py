@@ -138,7 +138,8 @@ def guard(now_ms, pack, limits_ms, sample, wanted, decision, papers=((), ())):
     pack: its settings. limits_ms: stale_limits(pack, ...). sample: Sample or None. wanted: Command with
     magnitudes in mA, what is no integer counts as 0. decision: number of this decision, one more than the last. papers:
     for charging and for discharging, the raw values of leases, narrowings and stops with their times.
-    The result's limits are never above wanted's; its voltage is the raw one or None.
+    The result's limits are never above wanted's; its voltage is the raw one, at most what the highest cell makes of the
+    pack, or None.
     """
     charge = _magnitude(wanted.charge_ma)
     discharge = _magnitude(wanted.discharge_ma)
@@ -149,7 +150,8 @@ def guard(now_ms, pack, limits_ms, sample, wanted, decision, papers=((), ())):
         if reason == G_PASSED:
             reason = _range_reason(pack, sample)
     if reason == G_PASSED:
-        pack_mv = sample.pack_mv
+        # watts follow from it: one reading that is too high must not allow more of them
+        pack_mv = min(sample.pack_mv, pack["cells"] * max(_first(sample.cell_mv, pack["cells"])))
         end_ms = now_ms if wanted.valid_until_ms is None else max(now_ms, wanted.valid_until_ms)
         charge_bound, discharge_bound = _bounds(now_ms, end_ms, pack, sample, papers)
         if charge > charge_bound or discharge > discharge_bound:

@@ -24,7 +24,10 @@ class Jump:
         if before is None or before[0] != high or before[1] != low:
             self._last = (high, low)
         if before is not None and (abs(high - before[0]) > most or abs(low - before[1]) > most):
-            self._reads = JUMP_READS
+            if self._reads:  # back again, or further: one bad reading counts no longer than a step does
+                before = max(before[0], self._held[0]), min(before[1], self._held[1])
+            else:
+                self._reads = JUMP_READS
             self._held = before
         if self._reads:
             return max(high, self._held[0]), min(low, self._held[1])

@@ -256,10 +256,15 @@ class Orders:
             return V_CLOCK
         if not self._is_new(body):
             return V_LOST
-        if len(self.waiting) >= MAX_WAITING:
+        most = 2 * MAX_WAITING if operation[0] == "terms" and self._tightens(now_ms, operation[1]) else MAX_WAITING
+        if len(self.waiting) >= most:
             return V_BUSY
         self.waiting.append((self.durable.ticket(), operation, told))
         return V_WAITS
+
+    def _tightens(self, now_ms, rows):
+        """True when every row of ("terms", rows) tightens: lowering does not wait for room."""
+        return False not in [term.tightens(now_ms, self.terms.get(place)) for place, term in rows]
 
     def _is_new(self, body):
         """True when an order cannot be the repetition of one whose counter was lost."""

@@ -21,15 +21,17 @@ def usable(pack, state):
 
 
 def own_state(pack, states):
-    """(state of this pack in the list states, or None; True when one is there that cannot be read: another version, or
-    the pack is described in another way. Its locks would be forgotten)."""
+    """(state of this pack in the list states, or None; True when one is there that cannot be used: another version, or
+    the pack is described in another way, or named in another way under the same serial number. Its locks would be
+    forgotten)."""
     lost = False
     for state in states:
         if usable(pack, state) is not None:
             return state, False
         said = state.get("pack") if isinstance(state, dict) else None
-        if isinstance(said, (list, tuple)) and len(said) > 1 and said[0] == pack["id"]:
-            lost = lost or None in (said[1], pack.get("serial")) or said[1] == pack.get("serial")
+        if isinstance(said, (list, tuple)) and len(said) > 1:
+            named = said[0] == pack["id"] and None in (said[1], pack.get("serial"))
+            lost = lost or named or (said[1] is not None and said[1] == pack.get("serial"))
     return None, lost
 
 

@@ -5,8 +5,8 @@
 from edge.core import limits as lim
 from edge.core.records import G_CURRENT, OK, Command
 
-# Parallel reused packs share unequally: until measured, one pack may have half the resistance of the
-# others (declared range 1 : 2), so it may carry 2/(N+1) of the site's current.
+# Parallel reused packs share unequally: until measured, one pack may have half the resistance of the others (declared
+# range 1 : 2, or what their grades say when that is wider), so it may carry 2/(N+1) of the site's current.
 SHARE_WORST_RATIO = 2
 SHARE_MARGIN_PPM = 50000
 SHARE_FLOW_PPM = 50000
@@ -27,6 +27,10 @@ class Sharing:
         self.allowed = (0, 0)
         self.limits = (0, lim.S_MODE, 0, lim.S_MODE)
         self.binds = [None, None]  # index of the pack that binds charging, discharging
+        ohms = [pack.pack["grade"].get("resistance_uohm") for pack in packs]
+        self._ratio = SHARE_WORST_RATIO
+        if None not in ohms:
+            self._ratio = max(self._ratio, -(-max(ohms) // min(ohms)))
         self._members = None
         self._allowed_ms = None
 
@@ -76,7 +80,7 @@ class Sharing:
             return lim.PPM
         peak = self.peak_share_ppm[i] * len(self._members) // count
         if self.share_reads < SHARE_READS:
-            peak = max(peak, SHARE_WORST_RATIO * lim.PPM // (SHARE_WORST_RATIO + count - 1) + 1)
+            peak = max(peak, self._ratio * lim.PPM // (self._ratio + count - 1) + 1)
         return min(max(peak, -(-lim.PPM // count)), lim.PPM)
 
     def together(self, now_ms, guarded, spare):

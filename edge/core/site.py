@@ -148,7 +148,9 @@ class Site:
         pcs_here = self._pcs_answers(now_ms)
         pcs_ma = self.pcs.dc_ma if pcs_here else None
         self.shares = self.sharing.shares(now_ms, reads, pcs_ma)
+        asked_ma = self._asked_ma()
         for i in range(count):
+            self.packs[i].validator.asked_ma = asked_ma
             self.packs[i].sense(now_ms, reads[i], self.shares[i])
         self._weigh(now_ms)
         self.decision += 1
@@ -184,6 +186,21 @@ class Site:
         self.day = utc[0] // DAY_S if utc[0] is not None and utc[1] >= TRUSTED_CLOCK else None
         self.pcs_unapplied = pcs_here and bool(self.answers) and self.answers[0] != 0
         self.relays = self._relays() if self._ported else self._no_relays
+
+    def _asked_ma(self):
+        """Current of one pack that the living request wants, as far as it was permitted; 0 without one."""
+        now = None if self.requests is None else self.requests.now
+        if now is None or not self.packs[0].believed or not self.packs[0].believed.pack_mv:
+            return 0
+        return abs(now[1]) * 1000000 // self.packs[0].believed.pack_mv // len(self.packs)
+
+    def is_expired(self, pack):
+        """True when the last day of the grade of pack (its settings) is over, by a clock that can be trusted."""
+        if self.day is None or pack["grade"].get("valid_until") is None:
+            return False
+        from edge.core.grades import is_over
+
+        return is_over(pack["grade"], self.day)
 
     def _commands(self, command, guarded):
         """One command per actuator: the PCS, then each contactor."""
@@ -300,15 +317,15 @@ class Site:
         return True
 
     def _state(self, now_ms, events):
-        """The state to save now, or None: a lock and registers that are told at once, other events at most every 10 s,
-        and so often again until it is durable."""
-        locking = False
+        """The state to save now, or None: a trip, a lock and registers that are told at once, other events at most
+        every 10 s, and so often again until it is durable."""
+        tripping = False
         for _, event, fault in events:
             if event in (f.E_RAISED, f.E_MODE):
                 self._unsaved = True
-            if event == f.E_RAISED and f.LEVEL[fault] == f.LOCK:
-                locking = True
-        urgent = locking or self.reporter.settled or self.durable.is_wanted()
+            if event == f.E_RAISED and f.LEVEL[fault] >= f.TRIP:
+                tripping = True
+        urgent = tripping or self.reporter.settled or self.durable.is_wanted()
         if self._saved_ms is not None and not urgent:
             wait_ms = SAVE_EVENT_MS if self._unsaved or self.durable.is_waiting() else SAVE_EVERY_MS
             if now_ms - self._saved_ms < wait_ms:

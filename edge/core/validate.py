@@ -26,7 +26,7 @@ from edge.core.records import (
     OK,
     STALE,
 )
-from edge.core.trust import Trust, is_same
+from edge.core.trust import Still, Trust, is_same
 
 # Groups without which no current may flow (LIMITS: V, I, T, cell extremes, BMS limits, alarm word).
 REQUIRED_GROUPS = (G_PACK, G_CURRENT, G_EXTREMES, G_CELLS, G_TEMPS, G_LIMITS, G_ALARMS)
@@ -120,18 +120,16 @@ class Validator:
         self._same_ms = 0
         self._judged_ms = None
         self._trust = Trust()
-        self._sum_bad = 0
+        self._still = Still(pack["capacity_mah"], self.lsb_mv)
+        self.asked_ma = 0  # what a request wants to flow; counts as flowing where no second source of current is
+        self._sum_bad = self._mean_bad = self._window_reads = self._against = self._drifts = 0
         self._window = None
-        self._window_reads = 0
         self._dead = []
         self._cell_jump = Jump()
         self._temp_jump = Jump()
         self._temp_ms = None
-        self._mean_bad = 0
         self._before = None  # the fresh sample before
-        self._against = 0
         self._drift = None  # [SoC at its start, charge since then in ppm of C, and the rest of it in mA x ms]
-        self._drifts = 0
         self.lost = True  # a required value is absent, old or impossible by itself, whatever its neighbours say
         self.watched = False  # a second source of current tells whether any flows: a page frozen at rest is noticed
         self._marks = [OK] * _ALL
@@ -230,13 +228,15 @@ class Validator:
         """Set one mark per group for a fresh sample, from its content alone."""
         marks = self._marks
         current_ma = sample.current_ma
-        flow_ma = max(abs(current_ma or 0), abs(other_ma or 0))
+        flow_ma = max(abs(current_ma or 0), abs(self.asked_ma if other_ma is None else other_ma))
         mark = FROZEN if self._is_frozen(now_ms, sample, flow_ma) else OK
         for g in range(_ALL):
             marks[g] = mark
         cells = _first(sample.cell_mv, self.cells)
         if len(cells) == self.cells and None not in cells:
             self._judge_cells(sample, cells, marks)
+            if self._still.is_frozen(now_ms, current_ma, cells, self.stale_ms[G_CURRENT]):
+                marks[G_CELLS] = marks[G_EXTREMES] = FROZEN
         if current_ma is not None and other_ma is not None:
             apart = abs(current_ma - other_ma) > self._apart_ma
             if self._trust.is_lost(apart, sample, cells):

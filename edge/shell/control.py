@@ -72,7 +72,20 @@ async def control(steps, clock, watch=None, wires=None, flush=None):
     The first step waits for the first answers, and so every later one finds them fresh. Memory is collected
     right after a step, where the longest time is left until the next one. flush(), when given, writes to a flash that
     stops everything else: only after wires() says that the step's commands have left.
+
+    What goes wrong here ends the generator as an error of its own does: every actuator is told zero, and the state has
+    no mark of a peaceful end.
     """
+    try:
+        await _resume(steps, clock, watch, wires, flush)
+    except Restart:
+        raise
+    except Exception as error:
+        steps.throw(error)
+
+
+async def _resume(steps, clock, watch, wires, flush):
+    """The body of control()."""
     if watch is not None:
         watch.is_new()  # what is active now, the first step sees
     await asyncio.sleep(FIRST_STEP_S)

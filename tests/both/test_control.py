@@ -136,3 +136,26 @@ def test_a_line_that_never_falls_quiet_does_not_keep_the_state_from_the_flash():
 
     ended(control(steps_of(clock, log, 9, store), clock, None, lambda: False, flush))
     assert log == ["step", "flash"] and clock.now_ms() < PERIOD_MS // 3
+
+
+def test_an_error_outside_the_steps_is_no_peaceful_end():
+    said = []
+
+    def steps():
+        try:
+            yield 0
+            yield PERIOD_MS
+        except GeneratorExit:
+            said.append("in peace")
+            raise
+        except OSError:
+            said.append("crashed")
+            raise
+
+    def broken():
+        raise OSError("flash")
+
+    made = steps()
+    ended(control(made, Clock(), None, lambda: True, broken))
+    made.close()
+    assert said == ["crashed"]

@@ -101,15 +101,16 @@ def test_a_lock_survives_another_list_of_packs():
         site = h.Bench(h.site_settings(packs), state).site
         for pack in site.packs:
             assert (f.F_WELD in pack.faults.names()) == (pack.pack["id"] == "a"), packs
-    for change in ({"cells": 15}, {"chemistry": "nmc"}, {"serial": None}):  # the same pack, described in another way
-        bench = h.Bench(h.site_settings([h.pack(id="a", **change)]), state)
+    # the same pack, described or named in another way
+    for change in ({"cells": 15}, {"chemistry": "nmc"}, {"serial": None}, {"id": "d"}):
+        bench = h.Bench(h.site_settings([h.pack(**dict({"id": "a"}, **change))]), state)
         bench.step()
         assert f.F_STATE_LOST in bench.site.packs[0].faults.names()
     old = dict(state["packs"][0], version=0)
     bench = h.Bench(h.site_settings([one]), dict(state, packs=[old]))
     bench.step()
     assert f.F_STATE_LOST in bench.site.packs[0].faults.names()
-    for change in ({"id": "d"}, {"serial": "S9"}):  # another pack
+    for change in ({"id": "d", "serial": "S9"}, {"serial": "S9"}):  # another pack
         bench = h.Bench(h.site_settings([h.pack(**dict({"id": "a"}, **change))]), state)
         bench.step()
         assert bench.site.packs[0].faults.names() == []
