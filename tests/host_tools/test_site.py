@@ -372,11 +372,11 @@ def test_a_named_opening_path_satisfies_control(tmp_path, monkeypatch):
     assert check.examine(write(tmp_path, text))["warnings"] == []
 
 
-@pytest.mark.parametrize("nothing", ["", ' ""', " none", " false", " -  # later", " N/A"])
+@pytest.mark.parametrize("nothing", ["", ' ""', " none", " false", ' "-"', " N/A"])
 def test_an_opening_path_that_names_nothing_does_not(tmp_path, monkeypatch, nothing):
     altered(monkeypatch, protection="requests_only")
     text = changed("    cells: 16", "    opening_path:%s\n    cells: 16" % nothing, CONTROL)
-    with pytest.raises(SiteError, match="does not open by itself|opening_path"):
+    with pytest.raises(SiteError, match="does not open by itself"):
         check.examine(write(tmp_path, text))
 
 

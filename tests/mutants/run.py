@@ -32,6 +32,7 @@ SLOW_S = 10  # a mutant that makes a test hang counts as killed
 PROPERTIES = "tests.core.test_properties"
 PINNED = "tests.both.test_core_pinned"
 ASSESSED = "tests.both.test_core_assessed"
+REVIEWED = "tests.both.test_core_reviewed"
 LIMITS = (
     PINNED,
     "tests.both.test_core_limits",
@@ -48,12 +49,13 @@ ORDERS = (
     "tests.both.test_core_grades_edges",
     "tests.both.test_core_grades",
     "tests.both.test_core_requests",
+    REVIEWED,
 )
 # file -> (share of non-equivalent mutants that must die, test modules)
 TARGETS = {
     "edge/core/guard.py": (
         0.999,
-        ("tests.both.test_core_guard", "tests.both.test_core_bounds", ASSESSED, PROPERTIES),
+        ("tests.both.test_core_guard", "tests.both.test_core_bounds", REVIEWED, ASSESSED, PROPERTIES),
     ),
     "edge/core/tx_gate.py": (
         0.999,
@@ -71,7 +73,7 @@ TARGETS = {
     "edge/core/exact.py": (0.995, LIMITS),
     "edge/core/faults.py": (
         0.995,
-        (PINNED, "tests.both.test_core_faults_edges", "tests.both.test_core_faults", ASSESSED, PROPERTIES),
+        (PINNED, "tests.both.test_core_faults_edges", "tests.both.test_core_faults", REVIEWED, ASSESSED, PROPERTIES),
     ),
     "edge/core/orders.py": (0.995, ORDERS),
     "edge/core/terms.py": (0.995, ORDERS),
