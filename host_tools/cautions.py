@@ -25,6 +25,7 @@ from host_tools.units import human
 
 REQUIRED_GROUPS = (G_PACK, G_CURRENT, G_EXTREMES, G_LIMITS, G_ALARMS)
 SLOWEST_MS = 2000  # slower than this the site would need a cap of its own (LIMITS 3.4)
+SLOWEST_STEP_MS = 2000  # a command lives one period and a second at least, and 3 s at most (LIMITS 3.6)
 OLD_GRADE_DAYS = 3 * 365
 # What a built-in cell of the chemistry costs: one sigma of SoC before an alignment, in % (edge.core: soc.STRANGE
 # times prior.STD_SOC). An LFP pack with hysteresis is never aligned.
@@ -39,6 +40,10 @@ def remarks(settings, entries, tables):
     """Every remark on a site. entries: {top key: Spot}; tables: {profile: table}. Raises SiteError where packs
     on one CAN bus could not be told apart."""
     found = bus_problems(settings, entries, tables)
+    if settings["period_ms"] > SLOWEST_STEP_MS:
+        life = human("_ms", settings["period_ms"] + 1000)
+        mend = "at most %s: a command must be over soon after the controller is" % human("_ms", SLOWEST_STEP_MS)
+        found.append((entries["period_s"], "commands would live %s" % life, mend, True))
     found += line_problems(settings, entries) + pcs_problems(settings, entries, tables[settings["pcs"]["profile"]])
     for pack, spot in zip(settings["packs"], entries["packs"].items(), strict=True):
         found += pack_problems(pack, spot)

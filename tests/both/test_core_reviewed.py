@@ -30,6 +30,13 @@ def test_watts_do_not_follow_one_wild_pack_voltage():
         assert command.discharge_ma * (command.pack_mv or 0) < 1.05 * allowed_mw
 
 
+def test_watts_follow_the_pack_voltage_of_unequal_cells():
+    bench = h.Bench()
+    bench.reads = [lambda now_ms, n: h.sample(now_ms, n, cell_mv=(3300 + n % 3,) + (3200,) * 15)]
+    bench.run(80)
+    assert 51300 <= bench.step().pack_mv <= 51302  # the sum; sixteen times the lowest would be 51200
+
+
 def test_cells_that_stand_still_while_charge_flows_are_an_old_page():
     bench = h.Bench()
     bench.current_ma = 0

@@ -380,6 +380,15 @@ def test_an_opening_path_that_names_nothing_does_not(tmp_path, monkeypatch, noth
         check.examine(write(tmp_path, text))
 
 
+def test_a_slow_step_is_for_observing(tmp_path):
+    slow = {text: text.replace("period_s: 1\n", "period_s: 2.5\n") for text in (TEXT, CONTROL)}
+    assert all(text != made for text, made in slow.items())
+    with pytest.raises(SiteError, match=r"period_s: mode control is refused: commands would live 3\.5"):
+        check.examine(write(tmp_path, slow[CONTROL]))
+    (warning,) = check.examine(write(tmp_path, slow[TEXT]))["warnings"]
+    assert warning["place"] == "period_s"
+
+
 def run(*arguments):
     """The finished run of the command line."""
     command = [sys.executable, "-m", "host_tools.cli", *map(str, arguments)]
