@@ -381,8 +381,8 @@ def test_an_opening_path_that_names_nothing_does_not(tmp_path, monkeypatch, noth
 
 
 def test_a_slow_step_is_for_observing(tmp_path):
-    slow = {text: text.replace("period_s: 1\n", "period_s: 2.5\n") for text in (TEXT, CONTROL)}
-    assert all(text != made for text, made in slow.items())
+    slow = {text: changed("period_s: 1\n", "period_s: 2.5\n", text) for text in (TEXT, CONTROL)}
+    slow = {text: changed("watchdog_s: 5", "watchdog_s: 9", made) for text, made in slow.items()}
     with pytest.raises(SiteError, match=r"period_s: mode control is refused: commands would live 3\.5"):
         check.examine(write(tmp_path, slow[CONTROL]))
     (warning,) = check.examine(write(tmp_path, slow[TEXT]))["warnings"]
