@@ -152,6 +152,8 @@ def test_a_lease_that_tightens_finds_room_in_a_full_row():
     assert told[-1] == t.VERDICTS[o.V_BUSY] != told[0]
     assert desk.ask(order(20, t.LEASE, {1: [0, 9000, 0], 2: [0, 9000, 0]}))[0] != o.V_BUSY
     assert desk.permit(5) == (0, 0)
+    told = [desk.ask(order(21 + k, t.LEASE, {1: [0, 8999 - k, 0], 2: [0, 9000, 0]}))[0] for k in range(9)]
+    assert [verdict == o.V_BUSY for verdict in told] == [False] * 7 + [True] * 2  # eight more, and no more
 
 
 def test_the_day_of_a_lock_stays_while_one_that_needs_a_grade_does():
