@@ -33,7 +33,6 @@ NUMBERS = {
     19: ("temp_min_mc", -40000, 20000, False),
     20: ("temp_min_charge_mc", -30000, 30000, False),
 }
-_LAST = [None, None]  # the valid_until that was asked for last, and its day
 NOT_KEPT = ("serial", "chemistry", "method")
 CAPACITY_PPM = (200000, 1100000)  # of the nameplate: outside, it is another unit or another pack
 STD_PPM = (1000, 200000)  # of the capacity
@@ -78,10 +77,8 @@ def day(text):
 
 def is_over(grade, today):
     """True when grade's last day, and one more for the clock's zone, is before today (days since 1970)."""
-    until = grade["valid_until"]
-    if until != _LAST[0]:
-        _LAST[:] = (until, day(until))
-    return _LAST[1] is None or today > _LAST[1] + 1
+    until = day(grade["valid_until"])
+    return until is None or today > until + 1
 
 
 def grade_of(pack, body, utc_s, signer, digest):
