@@ -14,10 +14,10 @@ from collections import namedtuple
 from datetime import UTC, datetime
 
 from edge.shell import cbor
-from edge.shell.frames import CHAIN_BYTES, HEAD, HEAD_BYTES, KEPT, PLAIN, STREAMS, first, link, name_of, walk
+from edge.shell.frames import HEAD, KEPT, PLAIN, STREAMS, first, link, name_of, walk
 from edge.shell.journal import BUDGET
 from host_tools import audit_read
-from host_tools.audit_read import SourceError
+from host_tools.audit_read import SourceError, is_torn
 
 # bad: text that names the first bad frame, or None. notes: what is unusual and allowed. start, count: number of the
 # first frame and of all up to the end. chain: the last value. frames: frames that were checked, telemetry included.
@@ -48,7 +48,7 @@ class _Check:
         fields = first(file, each.generation)
         if fields is None:
             whole = [1 for row in walk(file, each.generation, len(each.data)) if row[0]]
-            if whole or not _is_torn(each.data, 0):
+            if whole or not is_torn(each.data, 0):
                 raise _Bad("%s: its first frame is damaged" % place)
             self.notes.append("%s: torn in its first write, holds nothing" % place)
             return
@@ -82,7 +82,7 @@ class _Check:
         where = "%s, byte %d (frame %d)" % (place, offset, self.number)
         if following is not None:
             raise _Bad("%s: damaged; whole frames follow at byte %d" % (where, following))
-        if not _is_torn(data, offset):
+        if not is_torn(data, offset):
             raise _Bad("%s: damaged" % where)
         self.notes.append(
             "%s: ends in a torn frame of %d bytes, as a power cut leaves it" % (place, len(data) - offset)
@@ -106,15 +106,6 @@ class _Check:
         metrics = cbor.decode(body)[9]
         if metrics.get(73) == BUDGET and metrics.get(72) == ord("E"):
             self.declared = True
-
-
-def _is_torn(data, offset):
-    """True when the bytes from `offset` on can be the beginning of a frame whose rest was never written."""
-    rest = data[offset:]
-    if not rest.strip(b"\0") or len(rest) < HEAD_BYTES:
-        return True
-    chain = CHAIN_BYTES if rest[0] == KEPT else 0
-    return rest[0] in (HEAD, KEPT, PLAIN) and HEAD_BYTES + chain + (rest[1] << 8 | rest[2]) > len(rest)
 
 
 def _when(body):

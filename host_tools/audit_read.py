@@ -10,8 +10,8 @@ from pathlib import Path
 
 from edge.core import registry
 from edge.shell import cbor
-from edge.shell.frames import KEPT, PLAIN, STREAMS, first, name_of, parts_of, walk
-from host_tools import ledger
+from edge.shell.frames import CHAIN_BYTES, HEAD, HEAD_BYTES, KEPT, PLAIN, STREAMS, first, name_of, parts_of, walk
+from host_tools import audit_numbers, ledger
 
 MAGIC = b"reuse-edge audit 1\n"
 _SQLITE = b"SQLite format 3\0"
@@ -107,10 +107,12 @@ def write_export(path, found, count, chain):
 
 
 class Book:
-    """All records of one device that matter for a moment. entries: in the order in which they were made."""
+    """All records of one device that matter for a moment. entries: in the order in which they were made.
+    numbers: which numbers the source accounts for (host_tools.audit_numbers)."""
 
-    def __init__(self, device, entries, gaps):
+    def __init__(self, device, entries, gaps, numbers=None):
         self.device = device
+        self.numbers = audit_numbers.OfEntries(entries) if numbers is None else numbers
         offsets = {}
         for entry in entries:
             if entry.wall_ms is not None:
@@ -133,17 +135,21 @@ def read(path, device=None, near_ms=None):
     if kind_of(path) == "database":
         return _database(path, device, near_ms)
     found, _ = segments(path)
-    rows, gaps, names, seen = [], [], set(), set()
-    for each in wanted(found, near_ms):
+    rows, gaps, ranges, spots, names, seen = [], [], [], [], set(), set()
+    chosen = wanted(found, near_ms)
+    for each in chosen:
         names.add(owner(each))
-        for entry in inside(each):
+        for entry in inside(each, spots=spots):
             if entry.seq == 0:
                 gaps.append(gap_of(entry))
+                ranges.append([entry.body.get(key, 0) for key in ("gap_boot", "gap_from", "gap_to")])
             elif (entry.epoch, entry.seq) not in seen:
                 seen.add((entry.epoch, entry.seq))
                 rows.append(entry)
     names.discard(None)
-    return Book(" ".join(sorted(names)), _near(rows, near_ms), gaps)
+    again = None if len(chosen) == len(found) else lambda: read(path).numbers
+    numbers = audit_numbers.OfEntries(rows, ranges, spots, again)
+    return Book(" ".join(sorted(names)), _near(rows, near_ms), gaps, numbers)
 
 
 def owner(segment):
@@ -152,22 +158,48 @@ def owner(segment):
     return fields[2] if fields else None
 
 
-def inside(segment, damage=None):
+def inside(segment, damage=None, spots=None):
     """Yield every whole record of a Segment as an Entry without at_ms; number 0: it declares a gap (gap_of).
 
-    damage: list that takes the offset of every place that is not readable, with whole records behind it.
+    damage: list that takes the offset of every place that is not readable, with whole records behind it. spots: list
+    that takes an audit_numbers.Spot of every such place, and of an end that no power cut leaves so.
     SourceError when a record has no form that this version knows.
     """
     device = owner(segment) or ""
+    name, before, place = name_of(segment.stream, segment.generation), None, None
     for kind, number, _, payload, offset in walk(io.BytesIO(segment.data), segment.generation, len(segment.data)):
         if kind == 0 and number is not None and damage is not None:
             damage.append(offset)
+        if kind == 0 and (number is not None or not is_torn(segment.data, offset)):
+            place = place or "%s, byte %d" % (name, offset)
         if kind in (KEPT, PLAIN):
             try:
-                yield _entry(device, cbor.decode(payload))
+                entry = _entry(device, cbor.decode(payload))
             except (KeyError, TypeError, ValueError, AttributeError):
-                place = "%s: record %d" % (name_of(segment.stream, segment.generation), number)
-                raise SourceError("%s has a form that this version does not know" % place) from None
+                raise SourceError("%s: record %d has a form that this version does not know" % (name, number)) from None
+            yield entry
+            if entry.seq == 0:
+                continue
+            if place is not None and spots is not None:
+                spots.append(_spot(place, before, entry))
+            before, place = entry, None
+    if place is not None and spots is not None and before is not None:
+        spots.append(audit_numbers.Spot(place, before.epoch, before.seq, None))
+
+
+def _spot(place, before, after):
+    """The Spot between two records of a file; before: None when it is at the file's beginning."""
+    same = before is not None and before.epoch == after.epoch
+    return audit_numbers.Spot(place, after.epoch, before.seq if same else 0, after.seq)
+
+
+def is_torn(data, offset):
+    """True when the bytes from `offset` on can be the beginning of a frame whose rest was never written."""
+    rest = data[offset:]
+    if not rest.strip(b"\0") or len(rest) < HEAD_BYTES:
+        return True
+    chain = CHAIN_BYTES if rest[0] == KEPT else 0
+    return rest[0] in (HEAD, KEPT, PLAIN) and HEAD_BYTES + chain + (rest[1] << 8 | rest[2]) > len(rest)
 
 
 def _near(rows, near_ms):
@@ -237,7 +269,8 @@ def _database(path, device, near_ms):
             entries.append(Entry(device, epoch, seq, boot, mono_ms, wall_ms, cls, pack, body, None))
         else:
             gaps.append((epoch, gap_from, seq, body, boot))
-    return Book(device, entries, [_between(entries, gap) for gap in gaps])
+    numbers = audit_numbers.OfDatabase(path, device)
+    return Book(device, entries, [_between(entries, gap) for gap in gaps], numbers)
 
 
 def _bounds(connection, device, near_ms):

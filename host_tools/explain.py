@@ -11,7 +11,7 @@ from collections import namedtuple
 
 from edge.core import faults as f
 from edge.core import terms
-from host_tools import audit_read, texts
+from host_tools import audit_read, explain_missing, texts
 from host_tools.explain_lines import lines_of
 from host_tools.explain_texts import word
 from host_tools.explain_time import moment, shown, span, start_of, zone_of
@@ -45,7 +45,7 @@ def find(book, pack, at_ms, lang, zone):
     """The Found of pack index `pack` at that moment."""
     before = [e for e in book.entries if e.at_ms is not None and e.at_ms <= at_ms]
     own = [e for e in before if e.pack == pack]
-    base = _last(own, lambda e: "sources" in e.body)
+    base = oldest = _last(own, lambda e: "sources" in e.body)
     newest = _last(own, lambda e: e.cls == "T" or e is base)
     if newest is not base and base is not None:  # telemetry without sources: they are as told before
         base = newest._replace(body={**newest.body, "sources": base.body["sources"]})
@@ -61,7 +61,7 @@ def find(book, pack, at_ms, lang, zone):
         pack,
         at_ms,
         base,
-        _problem(book, before, base, at_ms, lang, zone),
+        _problem(book, before, base, oldest, at_ms, lang, zone),
         identity,
         _last(own, _changes),
         {source: _last(before, _taken(actions, pack)) for source, actions in ACTIONS.items()},
@@ -95,16 +95,19 @@ def _last(entries, wanted):
     return next((e for e in reversed(entries) if wanted(e)), None)
 
 
-def _problem(book, before, base, at_ms, lang, zone):
-    """Why the moment is not known, as a text; None when it is."""
+def _problem(book, before, base, oldest, at_ms, lang, zone):
+    """Why the moment is not known, as a text; None when it is. oldest: the record whose sources base has."""
     gap = _dropped(book, base, at_ms)
     if gap is not None:
         kinds = word(lang, gap.cls if gap.cls in "TM" else "kept")
         since, until = [word(lang, "unknown") if t is None else shown(t, zone) for t in (gap.since_ms, gap.until_ms)]
         return word(lang, "dropped") % (word(lang, "r%d" % gap.reason), kinds, gap.count, since, until)
     if base is None:
-        oldest = min((e.at_ms for e in book.entries if e.at_ms is not None), default=None)
-        return word(lang, "before") % (book.device, shown(oldest, zone))
+        since_ms = min((e.at_ms for e in book.entries if e.at_ms is not None), default=None)
+        return word(lang, "before") % (book.device, shown(since_ms, zone))
+    missing = explain_missing.told(book, oldest, at_ms, lang, zone)
+    if missing is not None:
+        return missing
     last = before[-1]
     if at_ms - last.at_ms <= SILENT_MS:
         return None
