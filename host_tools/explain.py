@@ -10,20 +10,18 @@ import sys
 from collections import namedtuple
 
 from edge.core import faults as f
-from edge.core import terms
 from host_tools import audit_read, explain_missing, texts
 from host_tools.explain_lines import lines_of
+from host_tools.explain_orders import obeyed, orders_of
 from host_tools.explain_texts import word
 from host_tools.explain_time import moment, shown, span, start_of, zone_of
 
 SILENT_MS = 30000  # telemetry comes every 10 s: a longer silence means something
 TELEMETRY_MS = 10500
-IN_FORCE = 1  # edge.core.orders.VERDICTS
-ACTIONS = {"contract": (terms.LEASE,), "engineer": (terms.NARROW,), "order": (terms.MODE, terms.STOP)}
 
 # What is known of one pack at a moment. base: the record with all sources on which the answer rests, or None. problem:
 # text why it is not (fully) known, or None. identity, change: newest I record and change of limits up to the
-# moment, or None. orders: {source: newest order in force behind it, or None}. events: entries within a minute.
+# moment, or None. orders: host_tools.explain_orders.Orders. events: entries within a minute.
 # together: of several packs, the newest record of what they allow together, or None; names: {index: name} of all.
 Found = namedtuple(
     "Found", ("pack", "at_ms", "base", "problem", "identity", "change", "orders", "events", "together", "names")
@@ -31,10 +29,10 @@ Found = namedtuple(
 
 
 def packs_of(book):
-    """{pack index: name} of all packs that the records know."""
+    """{pack index: name} of all packs that the records know; an order may name one that does not exist."""
     names = {}
     for entry in book.entries:
-        if entry.pack >= 0:
+        if entry.pack >= 0 and entry.body.get("event") != f.E_ORDER:
             names.setdefault(entry.pack, "pack %d" % (entry.pack + 1))
             if entry.cls == "I":
                 names[entry.pack] = entry.body.get("pack_id", names[entry.pack])
@@ -52,32 +50,20 @@ def find(book, pack, at_ms, lang, zone):
     identity = _last(own, lambda e: e.cls == "I")
     if identity is None:
         identity = next((e for e in book.entries if e.pack == pack and e.cls == "I"), None)
-    events = [
-        e
-        for e in book.entries
-        if e.at_ms is not None and abs(e.at_ms - at_ms) <= 60000 and e.pack in (pack, -1) and e.cls in "EX"
-    ]
+    names = packs_of(book)
+    near = [e for e in book.entries if e.at_ms is not None and abs(e.at_ms - at_ms) <= 60000]
+    orders = orders_of(before, pack, base)
     return Found(
         pack,
         at_ms,
-        base,
+        obeyed(base, orders),
         _problem(book, before, base, oldest, at_ms, lang, zone),
         identity,
         _last(own, _changes),
-        {source: _last(before, _taken(actions, pack)) for source, actions in ACTIONS.items()},
-        events,
+        orders,
+        [e for e in near if (e.pack in (pack, -1) or e.pack not in names) and e.cls in "EX"],
         _last(before, lambda e: e.pack < 0 and e.body.get("event") == f.E_LIMITS),
-        packs_of(book),
-    )
-
-
-def _taken(actions, pack):
-    """Test of a record: an order for one of these actions that was taken for this pack, or for all."""
-    return lambda e: (
-        e.pack in (pack, -1)
-        and e.body.get("event") == f.E_ORDER
-        and e.body.get("order_verdict") == IN_FORCE
-        and e.body.get("order_action") in actions
+        names,
     )
 
 

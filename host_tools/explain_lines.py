@@ -36,7 +36,7 @@ def lines_of(found, lang, zone):
         name, why = _named(lang, _source(base.body[side + "_why"]), facts)
         lines.append("  " + word(lang, "may") % (word(lang, side), _amps(base.body[side + "_limit"]), _with(name, why)))
     lines += _together(found, lang)
-    lines += ["", *_table(base.body, lang, facts), ""]
+    lines += ["", *_table(base.body, lang, facts, found.orders.late), ""]
     lines.append("  %s: %s" % (word(lang, "mode"), _mode(lang, base.body.get("mode"))))
     if base.body.get("active"):
         lines.append("  %s: %s" % (word(lang, "faults"), ", ".join(_fault(lang, each) for each in base.body["active"])))
@@ -118,9 +118,9 @@ def _facts(found, lang, zone):
         "fault": unknown if fault is None else _fault(lang, fault),
         "quality": texts.word(lang, "q_" + QUALITY[quality]) if quality is not None else unknown,
         "grade": _grade(found.identity, lang),
-        "lease": _order(found.orders["contract"], lang, zone) if found.orders["contract"] else detail(lang, "settings"),
-        "narrow": _order(found.orders["engineer"], lang, zone),
-        "order": _order(found.orders["order"], lang, zone),
+        "lease": _behind(found.orders, "contract", lang, zone) or detail(lang, "settings"),
+        "narrow": _behind(found.orders, "engineer", lang, zone) or detail(lang, "no_order"),
+        "order": _behind(found.orders, "order", lang, zone) or detail(lang, "no_order"),
     }
 
 
@@ -137,17 +137,27 @@ def _grade(identity, lang):
     return said + "; " + detail(lang, "certificate") % (number, version, b["grade_signer"])
 
 
-def _order(order, lang, zone):
+def _behind(orders, name, lang, zone):
+    """The order behind a source, and what the record of the limits does not know of it yet; None when there is none."""
+    order = orders.behind[name]
     if order is None:
-        return detail(lang, "no_order")
+        return None
+    said = _order(order, lang, zone)
+    if name == "order" and orders.release is not None:
+        return "%s; %s" % (said, detail(lang, "released") % _order(orders.release, lang, zone))
+    return "%s; %s" % (said, detail(lang, "late")) if name in orders.late and name != "order" else said
+
+
+def _order(order, lang, zone):
     b = order.body
     said = (b.get("order_counter", "?"), b.get("order_key", "?"), shown(order.at_ms, zone))
     text = detail(lang, "by_order") % said
     return text + ": " + b["order_reason"] if b.get("order_reason") else text
 
 
-def _table(body, lang, facts):
-    """The table of all sources; what binds is marked, also when it is no standing source."""
+def _table(body, lang, facts, late):
+    """The table of all sources; what binds is marked, also when it is no standing source. late: names of sources with
+    an order that is newer than the table."""
     flat = body["sources"]
     standing = flat[::3]
     rows = list(zip(standing, flat[1::3], flat[2::3]))
@@ -168,7 +178,7 @@ def _table(body, lang, facts):
             why = word(lang, "no_value")
         elif code in (lim.S_ENGINEER, lim.S_ORDER) and (code, charge, discharge)[1:] == maker:
             charge = discharge = None
-            why = word(lang, "says_nothing")
+            why = why if _source(code) in late else word(lang, "says_nothing")
         cells.append(("", name, _amps(charge) + marks[0], _amps(discharge) + marks[1], why))
     widths = [max(_width(row[column]) for row in cells) for column in (1, 2, 3)]
     lines = []

@@ -129,6 +129,11 @@ DETAIL = {
     "soc": ("%s ± %s (one sigma)", "%s ± %s (1σ)"),
     "no_order": ("no order is recorded", "명령 기록 없음"),
     "by_order": ("order %s, signed by key %s, taken at %s", "명령 %s, 서명 키 %s, 접수 %s"),
+    "late": (
+        "in force since after this record: the next one has its value",
+        "이 기록 이후 적용됨: 값은 다음 기록에 있음",
+    ),
+    "released": ("lifted after this record by %s", "이 기록 이후 해제됨: %s"),
     "settings": ("settings of the site", "현장 설정"),
 }
 

@@ -8,6 +8,7 @@ import shutil
 import pytest
 
 from edge.core import faults as f
+from edge.core import terms
 from edge.core.orders import VERDICTS
 from host_tools import audit, audit_read, explain
 from host_tools.explain_lines import _said
@@ -215,3 +216,59 @@ def test_an_order_is_told_with_what_became_of_it():
     assert "적용" in _said(dict(body, order_verdict=1), "ko")
     assert _said({"event": f.E_ORDER, "order_verdict": 3}, "en").startswith("order '?' of key ?: refused")
     assert len(VERDICTS_KO) == len(VERDICTS)
+
+
+LIMITS = {"charge_limit": 40000, "charge_why": 5, "discharge_limit": 0, "discharge_why": 5, "mode": 1}
+SOURCES = [3, 140000, 140000, 5, 40000, 0, 17, 140000, 140000, 18, 140000, 140000]
+
+
+def told(*rows, at_s=8, pack=0):
+    """Text about a moment in UTC. rows: (second, class, pack, body), in their order."""
+    entries = [
+        audit_read.Entry("d", 1, n + 1, 1, s * 1000, s * 1000 + 10**12, cls, of, body, None)
+        for n, (s, cls, of, body) in enumerate(rows)
+    ]
+    found = explain.find(audit_read.Book("d", entries, []), pack, 10**12 + 1000 * at_s, "en", zone_of("UTC"))
+    return "\n".join(explain.lines_of(found, "en", zone_of("UTC")))
+
+
+def judged(second, action, verdict, counter, pack=-1):
+    body = {"event": f.E_ORDER, "order_action": action, "order_verdict": verdict}
+    return second, "E", pack, {**body, "order_counter": counter, "order_key": "00aa", "order_hash": "cd" * 32}
+
+
+def row_of(text, name):
+    return next(line for line in text.splitlines() if line.startswith("  " + name + "  "))
+
+
+def test_an_order_in_force_is_told_before_the_next_telemetry():
+    telemetry = (1, "T", 0, {**LIMITS, "sources": SOURCES})
+    text = told(telemetry, judged(4, terms.STOP, 1, 12))
+    assert "may charge 0.0 A, because of order (order 12, signed by key 00aa" in text
+    row = row_of(text, "order")
+    assert row.split()[1:3] == ["0.0*", "0.0"] and "order 12" in row and "says nothing" not in row
+    assert "says nothing" in row_of(text, "engineer")
+    row = row_of(told(telemetry, judged(4, terms.NARROW, 1, 13)), "engineer")
+    assert "order 13, signed by key 00aa" in row and "in force since after this record" in row
+    row = row_of(told(telemetry, judged(4, terms.LEASE, 1, 14)), "contract")
+    assert "order 14" in row and "in force since after this record" in row
+    assert "says nothing" in row_of(told(telemetry, judged(4, terms.STOP, 1, 12), at_s=3), "order")
+    again = (5, "T", 0, {**LIMITS, "sources": SOURCES})
+    assert "says nothing" in row_of(told(telemetry, judged(4, terms.NARROW, 1, 13), again), "engineer")
+
+
+def test_a_release_is_not_the_order_behind_a_stop():
+    stopped = (3, "T", 0, {**LIMITS, "sources": [*SOURCES[:-2], 0, 0], "charge_limit": 0, "charge_why": 18})
+    rows = (judged(1, terms.STOP, 1, 12), stopped, judged(4, terms.STOP, 2, 13), judged(5, terms.STOP, 1, 13))
+    assert "lifted after this record by order 13" in row_of(told(*rows), "order")
+    row = row_of(told(*rows, at_s=4), "order")
+    assert "order 12" in row and "lifted" not in row
+    free = (6, "T", 0, {**LIMITS, "sources": SOURCES})
+    assert "says nothing" in row_of(told(*rows, free), "order")
+
+
+def test_an_order_for_a_pack_that_is_not_there_makes_no_pack():
+    rows = ((1, "T", 0, {**LIMITS, "sources": SOURCES}), judged(4, terms.STOP, 13, 12, pack=7))
+    entries = [audit_read.Entry("d", 1, n, 1, n, n, cls, pack, body, None) for n, cls, pack, body in rows]
+    assert explain.packs_of(audit_read.Book("d", entries, [])) == {0: "pack 1"}
+    assert "order 'stop' of key 00aa: refused: no such pack" in told(*rows)
