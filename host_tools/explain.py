@@ -152,17 +152,28 @@ def _arguments(argv):
     return parser.parse_args(argv)
 
 
+def _listed(numbers):
+    """Growing numbers as a short text: the first and the last of many."""
+    return ", ".join(map(str, numbers)) if len(numbers) < 4 else "%d … %d" % (numbers[0], numbers[-1])
+
+
 def _resolved(options, lang, zone):
     """(Book, moment in ms), or a text why there is none."""
     start = start_of(options.at)
     book = audit_read.read(options.source, options.device, None if start else audit_read.NEWEST)
+    if not book.entries:
+        return word(lang, "nothing") % options.source
+    starts = sorted({e.boot for e in book.entries})
+    newest = (starts[-1], book.entries[-1].mono_ms // 1000)
     if start is not None:
         boots = [e._replace(at_ms=e.mono_ms) for e in book.entries if e.boot == start[0]]
+        if not boots:
+            return word(lang, "no_start") % (start[0], _listed(starts), *newest)
         book.entries, book.gaps = boots, []
-        return (book, start[1]) if boots else word(lang, "no_time") % start[0]
+        return book, start[1]
     newest_ms = book.newest_ms()
     if newest_ms is None:
-        return word(lang, "no_time") % max((e.boot for e in book.entries), default=1)
+        return word(lang, "no_time") % newest
     if options.at == "trip":
         trip = _last(book.entries, lambda e: e.body.get("event") == f.E_FRAME and e.at_ms is not None)
         if trip is None:
@@ -171,6 +182,15 @@ def _resolved(options, lang, zone):
     else:
         at_ms = moment(options.at, newest_ms, zone)
     return audit_read.read(options.source, options.device, at_ms), at_ms
+
+
+def _of_start(book, at_ms, lang):
+    """(text of a moment of a start, text why it has none, or None). A gateway's clock runs since its machine did."""
+    boot, first_s, last_s = book.entries[0].boot, book.entries[0].at_ms // 1000, book.newest_ms() // 1000
+    when, row = word(lang, "start") % (boot, shown(at_ms, None)), (boot, boot, first_s, boot, last_s)
+    if at_ms - book.newest_ms() > SILENT_MS:
+        return when, word(lang, "ended") % row
+    return when, word(lang, "begins") % row if at_ms < first_s * 1000 else None
 
 
 def answer(options):
@@ -186,11 +206,14 @@ def answer(options):
     chosen = [i for i in names if options.pack in (None, names[i], str(i + 1))]
     if not chosen and options.pack is not None:
         return [word(lang, "no_pack") % (options.pack, ", ".join(names.values()))], 2
-    lines, code = [], 0
+    lines, code, ended, when = [], 0, None, shown(at_ms, zone)
+    if by_start:
+        when, ended = _of_start(book, at_ms, lang)
     for pack in chosen:
         one = find(book, pack, at_ms, lang, zone)
+        if ended is not None:
+            one = one._replace(problem=ended)
         code = max(code, int(one.problem is not None))
-        when = word(lang, "start") % (book.entries[0].boot, span(lang, at_ms)) if by_start else shown(at_ms, zone)
         lines += [word(lang, "head") % (book.device, names[pack], when)]
         lines += lines_of(one, lang, zone) + [""]
     return lines[:-1], code

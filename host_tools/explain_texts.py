@@ -75,15 +75,31 @@ WORDS = {
     "r3": ("disk full, read-only or too slow", "디스크 가득 참·읽기 전용·지연"),
     "r4": ("damaged on the disk", "디스크 손상"),
     "no_time": (
-        "none of these records has a wall time: ask with --at START+SECONDS, for example --at %d+60",
-        "기록에 벽시계 시각이 없음: --at 기동번호+초 로 질의 (예: --at %d+60)",
+        "none of these records has a wall time: ask with --at START+SECONDS, for example --at %d+%d",
+        "기록에 벽시계 시각이 없음: --at 기동번호+초 로 질의 (예: --at %d+%d)",
+    ),
+    "nothing": (
+        "%s: holds no whole record\n  → give a journal folder, an export or a database with records in it",
+        "%s: 온전한 기록이 없음\n  → 기록이 있는 저널 폴더, 내보낸 파일 또는 데이터베이스를 지정하십시오",
+    ),
+    "no_start": (
+        "start %d has no record here: there are records of start %s\n  → ask for example with --at %d+%d",
+        "기동 %d의 기록이 없음: 기록이 있는 기동 %s\n  → 예: --at %d+%d",
+    ),
+    "ended": (
+        "start %d ended earlier: its records are of %d+%d to %d+%d (seconds of its own clock)",
+        "기동 %d은(는) 그 전에 끝남: 기록은 %d+%d부터 %d+%d까지 (자체 시계의 초)",
+    ),
+    "begins": (
+        "before the first record of start %d: its records are of %d+%d to %d+%d (seconds of its own clock)",
+        "기동 %d의 첫 기록 이전: 기록은 %d+%d부터 %d+%d까지 (자체 시계의 초)",
     ),
     "no_pack": ("there is no pack '%s' here: %s", "팩 '%s' 없음: %s"),
     "no_trip": ("no trip and no lock is recorded here", "기록된 차단·잠금이 없음"),
     "ago_s": ("%d s", "%d초"),
     "ago_min": ("%d min", "%d분"),
     "ago_h": ("%d h %d min", "%d시간 %d분"),
-    "start": ("start %d, %s after it began", "기동 %d, 시작 후 %s"),
+    "start": ("start %d, %s on its own clock", "기동 %d, 자체 시계 %s"),
 }
 
 # source (edge.core.limits.SOURCES): its name, and why it says what it says. %(..)s: measured values and documents.

@@ -272,3 +272,27 @@ def test_an_order_for_a_pack_that_is_not_there_makes_no_pack():
     entries = [audit_read.Entry("d", 1, n, 1, n, n, cls, pack, body, None) for n, cls, pack, body in rows]
     assert explain.packs_of(audit_read.Book("d", entries, [])) == {0: "pack 1"}
     assert "order 'stop' of key 00aa: refused: no such pack" in told(*rows)
+
+
+def test_a_start_that_is_not_there_or_ended_earlier_is_told(site, tmp_path):
+    entries = [e for e in audit_read.read(site.sources()[2]).entries if e.boot == 1]
+    first_s, last_s = entries[0].mono_ms // 1000, entries[-1].mono_ms // 1000
+    for lang in ("en", "ko"):
+        lines, code = ask(site.sources()[0], "0+5", lang)
+        assert code == 1 and "1, 2" in lines[0] and "--at 2+" in lines[0]
+        assert not any(each in lines[0] for each in ("wall", "벽시계"))
+    lines, code = ask(site.sources()[0], "1+%d" % (last_s + 73000))
+    text = "start 1 ended earlier: its records are of 1+%d to 1+%d" % (first_s, last_s)
+    assert code == 1 and text in lines[1] and "after it began" not in lines[0]
+    assert ask(site.sources()[0], "1+%d" % last_s)[1] == 0
+    (tmp_path / "k00000001").write_bytes(b"no journal at all")
+    for at in ("0+5", "last"):
+        lines, code = ask(tmp_path, at)
+        assert code == 1 and "holds no whole record" in lines[0]
+
+
+def test_a_moment_before_a_start_names_its_first_second(site):
+    book = audit_read.read(site.sources()[2])
+    first_s = next(e for e in book.entries if e.boot == 2).mono_ms // 1000
+    lines, code = ask(site.sources()[2], "2+%d" % (first_s - 5))
+    assert code == 1 and "before the first record of start 2: its records are of 2+%d to" % first_s in lines[1]
