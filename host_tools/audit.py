@@ -24,6 +24,9 @@ from host_tools.audit_read import SourceError, is_torn
 Verdict = namedtuple("Verdict", ("bad", "notes", "start", "count", "chain", "frames"))
 
 
+EMPTY = "name the folder of a controller that has run, or look whether its files were emptied"
+
+
 class _Bad(Exception):
     pass
 
@@ -174,7 +177,7 @@ def _arguments(argv):
     parser = argparse.ArgumentParser(
         prog="reuse-edge audit",
         description="Check the hash chain of kept records offline, or copy it into one file.",
-        epilog="exit codes: 0 whole, 1 the first bad frame is named, 2 wrong use or no journal",
+        epilog="exit codes: 0 whole, 1 the first bad frame is named or there is none, 2 wrong use or no journal",
     )
     verbs = parser.add_subparsers(dest="verb", required=True)
     verify = verbs.add_parser("verify", help="check a journal folder, a board's backup or an export")
@@ -211,6 +214,9 @@ def main(argv=None):
     if bad is not None:
         print("NOT WHOLE: %s" % bad)
         return 1
+    if verdict.count == verdict.start:
+        print("EMPTY: %s holds no kept record, so there is nothing to prove\n  → %s" % (options.path, EMPTY))
+        return 1
     print("whole: frames %d to %d of the chain, %d frames in all" % (verdict.start, verdict.count - 1, verdict.frames))
     print("head: %s" % verdict.chain.hex())
     return 0
@@ -221,6 +227,9 @@ def _export(options, found, end):
     verdict = check(found, end)
     if verdict.bad is not None:
         print("NOT WHOLE: %s\n  → copy the folder as it is" % verdict.bad)
+        return 1
+    if verdict.count == verdict.start:
+        print("EMPTY: %s holds no kept record\n  → %s" % (options.path, EMPTY))
         return 1
     if not options.all:
         found = [each for each in found if each.stream == "k"]

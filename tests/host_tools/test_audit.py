@@ -183,3 +183,12 @@ def test_wrong_use(tmp_path):
     for path in (tmp_path, tmp_path / "none", __file__):
         with pytest.raises(audit_read.SourceError):
             audit_read.segments(path)
+
+
+def test_a_chain_without_a_frame_is_empty_and_not_whole(tmp_path, capsys):
+    (tmp_path / "k00000001").write_bytes(b"")
+    assert audit.main(["verify", str(tmp_path)]) == 1
+    said = capsys.readouterr().out
+    assert "EMPTY: %s" % tmp_path in said and "→" in said and "whole: frames" not in said
+    assert audit.main(["export", str(tmp_path), str(tmp_path / "out")]) == 1
+    assert not (tmp_path / "out").exists()
