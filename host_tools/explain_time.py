@@ -27,12 +27,21 @@ class TimeError(ValueError):
         )
 
 
+class ZoneError(TimeError):
+    """The text names no time zone."""
+
+    def __init__(self, text):
+        ValueError.__init__(
+            self, "--tz: '%s' is no time zone\n  → Asia/Seoul, Europe/Berlin or UTC, for example" % text
+        )
+
+
 def zone_of(name):
-    """tzinfo of --tz, None for this machine's own; TimeError when there is no such zone."""
+    """tzinfo of --tz, None for this machine's own; ZoneError when there is no such zone."""
     try:
         return None if name is None else ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise TimeError(name) from None
+        raise ZoneError(name) from None
 
 
 def moment(text, newest_ms, zone):
