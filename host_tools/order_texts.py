@@ -3,6 +3,7 @@
 """What people read about orders, in English and Korean (see texts.py)."""
 
 from edge.core.orders import VERDICTS
+from host_tools.explain_texts import VERDICTS_KO
 from host_tools.texts import LANGUAGES
 
 WORDS = {
@@ -64,7 +65,8 @@ def word(lang, key, *detail):
 
 def reply(lang, device, told):
     """What a device replied to an order (host_tools.answers.Reply)."""
-    verdict = VERDICTS[told.verdict] if told.reason is None else "%s (%s)" % (VERDICTS[told.verdict], told.reason)
+    verdict = (VERDICTS_KO if lang == "ko" else VERDICTS)[told.verdict]
+    verdict = verdict if told.reason is None else "%s (%s)" % (verdict, told.reason)
     return word(lang, "reply" if told.ours else "stranger", device, verdict)
 
 

@@ -217,6 +217,10 @@ def test_send_says_what_the_device_replies(folder, capsys):
             assert cli.main([*words, "--wait", "30"]) == code
             said = capsys.readouterr().err
             assert all(text in said for text in texts), said
+        waiting[:] = [judged(orders.V_LOOSER, digest)]
+        assert cli.main([*words, "--wait", "30", "--lang", "ko"]) == 1
+        said = capsys.readouterr().err
+        assert "상위 한도보다 느슨함" in said and "looser" not in said
         device.disconnect()
         device.loop_stop()
 
