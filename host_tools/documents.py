@@ -14,7 +14,7 @@ from collections import namedtuple
 
 from edge.core.settings import TRUST_ROLES
 from edge.shell import cbor
-from edge.shell.signed import envelope, hmac_sha256
+from edge.shell.signed import hmac_sha256
 from host_tools import certificate_texts as texts
 
 PREFIX = b"reuse-edge signed document\n"
@@ -208,13 +208,6 @@ def trust_row(role, path):
     if role and role != TRUST_ROLES[0]:
         row["role"] = role
     return row
-
-
-def parse_any(data):
-    """Raise DocumentError unless data has the form of a signed document, whatever kind of key signed it."""
-    parts = envelope(data)
-    if isinstance(parts, str):
-        raise DocumentError("damaged", parts)
 
 
 def write_new(path, data, mode=0o644):

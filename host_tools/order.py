@@ -16,168 +16,63 @@ import time
 
 from edge.core import orders, terms
 from edge.core.settings import REQUIRED
-from edge.shell import cbor, gateway_tls, signed
+from edge.shell import gateway_tls, signed
 from edge.shell.gateway_signed import by_key
 from edge.shell.link import topic_root
 from host_tools import answers, documents, tls_site
 from host_tools import order_texts as texts
 from host_tools.certificate_verbs import say
 from host_tools.display import pad
+from host_tools.order_draft import (
+    FIELDS,
+    SIDES,
+    chunks_of,
+    draft_in,
+    params_of,
+    rows_of,
+    values_of,
+)
 from host_tools.places import parse
-from host_tools.site import load_site, unknown_key, value_of
+from host_tools.site import load_site
 from host_tools.texts import LANGUAGES, language
-from host_tools.units import human, human_key
+from host_tools.units import human
 
 SKEW_S = 300  # an order holds from a little before it was signed: clocks differ
 WINDOW_S = 86400
 UPDATE_S = 600.0  # a board that asks for no piece for so long copies no more
-COMMON = (
-    ("device", "str", 1, 40, "device that must obey, as in its site.yaml"),
-    (
-        "counter",
-        "int",
-        1,
-        terms.MAX_COUNTER,
-        "above every counter that this key used before; empty: seconds since 1970",
-    ),
-    ("window_s", "int", 60, 30 * 86400, "the order must arrive within this time after signing"),
-    ("pack", "int", 0, 63, "index of the pack, from 0; empty: all packs"),
-    ("reason", "str", 1, terms.MAX_REASON, "why; required to acknowledge"),
-)
-MA = (0, terms.MAX_MA)
-# action: (field, kind, lowest, highest, text). Fields of a lease come in threes per direction.
-FIELDS = {
-    "lease": (
-        ("charge_ma", "int", *MA, "most that may be charged"),
-        ("charge_lease_s", "int", 1, terms.MAX_LEASE_S, "for how long"),
-        ("charge_after_ma", "int", *MA, "what holds afterwards, not above charge_a"),
-        ("discharge_ma", "int", *MA, "most that may be discharged"),
-        ("discharge_lease_s", "int", 1, terms.MAX_LEASE_S, "for how long"),
-        ("discharge_after_ma", "int", *MA, "what holds afterwards, not above discharge_a"),
-    ),
-    "narrow": (
-        ("charge_ma", "int", *MA, "most that may be charged"),
-        ("discharge_ma", "int", *MA, "most that may be discharged"),
-        ("for_s", "int", 1, terms.MAX_NARROW_S, "for how long, at most 8 h"),
-    ),
-    "grade": (("certificate", "str", 1, 200, "file of the signed certificate"),),
-    "acknowledge": (),
-    "mode": (("mode", ("observe", "control"), 0, 0, "observe: nothing flows; control: back to what site.yaml says"),),
-    "power": (
-        ("power_w", "int", -orders.MAX_W, orders.MAX_W, "wish, + charges; clipped to what may flow"),
-        ("valid_s", "int", 1, orders.MAX_POWER_S, "for how long"),
-    ),
-    "stop": (("stop", "int", 0, 1, "1: nothing may flow until 0 is sent"),),
-    "update": (("bundle", "str", 1, 200, "file of the signed bundle (reuse-edge build --key)"),),
-}
-OPTIONAL = ("counter", "window_s", "pack", "reason", "charge_ma", "charge_lease_s", "charge_after_ma") + (
-    "discharge_ma",
-    "discharge_lease_s",
-    "discharge_after_ma",
-)
-SIDES = ("charge", "discharge")
 
 
-def rows_of(action):
-    """{key in the draft: row as edge.core.settings.SETTINGS has it} of one action."""
-    rows = {}
-    for name, kind, low, high, text in COMMON + FIELDS[action]:
-        need = None if name in OPTIONAL else REQUIRED
-        rows[human_key(name)] = ("order", name, kind, low, high, need, text)
-    return rows
+class OptionError(Exception):
+    """Options that do not go together, or a file of them that cannot be used."""
+
+    exit_code = 2
 
 
-def values_of(spot):
-    """(action, {field: value}) of a draft. Raises SiteError."""
-    entries = spot.entries()
-    action = entries["action"].text() if "action" in entries else None
-    if action not in FIELDS:
-        raise entries.get("action", spot).wrong("is no action", "use one of: %s" % ", ".join(FIELDS))
-    rows = rows_of(action)
-    values = {}
-    for key, entry in entries.items():
-        if key != "action":
-            if key not in rows:
-                raise unknown_key(entry, key, list(rows))
-            value = value_of(entry, rows[key])
-            if value is not None:
-                values[rows[key][1]] = value
-    for key, row in rows.items():
-        if row[5] == REQUIRED and row[1] not in values:
-            raise entries.get(key, spot).wrong("%s is missing" % key, row[6])
-    if action == "acknowledge" and "reason" not in values:
-        raise spot.wrong("reason is missing", "say who looked at what, and what was done")
-    return action, values
-
-
-def params_of(spot, action, values, base, private):
-    """The parameters (edge.core.terms) of an order. Raises SiteError for fields that do not go together."""
-    if action == "lease":
-        made = {}
-        for index, side in enumerate(SIDES):
-            row = [values.get(side + end) for end in ("_ma", "_lease_s", "_after_ma")]
-            if row != [None] * 3:
-                made[index + 1] = row
-        if terms.leased(made) is None:
-            raise spot.wrong(
-                "is no lease", "per direction: a value, how long, and a value for afterwards, not above it"
-            )
-        return made
-    if action == "narrow":
-        made = {index + 1: values[side + "_ma"] for index, side in enumerate(SIDES) if side + "_ma" in values}
-        if not made:
-            raise spot.wrong("narrows nothing", "give charge_a, discharge_a or both")
-        return {**made, 3: values["for_s"]}
-    if action == "grade":
-        return {1: certificate_for(os.path.join(base, values["certificate"]), private)}
-    if action == "update":
-        return update_of(os.path.join(base, values["bundle"]))
-    if action == "power":
-        return {1: values["power_w"], 2: values["valid_s"]}
-    if action == "mode":
-        return {1: int(values["mode"] == "control")}
-    return {1: values["stop"]} if action == "stop" else {}
-
-
-def update_of(path):
-    """The parameters of an update with the bundle at path. Raises BundleError, OSError."""
-    from host_tools import build
-
-    with open(path, "rb") as file:
-        data = file.read()
-    manifest = build.parse(path, data)
-    if manifest.signer is None:
-        raise build.BundleError("%s: is not signed, no board takes it\n  → reuse-edge build --key FILE" % path)
-    return {1: hashlib.sha256(manifest.raw).digest(), 2: len(data), 3: int(manifest.head["rollback"])}
-
-
-def chunks_of(path, data):
-    """The host_tools.chunks.Chunks of the bundle at path for the order in data. Raises BundleError, DocumentError."""
-    from host_tools.chunks import Chunks
-
-    params, asked = update_of(path), cbor.decode(signed.envelope(data)[signed.K_BODY]).get(terms.K_PARAMS)
-    if params != asked:
-        from host_tools.build import BundleError
-
-        raise BundleError("%s: is not the bundle that the order names\n  → sign an order for it" % path)
-    with open(path, "rb") as file:
-        return Chunks(file.read(), params[1])
-
-
-def certificate_for(path, private):
-    """The bytes of a certificate; for a board that knows only its device key, its body signed with that key."""
+def order_in(path):
+    """The bytes of an order file. Raises DocumentError that names it when it holds none, OSError."""
     data = documents.load(path)
-    document = documents.parse(data, documents.CERTIFICATE)
-    if isinstance(private, documents.DeviceKey):
-        return documents.sign(documents.CERTIFICATE, documents.body_of(document), private)
+    parts = signed.envelope(data)
+    if isinstance(parts, str):
+        raise documents.DocumentError("damaged", parts, file=path)
+    kind = parts[signed.K_TYPE]
+    if kind != documents.ORDER:
+        raise documents.DocumentError("type", documents.TYPES.get(kind, kind), "order", file=path)
     return data
 
 
 def new(options):
-    """Write a draft; returns the exit code."""
+    """Write a draft; returns the exit code. Raises OptionError for an option of another action."""
+    rows = rows_of(options.action)
+    for action in FIELDS:
+        for key, row in rows_of(action).items():
+            if key not in rows and getattr(options, row[1]) is not None:
+                belongs = ", ".join("--" + each.replace("_", "-") for each in rows)
+                raise OptionError(
+                    "--%s does not belong to '%s'\n  → it takes: %s" % (key.replace("_", "-"), options.action, belongs)
+                )
     lines = ["# Draft of an order: fill it, then reuse-edge order sign %s --key FILE" % options.out]
     lines.append("action: %s" % options.action)
-    for key, row in rows_of(options.action).items():
+    for key, row in rows.items():
         given = getattr(options, row[1])
         note = row[6] + ("" if row[5] == REQUIRED else " (may be empty)")
         lines.append("%-28s # %s" % ("%s: %s" % (key, "" if given is None else given), note))
@@ -188,7 +83,7 @@ def new(options):
 
 def sign(options):
     """Sign a draft; returns the exit code."""
-    spot = parse(options.draft)
+    spot = draft_in(options.draft)
     action, values = values_of(spot)
     private = documents.load_signing(options.key, lambda: getpass.getpass("passphrase of %s: " % options.key))
     now_s = int(time.time())
@@ -251,7 +146,9 @@ def show(options):
     rows = [documents.trust_row(*each.rpartition("=")[::2]) for each in options.trust or ()]
     found = signed.verifier(rows, by_key)(documents.load(options.file))
     if isinstance(found, str) or found[2] != documents.ORDER or not terms.is_order(found[3]):
-        print(texts.word(lang, "not_verified", found if isinstance(found, str) else "no order"))
+        why = found if isinstance(found, str) else texts.word(lang, "no_order")
+        mend = "trust_it" if why.endswith("is not trusted") else "get_again"
+        print(texts.word(lang, "not_verified", options.file, why, texts.word(lang, mend)))
         return 1
     role, key, _, body, digest = found
     name = next(row["name"] for row in rows if row["id"] == key)
@@ -272,8 +169,7 @@ def show(options):
 def send(options):
     """Give an order to a device through its broker and say what it replies; returns 0 when it is taken, 1 when it is
     refused, 3 when the broker or the device does not answer."""
-    data = documents.load(options.file)
-    documents.parse_any(data)
+    data = order_in(options.file)
     settings = load_site(options.site)
     place = settings["uplink"]
     if not place:

@@ -8,7 +8,13 @@ from host_tools.texts import LANGUAGES
 
 WORDS = {
     "verified": ("VERIFIED: signed by key %s (%s), role %s", "검증됨: 키 %s (%s) 서명, 역할 %s"),
-    "not_verified": ("NOT VERIFIED: %s", "검증되지 않음: %s"),
+    "not_verified": ("NOT VERIFIED: %s: %s\n  → %s", "검증되지 않음: %s: %s\n  → %s"),
+    "trust_it": (
+        "when you trust the signer, name the key: --trust ROLE=FILE (.pub, or .mac of a device)",
+        "서명자를 신뢰하면 키를 지정하십시오: --trust 역할=파일 (.pub, 또는 기기의 .mac)",
+    ),
+    "get_again": ("get the order again from whoever signed it", "서명한 사람에게서 명령 파일을 다시 받으십시오"),
+    "no_order": ("is a signed document, but no order", "서명 문서이지만 명령이 아님"),
     "may_not": (
         "this role may not give this order: the device will refuse it",
         "이 역할은 이 명령을 내릴 수 없음: 기기가 거부함",

@@ -161,7 +161,7 @@ def test_codes_and_counts_agree():
     assert documents.ORDER == terms.ORDER and documents.CERTIFICATE == terms.CERTIFICATE
 
 
-def test_send_gives_it_to_the_broker_and_says_when_there_is_none(folder):
+def test_send_gives_it_to_the_broker_and_says_when_there_is_none(folder, capsys):
     cli.main(["key", "new", "desk", "--role", "operator"])
     drafted("stop", "desk.key", "--stop", "1")
     path = place(folder, signed(), "trust: [ktr.pub]\n", TEXT)
@@ -172,8 +172,13 @@ def test_send_gives_it_to_the_broker_and_says_when_there_is_none(folder):
         assert cli.main([*words, "--wait", "0.2"]) == 3  # nobody replies
         broker.kill()
         assert cli.main(words) == 3
+    capsys.readouterr()
     (folder / "order.order").write_bytes(b"no order")
     assert cli.main(words) == 2
+    assert "order.order: is damaged or no signed document" in capsys.readouterr().err
+    (folder / "order.order").write_bytes(signed())
+    assert cli.main(words) == 2
+    assert "order.order: is a document of type 'certificate', not 'order'" in capsys.readouterr().err
 
 
 def judged(verdict, digest, reason=None):
@@ -239,3 +244,57 @@ def test_a_controller_tells_what_became_of_an_order_on_the_topic_of_replies(fold
     assert [each.verdict for each in told] == [orders.V_DONE, orders.V_SIGNATURE]
     assert [each.ours for each in told] == [True, False] and told[1].reason
     assert replies.take() is None
+
+
+PLACES = (
+    ("action: acknowledge\ndevice: a\n", "order.yaml: reason: reason is missing"),
+    ("action: acknowledge\ndevice: a\nreason:\n", "order.yaml:3: reason: reason is missing"),
+    ("action: stop\n", "order.yaml: device: device is missing"),
+    ("action: lease\ndevice: a\n", "order.yaml: charge_a: is no lease: neither"),
+    ("action: lease\ndevice: a\ncharge_a: 5\n", "order.yaml: charge_lease_s: is no lease: charge_lease_s is missing"),
+    (
+        "action: lease\ndevice: a\ncharge_a: 5\ncharge_lease_s: 60\ncharge_after_a: 6\n",
+        "order.yaml:5: charge_after_a: is no lease: it is above charge_a",
+    ),
+    ("action: narrow\ndevice: a\nfor_s: 60\ncharge_a:\n", "order.yaml:4: charge_a: narrows nothing"),
+)
+
+
+@pytest.mark.parametrize(("text", "start"), PLACES)
+def test_a_refused_draft_names_the_key(text, start, folder, capsys):
+    (folder / "order.yaml").write_text(text, encoding="utf-8")
+    cli.main(["key", "new", "desk", "--device"])
+    capsys.readouterr()
+    assert cli.main(["order", "sign", "order.yaml", "--key", "desk.mac"]) == 2
+    assert capsys.readouterr().err.startswith(start)
+
+
+def test_an_option_of_another_action_is_refused(folder, capsys):
+    words = ["order", "new", "narrow", "--device", "a", "--charge-a", "1", "--for-s", "60"]
+    assert cli.main([*words, "--stop", "1"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("--stop does not belong to 'narrow'") and "--for-s" in said
+    assert not os.path.exists("order.yaml")
+    assert cli.main(words) == 0
+
+
+def test_refusals_name_the_file_and_what_to_do(folder, capsys):
+    assert cli.main(["key", "new", "desk", "--role", "operator", "--device"]) == 0
+    capsys.readouterr()
+    assert cli.main(["order", "sign", "missing.yaml", "--key", "desk.mac"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("missing.yaml: no such file") and "order new" in said and "site.yaml" not in said
+    raw = drafted("stop", "desk.mac", "--stop", "1")
+    for data, mend in ((raw, "--trust"), (raw[:-9], "get the order again"), (signed(), "--trust")):
+        (folder / "order.order").write_bytes(data)
+        capsys.readouterr()
+        assert cli.main(["order", "show", "order.order", "--lang", "en"]) == 1
+        said = capsys.readouterr().out
+        assert said.startswith("NOT VERIFIED: order.order: ") and mend in said.splitlines()[1]
+    (folder / "wrong.cert").write_bytes(raw)
+    for name in ("order.yaml", "order.order"):
+        os.remove(name)
+    assert cli.main(["order", "new", "grade", "--device", "a", "--pack", "0", "--certificate", "wrong.cert"]) == 0
+    capsys.readouterr()
+    assert cli.main(["order", "sign", "order.yaml", "--key", "desk.mac"]) == 2
+    assert "wrong.cert: is a document of type 'order', not 'certificate'" in capsys.readouterr().err
