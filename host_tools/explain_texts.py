@@ -65,7 +65,7 @@ WORDS = {
         "records that are needed are missing (%s): number %s of start %d, between %s and %s",
         "필요한 기록이 없음 (%s): 번호 %s (기동 %d), %s부터 %s까지",
     ),
-    "gone": ("removed, or never arrived", "삭제되었거나 도착하지 않음"),
+    "gone": ("removed, or never stored", "삭제되었거나 저장되지 않음"),
     "still": ("what was kept still says, from %s (%s before):", "남아 있는 기록 기준, %s (%s 전):"),
     "kept": ("events, registers and identity (E, B, X, I)", "사건·적산·신원 기록 (E, B, X, I)"),
     "T": ("telemetry (T)", "측정 기록 (T)"),

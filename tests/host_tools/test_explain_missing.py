@@ -82,7 +82,7 @@ def test_rows_that_were_deleted_from_a_database_are_missed(site, tmp_path):
         lines, code = ask(path, iso(entry.at_ms + 1000))
         assert code == 1, entry
         named = "number %d of start %d" % (entry.seq, entry.boot)
-        assert "missing (removed, or never arrived): " + named in lines[1], lines
+        assert "missing (removed, or never stored): " + named in lines[1], lines
         assert "what was kept still says" in lines[2]
         assert "필요한 기록이 없음" in ask(path, iso(entry.at_ms + 1000), "ko")[0][1]
 
