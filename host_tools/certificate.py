@@ -28,7 +28,7 @@ FIELDS = (
     (5, "number", "text", 1, 40, YES, "number of the certificate at the test centre"),
     (6, "method", "text", 1, 80, YES, "how the capacity was measured"),
     (7, "date", "date", 10, 10, YES, "date of the test, YYYY-MM-DD"),
-    (8, "valid_until", "date", 10, 10, NO, "last day on which it holds; without it, it does not expire"),
+    (8, "valid_until", "date", 10, 10, NO, "last day on which it holds; two days later nothing may flow; optional"),
     (9, "version", "count", 1, 1000000, YES, "1 for the first certificate of this serial, then one more each time"),
     (10, "capacity_mah", "mAh", 100, 5000000, YES, "measured capacity of the pack"),
     (11, "capacity_std_mah", "mAh", 1, 500000, YES, "one standard deviation of it, all causes together"),
