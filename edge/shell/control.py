@@ -81,7 +81,11 @@ async def control(steps, clock, watch=None, wires=None, flush=None):
     except Restart:
         raise
     except Exception as error:
-        steps.throw(error)
+        try:
+            steps.throw(error)
+        except StopIteration:  # MicroPython, when it is the steps that failed and they are over
+            pass
+        raise
 
 
 async def _resume(steps, clock, watch, wires, flush):

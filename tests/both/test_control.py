@@ -159,3 +159,16 @@ def test_an_error_outside_the_steps_is_no_peaceful_end():
     ended(control(made, Clock(), None, lambda: True, broken))
     made.close()
     assert said == ["crashed"]
+
+
+def test_an_error_of_the_steps_keeps_its_kind():
+    def steps():
+        yield 0
+        raise ValueError("a step")
+
+    try:
+        asyncio.run(control(steps(), Clock()))
+    except ValueError as error:
+        assert error.args == ("a step",)
+        return
+    raise AssertionError("it goes on")
