@@ -157,8 +157,8 @@ def show(pool, found, sets):
         right = "%d, %d of %d" % (sum(r["weakest"] for r in part), sum(r["strongest"] for r in part), len(part))
         alarms = sum(len(r["false"]) for r in part)
         others = ", ".join(sorted({kind for r in part for kind in r["other"]})) or "none"
-        rows.append([name, text(mean(socs), most(socs)), text(mean(caps), most(caps)), right, "; ".join(seen), alarms])
-        rows[-1] = [*map(str, rows[-1]), others]
+        shown = [text(mean(each), most(each)) for each in (socs, caps)]
+        rows.append([name, *shown, right, "; ".join(seen), str(alarms), others])
     heads = ["sensors", "SoC of a cell, rms: mean / worst, %", "capacity, mean / worst, %", "weakest, strongest right"]
     table(rows, [*heads, "leak named after, h", "leaks of sound cells", "other anomalies"])
     print("gates: 1.5 % (1.0); 4 % (2.5); right at 48 h; C/2500 36 h (24), C/625 12 h (6); 0")

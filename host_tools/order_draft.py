@@ -58,6 +58,7 @@ OPTIONAL = ("counter", "window_s", "pack", "reason", "charge_ma", "charge_lease_
     "discharge_after_ma",
 )
 SIDES = ("charge", "discharge")
+DRAFT = "name the draft that `reuse-edge order new ACTION` wrote"
 
 
 def rows_of(action):
@@ -178,10 +179,4 @@ def certificate_for(path, private):
 
 def draft_in(path):
     """The Spot of a draft. Raises SiteError."""
-    try:
-        return parse(path)
-    except SiteError as error:
-        if "site.yaml" not in error.mend:
-            raise
-        mend = "name the draft that `reuse-edge order new ACTION` wrote"
-        raise SiteError(path, None, "", error.problem, mend) from None
+    return parse(path, DRAFT, DRAFT)

@@ -63,16 +63,17 @@ class Spot:
         return None if self.node.tag == "tag:yaml.org,2002:null" else self.node.value
 
 
-def parse(path):
-    """The Spot of the whole file. Raises SiteError for a missing or unreadable file or a YAML typo."""
+def parse(path, wanted="give the path of a site.yaml", start="start from examples/site.yaml"):
+    """The Spot of the whole file. Raises SiteError for a missing or unreadable file or a YAML typo.
+
+    wanted, start: what to do where there is no file, and where it is empty.
+    """
     name = os.path.basename(path)
     try:
         with open(path, encoding="utf-8-sig") as file:
             text = file.read()
     except OSError as error:
-        raise SiteError(
-            path, None, "", (error.strerror or str(error)).lower(), "give the path of a site.yaml"
-        ) from None
+        raise SiteError(path, None, "", (error.strerror or str(error)).lower(), wanted) from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise SiteError(name, line, "", "is not UTF-8 text", "save it as UTF-8") from None
@@ -83,7 +84,7 @@ def parse(path):
     except yaml.YAMLError as error:
         raise SiteError(name, None, "", "not valid YAML: %s" % str(error).splitlines()[0], "remove it") from None
     if node is None:
-        raise SiteError(name, None, "", "is empty", "start from examples/site.yaml")
+        raise SiteError(name, None, "", "is empty", start)
     return Spot(name, node, "")
 
 

@@ -111,9 +111,13 @@ class Soc:
 
     def _wear(self):
         """Take the OCV table that a cell of the certified capacity is expected to have."""
-        align = __import__("edge.core.align", None, None, ("Align",))
         self.joint.ocv = array("f", self.cell.ocv)
-        align.Align(self.cell, self.capacity_ah, self.capacity_std_ah).worn(self.joint.ocv)
+        if self.rounds is not None:
+            align = self.rounds.align
+        else:
+            module = __import__("edge.core.align", None, None, ("Align",))
+            align = module.Align(self.cell, self.capacity_ah, self.capacity_std_ah)
+        align.worn(self.joint.ocv)
 
     def _unaligned(self):
         """Deviation of the SoC by the curve of the type, aged to the certificate."""
